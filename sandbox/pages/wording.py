@@ -1,0 +1,105 @@
+"""How amounts, intervals, times and states are written; also a template library."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+SYMBOLS: Final = {"eur": "€", "usd": "$", "gbp": "£", "jpy": "¥", "cad": "CA$", "aud": "A$", "nzd": "NZ$"}
+# docs.stripe.com/currencies: amounts of these have no, or three, minor digits.
+ZERO_DECIMAL: Final = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+THREE_DECIMAL: Final = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+
+TONES: Final = {
+    "good": ["active", "succeeded", "paid", "complete", "won", "delivered", "enabled", "no_payment_required"],
+    "info": ["trialing", "open", "processing", "under_review", "warning_under_review", "held"],
+    "warn": [
+        "past_due", "incomplete", "pending", "requires_action", "requires_payment_method", "requires_capture",
+        "needs_response", "warning_needs_response", "paused", "partially_refunded", "unpaid", "waiting",
+        "requires_confirmation", "disputed", "ends",
+    ],
+    "bad": ["failed", "lost", "uncollectible", "gave_up"],
+}  # fmt: skip
+TONE_OF: Final = {state: tone for tone, states in TONES.items() for state in states}
+
+
+@register.filter
+def money(amount: int | None, currency: str | None) -> str:
+    """Write an amount of minor units in its currency: ``2400, "eur"`` is ``€24.00``."""
+    if amount is None or not currency:
+        return "–"
+    code = currency.lower()
+    digits = 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
+    sign = "−" if amount < 0 else ""
+    number = f"{abs(amount) / 10**digits:,.{digits}f}"
+    symbol = SYMBOLS.get(code)
+    return f"{sign}{symbol}{number}" if symbol else f"{sign}{code.upper()} {number}"
+
+
+@register.filter
+def every(recurring: dict[str, Any] | None) -> str:
+    """Write a price's interval: ``per month``, ``every 3 months``; nothing for a one-time price."""
+    if not recurring:
+        return ""
+    count, interval = recurring.get("interval_count") or 1, recurring["interval"]
+    return f"per {interval}" if count == 1 else f"every {count} {interval}s"
+
+
+@register.filter
+def price_text(price: dict[str, Any] | None) -> str:
+    """Write a price in full: ``€24.00 per month``."""
+    if not price:
+        return "–"
+    if price.get("unit_amount") is None:
+        return "Amount varies"
+    return f"{money(price['unit_amount'], price['currency'])} {every(price.get('recurring'))}".strip()
+
+
+@register.filter
+def day(epoch: int | None) -> str:
+    """Write the UTC day of an epoch: ``3 December 2026``."""
+    if epoch is None:
+        return "–"
+    at = datetime.fromtimestamp(epoch, UTC)
+    return f"{at.day} {at:%B %Y}"
+
+
+@register.filter
+def moment(epoch: float | None) -> SafeString | str:
+    """Write an epoch as a machine-readable ``time`` element, to the minute, in UTC."""
+    if epoch is None:
+        return "–"
+    at = datetime.fromtimestamp(epoch, UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(timespec="seconds"),
+        f"{at:%A, %d %B %Y, %H:%M:%S} UTC",
+        f"{at.day} {at:%b %Y, %H:%M}",
+    )
+
+
+@register.filter
+def words(state: str | None) -> str:
+    """Write a Stripe enum value as words: ``past_due`` is ``Past due``."""
+    return (state or "none").replace("_", " ").capitalize()
+
+
+@register.filter
+def pill(state: str | None) -> SafeString:
+    """Show a state as a pill: a word, a dot and a tone, so that colour is never alone."""
+    return format_html(
+        '<span class="pill" data-tone="{}">{}</span>', TONE_OF.get(state or "", "plain"), words(state)
+    )
+
+
+@register.filter
+def pretty_json(value: Any) -> str:
+    """Write a value as indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
