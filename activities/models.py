@@ -1,0 +1,95 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Activity(models.Model):
+    """Something that happened. `at` is when it was so (Stripe's time where Stripe knows), `recorded_at` when we wrote it.
+
+    `key` names the happening itself, so that no replay can write it twice.
+    """
+
+    class Verb(models.TextChoices):
+        PRODUCT_PURCHASED = "product_purchased", "Product purchased"
+        SUBSCRIPTION_STARTED = "subscription_started", "Subscription started"
+        SUBSCRIPTION_CANCELLED = "subscription_cancelled", "Subscription cancelled"
+        SUBSCRIPTION_RESUMED = "subscription_resumed", "Subscription resumed"
+        SUBSCRIPTION_ENDED = "subscription_ended", "Subscription ended"
+        SUBSCRIPTION_RENEWED = "subscription_renewed", "Subscription renewed"
+        PAYMENT_FAILED = "payment_failed", "Payment failed"
+        PAYMENT_RECOVERED = "payment_recovered", "Payment recovered"
+        REFUNDED = "refunded", "Refunded"
+        DISPUTED = "disputed", "Disputed"
+        ACCESS_GRANTED = "access_granted", "Access granted"
+        ACCESS_REMOVED = "access_removed", "Access removed"
+        SIGNED_IN = "signed_in", "Signed in"
+        MEMBER_ADDED = "member_added", "Member added"
+        PAGE_COMPLETED = "page_completed", "Page completed"
+        EMAIL_SENT = "email_sent", "E-mail sent"
+        STAFF_ACTION = "staff_action", "Staff action"
+
+    verb = models.CharField(max_length=30, choices=Verb)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="activities"
+    )
+    product = models.ForeignKey("hub.Product", on_delete=models.SET_NULL, null=True, blank=True, related_name="activities")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    cause = models.CharField(max_length=255, blank=True)
+    details = models.JSONField(default=dict, blank=True)
+    imported = models.BooleanField(default=False)
+    key = models.CharField(max_length=255, unique=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        verbose_name_plural = "activities"
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="feed"),
+            models.Index(fields=["user", "-at", "-id"], name="feed_of_a_person"),
+            models.Index(fields=["product", "-at", "-id"], name="feed_of_a_product"),
+            models.Index(fields=["verb", "-at", "-id"], name="feed_by_verb"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verb_display()} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Delivery(models.Model):
+    """One message to be handed over once: an e-mail now, webhooks later.
+
+    `waiting` may be tried (again); `handing_over` is stamped just before the mail server is spoken to, so
+    that a process that dies there leaves a row nobody sends twice: it becomes `unsure` and waits for a person.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        HANDING_OVER = "handing_over", "Being handed over"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Given up"
+        UNSURE = "unsure", "Perhaps sent"
+
+    key = models.CharField(max_length=255, unique=True)
+    notice = models.CharField(max_length=40)
+    activity = models.ForeignKey(Activity, on_delete=models.CASCADE, null=True, blank=True, related_name="deliveries")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deliveries")
+    product = models.ForeignKey("hub.Product", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    context = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_try = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = [
+            models.Index(
+                fields=["next_try"], condition=Q(state__in=["waiting", "handing_over"]), name="deliveries_due"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notice} to {self.user}"

@@ -1,0 +1,21 @@
+"""The environment, typed: every setting an operator may give, read in one place."""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+VAR_DIR = Path(env.str("FOYER_VAR", default=str(BASE_DIR / "var")))
+
+DEBUG = env.bool("DEBUG", default=False)
+SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+
+
+def listed(name: str, *, default: str = "") -> list[str]:
+    """A comma-separated variable as a list of stripped, non-empty words."""
+    return [word for part in env.str(name, default=default).split(",") if (word := part.strip())]

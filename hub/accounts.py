@@ -1,0 +1,19 @@
+"""How allauth meets our people: one account per address whatever its case."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest
+
+from hub.models.people import normalise_email
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def clean_email(self, email: str) -> str:
+        return normalise_email(super().clean_email(email))
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return True
+
+    def populate_username(self, request: HttpRequest, user: Any) -> None:
+        return None

@@ -1,0 +1,19 @@
+from hub.models.access import Grant, Ledger
+from hub.models.catalogue import Category, CollectionItem, Product
+from hub.models.content import Page, PageProgress, Section
+from hub.models.people import User
+from hub.models.site import SalesPage, Site
+
+__all__ = [
+    "Category",
+    "CollectionItem",
+    "Grant",
+    "Ledger",
+    "Page",
+    "PageProgress",
+    "Product",
+    "SalesPage",
+    "Section",
+    "Site",
+    "User",
+]

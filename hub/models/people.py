@@ -1,0 +1,92 @@
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils.timezone import now as real_now
+
+
+def normalise_email(email: str) -> str:
+    """The one form in which addresses are stored and compared: trimmed, lower-case, nothing folded."""
+    return email.strip().lower()
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A person. Without a password the account can only be entered by a code sent to its address."""
+        user = self.model(email=normalise_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, role=User.Role.OWNER, **fields)
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.get(email=normalise_email(email or ""))
+
+
+class User(AbstractBaseUser):
+    class Role(models.TextChoices):
+        OWNER = "owner", "Owner"
+        ADMIN = "admin", "Admin"
+        SUPPORT = "support", "Support"
+        MEMBER = "member", "Member"
+
+    email = models.EmailField(unique=True, error_messages={"unique": "Somebody already has this address."})
+    name = models.CharField(max_length=150, blank=True)
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    timezone = models.CharField(max_length=64, default="UTC")
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(default=real_now)
+    last_seen = models.DateTimeField(null=True, blank=True)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="one_account_per_address"),
+            models.CheckConstraint(condition=Q(email=Lower(F("email"))), name="address_is_lower_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def clean(self) -> None:
+        self.email = normalise_email(self.email)
+
+    @property
+    def short_name(self) -> str:
+        return self.name.split()[0] if self.name else self.email.partition("@")[0]
+
+    @property
+    def initials(self) -> str:
+        words = self.name.split() or [self.email]
+        return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role != self.Role.MEMBER
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.role == self.Role.OWNER
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Django admin's permissions by role: support looks at everything and changes nothing in bulk."""
+        if not self.is_active or not self.is_staff:
+            return False
+        return self.role in {self.Role.OWNER, self.Role.ADMIN} or perm.partition(".")[2].startswith("view_")
+
+    def has_perms(self, perms: list[str], obj: object = None) -> bool:
+        return all(self.has_perm(perm, obj) for perm in perms)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_staff
