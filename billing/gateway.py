@@ -1,0 +1,243 @@
+"""The only module that calls Stripe: one client, time-outs, few retries, idempotency keys, plain dicts out.
+
+Every function raises the errors of `billing.errors` and nothing of the SDK's. Shapes are Stripe's own, version
+`settings.STRIPE_API_VERSION`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import stripe
+from django.conf import settings
+
+from billing.errors import StripeInvalid, StripeMissing, StripeRefused, StripeUnavailable
+from billing.models import Connection
+
+Json = dict[str, Any]
+Params = dict[str, Any]
+
+PAGE = 100
+SUBSCRIPTION_EXPAND = ["customer", "latest_invoice", "discounts"]
+SESSION_EXPAND = ["line_items", "payment_intent.latest_charge"]
+
+
+class Gateway:
+    """Stripe under one connection's key. `waiting` is for calls that a person waits for: short and not repeated."""
+
+    def __init__(self, key: str, *, waiting: bool = False) -> None:
+        self._client = _client(key, settings.STRIPE_API_BASE, waiting)
+
+    # Reading, for a refresh
+
+    def subscriptions_of(self, customer: str) -> list[Json]:
+        """Every subscription of a customer, ended ones too, with all their items."""
+        params = {"customer": customer, "status": "all", "expand": _each(SUBSCRIPTION_EXPAND)}
+        return [self._with_all_items(sub) for sub in self._all(self._client.v1.subscriptions.list, params)]
+
+    def subscription(self, subscription: str) -> Json:
+        found = self._one(self._client.v1.subscriptions.retrieve, subscription, {"expand": SUBSCRIPTION_EXPAND})
+        return self._with_all_items(found)
+
+    def subscription_page(self, *, after: str = "", created_from: int | None = None) -> tuple[list[Json], bool]:
+        """A page of the account's subscriptions, newest first, and whether more follow."""
+        params: Params = {"status": "all", "limit": PAGE, "expand": _each(SUBSCRIPTION_EXPAND)}
+        if after:
+            params["starting_after"] = after
+        if created_from:
+            params["created"] = {"gte": created_from}
+        page = self._call(self._client.v1.subscriptions.list, params)
+        return [self._with_all_items(sub) for sub in page["data"]], page["has_more"]
+
+    def sessions_of(self, **where: str) -> list[Json]:
+        """Complete Checkout Sessions, by `customer` or `payment_intent`, with their line items and charge."""
+        params = {**where, "status": "complete", "expand": _each(SESSION_EXPAND)}
+        return [self._with_all_lines(session) for session in self._all(self._client.v1.checkout.sessions.list, params)]
+
+    def session_page(self, *, after: str = "") -> tuple[list[Json], bool]:
+        params: Params = {"status": "complete", "limit": PAGE, "expand": _each(SESSION_EXPAND)}
+        if after:
+            params["starting_after"] = after
+        page = self._call(self._client.v1.checkout.sessions.list, params)
+        return [self._with_all_lines(session) for session in page["data"]], page["has_more"]
+
+    def session(self, session: str) -> Json:
+        found = self._one(self._client.v1.checkout.sessions.retrieve, session, {"expand": SESSION_EXPAND})
+        return self._with_all_lines(found)
+
+    def open_invoices_of(self, customer: str) -> list[Json]:
+        return self._all(self._client.v1.invoices.list, {"customer": customer, "status": "open"})
+
+    def paid_invoices_of(self, customer: str) -> list[Json]:
+        """Paid invoices with the payments that paid them and every line."""
+        params = {"customer": customer, "status": "paid", "expand": ["data.payments"]}
+        found = self._all(self._client.v1.invoices.list, params)
+        for invoice in found:
+            if invoice["lines"]["has_more"]:
+                lines = self._all(lambda params: self._client.v1.invoices.line_items.list(invoice["id"], params), {})  # noqa: B023
+                invoice["lines"] = {**invoice["lines"], "data": lines, "has_more": False}
+        return found
+
+    def invoices_paid_by(self, payment_intent: str) -> list[str]:
+        """The invoices that a payment intent paid: the way from a charge to its subscription."""
+        params = {"payment": {"type": "payment_intent", "payment_intent": payment_intent}}
+        return [_id(row["invoice"]) for row in self._all(self._client.v1.invoice_payments.list, params)]
+
+    def charges_of(self, customer: str) -> list[Json]:
+        return self._all(self._client.v1.charges.list, {"customer": customer})
+
+    def disputes_of(self, charge: str) -> list[Json]:
+        return self._all(self._client.v1.disputes.list, {"charge": charge})
+
+    def payment_intent(self, payment_intent: str) -> Json:
+        return self._one(self._client.v1.payment_intents.retrieve, payment_intent, {"expand": ["latest_charge"]})
+
+    def customer(self, customer: str) -> Json:
+        """The customer, or `{"id", "object", "deleted": True}`."""
+        return self._one(self._client.v1.customers.retrieve, customer, {})
+
+    def event_page(self, *, types: Sequence[str], created_from: int, after: str = "") -> tuple[list[Json], bool]:
+        """A page of the account's events, newest first. Stripe keeps thirty days and takes at most 20 types."""
+        params: Params = {"types": list(types), "created": {"gte": created_from}, "limit": PAGE}
+        if after:
+            params["starting_after"] = after
+        page = self._call(self._client.v1.events.list, params)
+        return page["data"], page["has_more"]
+
+    # Reading, for linking
+
+    def account(self) -> Json:
+        return self._call(self._client.v1.accounts.retrieve_current)
+
+    def product(self, product: str) -> Json:
+        return self._one(self._client.v1.products.retrieve, product, {})
+
+    def products(self) -> list[Json]:
+        return self._all(self._client.v1.products.list, {"active": True})
+
+    def prices_of(self, product: str, *, active: bool = True) -> list[Json]:
+        return self._all(self._client.v1.prices.list, {"product": product, "active": active})
+
+    def payment_link(self, payment_link: str) -> Json:
+        return self._one(self._client.v1.payment_links.retrieve, payment_link, {})
+
+    def live_subscriptions_on(self, price: str) -> Iterator[Json]:
+        for sub in self._all(self._client.v1.subscriptions.list, {"price": price, "status": "all"}):
+            if sub["status"] not in {"canceled", "incomplete_expired"}:
+                yield sub
+
+    # Writing
+
+    def create_product(self, params: Params, *, idempotency_key: str) -> Json:
+        return self._call(self._client.v1.products.create, params, _idempotent(idempotency_key))
+
+    def create_payment_link(self, params: Params, *, idempotency_key: str) -> Json:
+        return self._call(self._client.v1.payment_links.create, params, _idempotent(idempotency_key))
+
+    def update_payment_link(self, payment_link: str, params: Params) -> Json:
+        return self._one(self._client.v1.payment_links.update, payment_link, params)
+
+    def create_session(self, params: Params, *, idempotency_key: str) -> Json:
+        return self._call(self._client.v1.checkout.sessions.create, params, _idempotent(idempotency_key))
+
+    def portal_configurations(self) -> list[Json]:
+        return self._all(self._client.v1.billing_portal.configurations.list, {"active": True})
+
+    def create_portal_configuration(self, params: Params, *, idempotency_key: str) -> Json:
+        return self._call(self._client.v1.billing_portal.configurations.create, params, _idempotent(idempotency_key))
+
+    def update_portal_configuration(self, configuration: str, params: Params) -> Json:
+        return self._one(self._client.v1.billing_portal.configurations.update, configuration, params)
+
+    def create_portal_session(self, params: Params) -> Json:
+        return self._call(self._client.v1.billing_portal.sessions.create, params)
+
+    def create_webhook_endpoint(self, params: Params, *, idempotency_key: str) -> Json:
+        return self._call(self._client.v1.webhook_endpoints.create, params, _idempotent(idempotency_key))
+
+    def webhook_endpoint(self, endpoint: str) -> Json:
+        return self._one(self._client.v1.webhook_endpoints.retrieve, endpoint, {})
+
+    # How calls are made
+
+    def _with_all_items(self, sub: Json) -> Json:
+        if sub["items"]["has_more"]:
+            items = self._all(self._client.v1.subscription_items.list, {"subscription": sub["id"]})
+            sub["items"] = {**sub["items"], "data": items, "has_more": False}
+        return sub
+
+    def _with_all_lines(self, session: Json) -> Json:
+        lines = session.get("line_items")
+        if lines and lines["has_more"]:
+            found = self._all(lambda params: self._client.v1.checkout.sessions.line_items.list(session["id"], params), {})
+            session["line_items"] = {**lines, "data": found, "has_more": False}
+        return session
+
+    def _all(self, method: Callable[..., Any], params: Params) -> list[Json]:
+        found: list[Json] = []
+        page_params = {"limit": PAGE, **params}
+        while True:
+            page = self._call(method, page_params)
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+            page_params = {**page_params, "starting_after": found[-1]["id"]}
+
+    def _one(self, method: Callable[..., Any], object_id: str, params: Params) -> Json:
+        return self._call(method, object_id, params)
+
+    def _call(self, method: Callable[..., Any], *args: Any) -> Json:
+        try:
+            answer: Json = method(*args).last_response.data
+        except (stripe.AuthenticationError, stripe.PermissionError) as error:
+            raise StripeRefused(_words(error)) from error
+        except stripe.RateLimitError as error:
+            raise StripeUnavailable(_words(error), retry_after=_retry_after(error)) from error
+        except stripe.InvalidRequestError as error:
+            if error.http_status == 404 or error.code == "resource_missing":
+                raise StripeMissing(_words(error)) from error
+            raise StripeInvalid(_words(error), code=error.code or "", param=error.param or "") from error
+        except stripe.IdempotencyError as error:
+            raise StripeInvalid(_words(error), code="idempotency_error") from error
+        except (stripe.APIConnectionError, stripe.APIError) as error:
+            raise StripeUnavailable(_words(error)) from error
+        if not isinstance(answer, dict):
+            raise StripeUnavailable("Stripe's answer was not an object")
+        return answer
+
+
+def gateway_for(connection: Connection, *, waiting: bool = False) -> Gateway:
+    return Gateway(connection.key, waiting=waiting)
+
+
+@lru_cache(maxsize=8)
+def _client(key: str, base: str, waiting: bool) -> stripe.StripeClient:
+    timeout = settings.STRIPE_WAITING_TIMEOUT if waiting else settings.STRIPE_TIMEOUT
+    return stripe.StripeClient(
+        key,
+        stripe_version=settings.STRIPE_API_VERSION,
+        base_addresses={"api": base} if base else None,
+        max_network_retries=0 if waiting else 1,
+        http_client=stripe.RequestsClient(timeout=timeout),
+    )
+
+
+def _each(expand: Sequence[str]) -> list[str]:
+    return [f"data.{path}" for path in expand]
+
+
+def _idempotent(key: str) -> Json:
+    return {"idempotency_key": key}
+
+
+def _id(value: Any) -> str:
+    return value["id"] if isinstance(value, dict) else value
+
+
+def _words(error: stripe.StripeError) -> str:
+    return f"{error.http_status or 'no answer'}: {error.user_message or type(error).__name__}"
+
+
+def _retry_after(error: stripe.StripeError) -> float | None:
+    value = (error.headers or {}).get("retry-after", "")
+    return float(value) if value.isdigit() else None

@@ -1,0 +1,289 @@
+"""Who gets in: pure, total, and nothing else.
+
+`decide_subscription` and `decide_order` turn what Stripe says now (facts), the owner's knobs (`Policy`) and the
+clock into one `Decision` for one Stripe product. No database, no network, no clock of its own. The rows are
+numbered as in the decision table of docs/access.md, and the number is kept in the ledger as the rule.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+# How long a subscription may stay open past its paid period when nobody could tell us what became of it.
+SILENCE = timedelta(days=3)
+# How long the gate waits behind a deadline of ours, so that Stripe is asked before anybody is shut out.
+ASKING = timedelta(hours=1)
+# Stripe needs a moment to act on its own deadlines; then it is asked, and again each hour until it has.
+SETTLING = timedelta(minutes=5)
+
+
+class Access(StrEnum):
+    OPEN = "open"
+    GRACE = "grace"
+    CLOSED = "closed"
+    KEEP = "keep"  # nothing is known for sure: leave the last decision as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The owner's knobs. The defaults are the product's."""
+
+    version: int = 0
+    trial_access: bool = True
+    past_due_policy: Literal["until_stripe_gives_up", "grace_days", "none"] = "grace_days"
+    past_due_grace_days: int = 14
+    paused_collection_access: Literal["keep", "suspend"] = "keep"
+    require_first_payment: bool = False
+    immediate_cancel: Literal["end_now", "end_of_paid_period"] = "end_now"
+    sub_full_refund: Literal["ignore", "revoke"] = "ignore"
+    order_full_refund: Literal["ignore", "revoke"] = "revoke"
+    order_partial_refund_percent: int | None = None  # revoke at this share or more; None ignores
+    dispute_policy: Literal["ignore", "suspend_on_open", "revoke_on_lost"] = "revoke_on_lost"
+    restore_on_won: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Disputes:
+    """The disputes of a payment: Stripe's statuses, and whether one was ever seen lost."""
+
+    statuses: tuple[str, ...] = ()
+    ever_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    product: str
+    quantity: int = 1
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFacts:
+    """One Stripe subscription as it is now. Times are aware."""
+
+    id: str
+    status: str
+    created: datetime
+    items: tuple[Item, ...] = ()
+    trial_end: datetime | None = None
+    cancel_at: datetime | None = None
+    cancel_at_period_end: bool = False
+    canceled_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancellation_reason: str = ""
+    collection_paused: bool = False
+    resumes_at: datetime | None = None
+    past_due_since: datetime | None = None
+    has_paid_invoice: bool = False
+    last_invoice_paid: bool = False
+    last_payment_refunded: bool = False
+    disputes: Disputes = Disputes()
+
+    @property
+    def is_ending(self) -> bool:
+        """Asked to end, in either billing mode: flexible sets `cancel_at`, classic `cancel_at_period_end`."""
+        return self.cancel_at is not None or self.cancel_at_period_end
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """One purchase, whatever Stripe objects it left. Amounts in minor units of one currency."""
+
+    key: str
+    state: Literal["pending", "paid", "failed"]
+    products: tuple[str, ...]
+    paid_at: datetime | None = None
+    amount: int = 0
+    amount_refunded: int = 0
+    fully_refunded: bool = False
+    disputes: Disputes = Disputes()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`until` is what people are told; at `ends_at` the gate closes by itself; at `review_at` look again."""
+
+    access: Access
+    reason: str
+    rule: str
+    until: datetime | None = None
+    ends_at: datetime | None = None
+    review_at: datetime | None = None
+
+
+def decide_subscription(facts: SubscriptionFacts, *, product: str, policy: Policy, now: datetime) -> Decision:
+    """The decision for one subscription and one Stripe product; the first row that fits wins."""
+    items = [item for item in facts.items if item.product == product and item.quantity > 0]
+    if not items:
+        return _closed("subscription:0", "not_on_subscription")
+    if _disputed(facts.disputes, policy=policy):
+        return _closed("subscription:1", "disputed")
+    if policy.sub_full_refund == "revoke" and facts.last_payment_refunded:
+        return _closed("subscription:2", "refunded")
+    match facts.status:
+        case "incomplete":
+            return _closed("subscription:3", "first_payment_pending", review_at=facts.created + timedelta(hours=24))
+        case "incomplete_expired":
+            return _closed("subscription:4", "first_payment_never_made")
+        case "trialing":
+            return _decide_trialing(facts, items, policy=policy, now=now)
+        case "active":
+            return _decide_active(facts, items, policy=policy, now=now)
+        case "past_due":
+            return _decide_past_due(facts, items, policy=policy, now=now)
+        case "unpaid":
+            return _closed("subscription:15", "unpaid")
+        case "paused":
+            return _closed("subscription:16", "trial_ended_no_payment_method")
+        case "canceled":
+            return _decide_canceled(facts, policy=policy, now=now)
+    return Decision(Access.KEEP, "unknown_status", "subscription:19", review_at=now + timedelta(hours=1))
+
+
+def decide_order(
+    facts: OrderFacts,
+    *,
+    product: str,
+    policy: Policy,
+    now: datetime,
+    access_days: int | None = None,
+    extends: datetime | None = None,
+) -> Decision:
+    """The decision for one order and one Stripe product.
+
+    `access_days` limits what one purchase opens; `extends` is where earlier purchases of the same product end:
+    a second one counts from the later of the two.
+    """
+    if product not in facts.products:
+        return _closed("order:0", "not_on_order")
+    if facts.state == "failed":
+        return _closed("order:1", "payment_failed")
+    if facts.state == "pending" or facts.paid_at is None:
+        return _closed("order:2", "payment_processing", review_at=now + timedelta(days=1))
+    if _disputed(facts.disputes, policy=policy):
+        return _closed("order:3", "disputed")
+    if facts.fully_refunded and policy.order_full_refund == "revoke":
+        return _closed("order:4", "refunded")
+    if _refunded_enough(facts, policy=policy):
+        return _closed("order:5", "partially_refunded")
+    if access_days is None:
+        return Decision(Access.OPEN, "bought", "order:6")
+    until = max(facts.paid_at, extends or facts.paid_at) + timedelta(days=access_days)
+    if now < until:
+        return Decision(Access.OPEN, "bought", "order:7", until=until, ends_at=until, review_at=until)
+    return _closed("order:8", "time_over", until=until)
+
+
+def refund_needs_a_person(facts: OrderFacts) -> bool:
+    """A part of an order of several products was refunded: nobody can tell which one was meant."""
+    return len(set(facts.products)) > 1 and facts.amount_refunded > 0 and not facts.fully_refunded
+
+
+def _decide_trialing(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:
+    until = _earliest(facts.trial_end, facts.cancel_at)
+    if not policy.trial_access:
+        return _closed("subscription:6", "trial_not_granted", review_at=_after(until, now=now))
+    return _open("subscription:5", "trial", until=until or _renewal(items), now=now)
+
+
+def _decide_active(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:
+    if facts.collection_paused and policy.paused_collection_access == "suspend":
+        return _closed(
+            "subscription:7",
+            "collection_paused",
+            until=facts.resumes_at,
+            review_at=_after(facts.resumes_at, now=now),
+        )
+    if policy.require_first_payment and not facts.has_paid_invoice:
+        return _closed("subscription:8", "awaiting_first_payment", review_at=now + timedelta(days=1))
+    if facts.is_ending:
+        return _open("subscription:9", "ending", until=facts.cancel_at or _period_end(facts), now=now)
+    return _open("subscription:10", "active", until=_renewal(items), now=now)
+
+
+def _decide_past_due(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:
+    if policy.past_due_policy == "none":
+        return _closed("subscription:11", "past_due")
+    if policy.past_due_policy == "until_stripe_gives_up":
+        end = _period_end(facts)
+        return Decision(
+            Access.GRACE,
+            "past_due_grace",
+            "subscription:12",
+            ends_at=end and end + SILENCE,
+            review_at=_after(end, now=now),
+        )
+    anchor = facts.past_due_since or _earliest(*(item.current_period_start for item in items)) or facts.created
+    until = anchor + timedelta(days=policy.past_due_grace_days)
+    if now < until:
+        return Decision(
+            Access.GRACE, "past_due_grace", "subscription:13", until=until, ends_at=until + ASKING, review_at=until
+        )
+    return _closed("subscription:14", "past_due_expired", until=until)
+
+
+def _decide_canceled(facts: SubscriptionFacts, *, policy: Policy, now: datetime) -> Decision:
+    until = _period_end(facts)
+    paid_through = (
+        policy.immediate_cancel == "end_of_paid_period"
+        and facts.cancellation_reason == "cancellation_requested"
+        and facts.last_invoice_paid
+        and not facts.last_payment_refunded
+    )
+    if paid_through and until and now < until:
+        return Decision(
+            Access.OPEN, "canceled_paid_through", "subscription:17", until=until, ends_at=until, review_at=until
+        )
+    return _closed("subscription:18", "canceled", until=facts.ended_at)
+
+
+def _disputed(disputes: Disputes, *, policy: Policy) -> bool:
+    """Inquiries (`warning_*`) and `prevented` never act; a win restores unless the owner says otherwise."""
+    statuses = set(disputes.statuses)
+    if policy.dispute_policy == "ignore" or not statuses:
+        return False
+    if "lost" in statuses:
+        return True
+    if "won" in statuses and not policy.restore_on_won:
+        return disputes.ever_lost or policy.dispute_policy == "suspend_on_open"
+    return policy.dispute_policy == "suspend_on_open" and bool(statuses & {"needs_response", "under_review"})
+
+
+def _refunded_enough(facts: OrderFacts, *, policy: Policy) -> bool:
+    percent = policy.order_partial_refund_percent
+    if percent is None or facts.fully_refunded or facts.amount <= 0 or len(set(facts.products)) > 1:
+        return False
+    return facts.amount_refunded > 0 and facts.amount_refunded * 100 >= facts.amount * percent
+
+
+def _open(rule: str, reason: str, *, until: datetime | None, now: datetime) -> Decision:
+    """Open on Stripe's word. A deadline that has passed is no end: Stripe is asked, and only its status ends it."""
+    return Decision(
+        Access.OPEN, reason, rule, until=until, ends_at=until and until + SILENCE, review_at=_after(until, now=now)
+    )
+
+
+def _closed(
+    rule: str, reason: str, *, until: datetime | None = None, review_at: datetime | None = None
+) -> Decision:
+    return Decision(Access.CLOSED, reason, rule, until=until, review_at=review_at)
+
+
+def _after(deadline: datetime | None, *, now: datetime) -> datetime | None:
+    if deadline is None:
+        return None
+    return deadline + SETTLING if deadline + SETTLING > now else now + timedelta(hours=1)
+
+
+def _renewal(items: list[Item]) -> datetime | None:
+    return _earliest(*(item.current_period_end for item in items))
+
+
+def _period_end(facts: SubscriptionFacts) -> datetime | None:
+    return max((end for item in facts.items if (end := item.current_period_end)), default=None)
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)

@@ -1,0 +1,323 @@
+"""The only writer of grants. Each change leaves a ledger row, and activities when access itself changed.
+
+Machines bring what they want (`apply`); people give and take back by hand (`give`, `revoke`, `restore`).
+What a person took back no machine gives again, and what a person gave no machine takes.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from activities import deliveries, notices
+from activities.models import Activity
+from activities.record import Happening, record
+from hub.models import Grant, Ledger, Product, User
+
+Pair = tuple[int, int]
+CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a grant should be now. `state` is active, grace or closed; a closed one that never was is not made."""
+
+    user_id: int
+    product_id: int
+    source: str
+    source_ref: str
+    state: str
+    reason: str
+    rule: str
+    true_at: datetime
+    starts_at: datetime
+    policy_version: int = 0
+    until: datetime | None = None
+    ends_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[int, int, str, str]:
+        return (self.user_id, self.product_id, self.source, self.source_ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    grant: Grant
+    from_state: str
+    reason: str
+    rule: str
+    policy_version: int
+    true_at: datetime
+
+
+@transaction.atomic
+def apply(
+    wanted: Sequence[Wanted], *, cause: str, now: datetime, batch: str = "", notify: bool = True
+) -> list[Ledger]:
+    """Makes the grants as wanted and returns the ledger rows of what changed. A constant number of queries."""
+    if not wanted:
+        return []
+    _lock_people({want.user_id for want in wanted})
+    refs = {want.source_ref for want in wanted}
+    known = {
+        (grant.user_id, grant.product_id, grant.source, grant.source_ref): grant
+        for grant in Grant.objects.filter(source__in={want.source for want in wanted}, source_ref__in=refs)
+    }
+    changes = [change for want in wanted if (change := _change(known.get(want.key), want, now=now, batch=batch))]
+    return _write(changes, cause=cause, now=now, batch=batch, notify=notify)
+
+
+@transaction.atomic
+def give(
+    user: User,
+    product: Product,
+    *,
+    actor: User | None,
+    reason: str,
+    now: datetime,
+    ends_at: datetime | None = None,
+    batch: str = "",
+) -> Grant:
+    """A grant by hand. Stripe never changes it."""
+    _lock_people({user.pk})
+    grant = Grant(
+        user=user,
+        product=product,
+        source=Grant.Source.MANUAL,
+        source_ref=f"by_hand:{uuid.uuid4()}",
+        state=Grant.State.ACTIVE,
+        reason="given",
+        starts_at=now,
+        until=ends_at,
+        ends_at=ends_at,
+        granted_by=actor,
+        note=reason,
+        batch=batch,
+    )
+    change = Change(grant, "", "given", "person", 0, now)
+    _write([change], cause=_by(actor), now=now, batch=batch, actor=actor, note=reason)
+    return grant
+
+
+@transaction.atomic
+def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> Grant:
+    """Takes a grant back, whatever its source. No machine gives it again."""
+    _lock_people({grant.user_id})
+    grant = Grant.objects.get(pk=grant.pk)
+    if grant.state != Grant.State.REVOKED:
+        before = grant.state
+        grant.state, grant.closed_at, grant.close_reason = Grant.State.REVOKED, now, "revoked"
+        change = Change(grant, before, "revoked", "person", 0, now)
+        _write([change], cause=_by(actor), now=now, actor=actor, note=reason)
+    return grant
+
+
+@transaction.atomic
+def restore(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> Grant:
+    """Undoes a person's revocation. A Stripe grant then follows Stripe again at the next look."""
+    _lock_people({grant.user_id})
+    grant = Grant.objects.get(pk=grant.pk)
+    if grant.state == Grant.State.REVOKED:
+        over = grant.ends_at is not None and grant.ends_at <= now
+        grant.state = Grant.State.ENDED if over else Grant.State.ACTIVE
+        grant.closed_at, grant.close_reason = (now, "time_over") if over else (None, "")
+        change = Change(grant, Grant.State.REVOKED, "restored", "person", 0, now)
+        _write([change], cause=_by(actor), now=now, actor=actor, note=reason)
+    return grant
+
+
+@transaction.atomic
+def close_overdue(grants: Iterable[Grant], *, now: datetime, cause: str = "sweep") -> list[Ledger]:
+    """Writes down the end of grants whose gate has closed by time. Looks again under the lock."""
+    ids = {grant.pk: grant.user_id for grant in grants}
+    _lock_people(set(ids.values()))
+    changes = []
+    for grant in Grant.objects.filter(pk__in=ids, state__in=Grant.OPEN, ends_at__lte=now):
+        reason = "no_word_from_stripe" if grant.source == Grant.Source.SUBSCRIPTION else "time_over"
+        before, ended_at = grant.state, grant.ends_at or now
+        grant.state, grant.closed_at, grant.close_reason = Grant.State.ENDED, ended_at, reason
+        changes.append(Change(grant, before, reason, "clock", 0, ended_at))
+    return _write(changes, cause=cause, now=now)
+
+
+@transaction.atomic
+def hold(grants: Iterable[Grant], *, until: datetime, now: datetime, cause: str) -> list[Ledger]:
+    """Moves the end of open Stripe grants while Stripe cannot be asked: nobody loses access by silence of ours."""
+    ids = {grant.pk: grant.user_id for grant in grants}
+    _lock_people(set(ids.values()))
+    changes = []
+    for grant in Grant.objects.filter(
+        pk__in=ids, state__in=Grant.OPEN, source=Grant.Source.SUBSCRIPTION, ends_at__lt=until
+    ):
+        grant.ends_at = until
+        changes.append(Change(grant, grant.state, "held_stripe_unreachable", "hold", 0, now))
+    return _write(changes, cause=cause, now=now)
+
+
+def _change(grant: Grant | None, want: Wanted, *, now: datetime, batch: str) -> Change | None:
+    """The grant brought to what is wanted, with what changed; None where nothing has to."""
+    if grant is None:
+        if want.state == CLOSED:
+            return None
+        grant = Grant(
+            user_id=want.user_id,
+            product_id=want.product_id,
+            source=want.source,
+            source_ref=want.source_ref,
+            state=want.state,
+            reason=want.reason,
+            starts_at=want.starts_at,
+            until=want.until,
+            ends_at=want.ends_at,
+            batch=batch,
+        )
+        return Change(grant, "", want.reason, want.rule, want.policy_version, want.true_at)
+    if grant.state == Grant.State.REVOKED or grant.source == Grant.Source.MANUAL:
+        return None
+    before = grant.state
+    if want.state == CLOSED:
+        if not grant.is_open:
+            return None
+        grant.state, grant.closed_at, grant.close_reason = Grant.State.ENDED, want.true_at, want.reason
+    else:
+        same = (grant.state, grant.reason, grant.until, grant.ends_at)
+        if same == (want.state, want.reason, want.until, want.ends_at):
+            return None
+        grant.state, grant.reason, grant.until, grant.ends_at = want.state, want.reason, want.until, want.ends_at
+        grant.closed_at, grant.close_reason = None, ""
+    return Change(grant, before, want.reason, want.rule, want.policy_version, want.true_at)
+
+
+def _write(
+    changes: list[Change],
+    *,
+    cause: str,
+    now: datetime,
+    batch: str = "",
+    actor: User | None = None,
+    note: str = "",
+    notify: bool = True,
+) -> list[Ledger]:
+    if not changes:
+        return []
+    people = {change.grant.user_id for change in changes}
+    had = _open_pairs(people)
+    Grant.objects.bulk_create([change.grant for change in changes if change.grant.pk is None], batch_size=500)
+    Grant.objects.bulk_update(
+        [change.grant for change in changes if change.from_state],
+        ["state", "reason", "until", "ends_at", "closed_at", "close_reason"],
+        batch_size=200,
+    )
+    ledger = Ledger.objects.bulk_create(
+        [_ledger_row(change, cause=cause, now=now, batch=batch, actor=actor, note=note) for change in changes],
+        batch_size=500,
+    )
+    _tell(ledger, had=had, have=_open_pairs(people), cause=cause, now=now, actor=actor, notify=notify)
+    return ledger
+
+
+def _ledger_row(
+    change: Change, *, cause: str, now: datetime, batch: str, actor: User | None, note: str
+) -> Ledger:
+    grant = change.grant
+    return Ledger(
+        grant=grant,
+        from_state=change.from_state,
+        to_state=grant.state,
+        reason=change.reason,
+        rule=change.rule,
+        policy_version=change.policy_version,
+        starts_at=grant.starts_at,
+        until=grant.until,
+        ends_at=grant.ends_at,
+        true_at=change.true_at,
+        learned_at=now,
+        cause=cause,
+        actor=actor,
+        note=note,
+        batch=batch,
+    )
+
+
+def _tell(
+    ledger: list[Ledger],
+    *,
+    had: set[Pair],
+    have: set[Pair],
+    cause: str,
+    now: datetime,
+    actor: User | None,
+    notify: bool,
+) -> None:
+    """Access is the OR of a person's grants: only its change is told, once for each product."""
+    first: dict[Pair, Ledger] = {}
+    for row in ledger:
+        first.setdefault((row.grant.user_id, row.grant.product_id), row)
+    happenings = []
+    for pair, row in first.items():
+        if (pair in had) == (pair in have):
+            continue
+        gained = pair in have
+        happenings.append(
+            Happening(
+                verb=Activity.Verb.ACCESS_GRANTED if gained else Activity.Verb.ACCESS_REMOVED,
+                key=f"access:{row.pk}",
+                at=row.true_at,
+                user_id=pair[0],
+                product_id=pair[1],
+                actor_id=actor.pk if actor else None,
+                cause=cause,
+                details=_details(row),
+            )
+        )
+    written = record(happenings, now=now)
+    if notify:
+        _queue_access_mail([activity for activity in written if activity.verb == Activity.Verb.ACCESS_GRANTED], first, now=now)
+
+
+def _queue_access_mail(granted: list[Activity], first: dict[Pair, Ledger], *, now: datetime) -> None:
+    """One e-mail for each new access: a grant that comes back (a card that works again) is not new."""
+    wants_mail = set(
+        Product.objects.filter(
+            pk__in={activity.product_id for activity in granted}, send_access_email=True
+        ).values_list("pk", flat=True)
+    )
+    for activity in granted:
+        if activity.product_id not in wants_mail or activity.user_id is None:
+            continue
+        row = first[(activity.user_id, activity.product_id)]
+        if row.from_state:
+            continue
+        notices.queue(
+            "access",
+            key=f"access:{row.grant_id}",
+            user_id=activity.user_id,
+            product_id=activity.product_id,
+            activity=activity,
+            context={},
+            now=now,
+        )
+    if granted:
+        transaction.on_commit(deliveries.ring)
+
+
+def _open_pairs(user_ids: set[int]) -> set[Pair]:
+    return set(
+        Grant.objects.filter(user_id__in=user_ids, state__in=Grant.OPEN).values_list("user_id", "product_id")
+    )
+
+
+def _details(row: Ledger) -> dict[str, Any]:
+    return {"reason": row.reason, "ends_at": row.until.isoformat() if row.until else None, "grant": row.grant_id}
+
+
+def _lock_people(user_ids: set[int]) -> None:
+    """Two refreshes of one person's customers must not both believe that they opened the door."""
+    list(User.objects.select_for_update().filter(pk__in=user_ids).order_by("pk").values_list("pk"))
+
+
+def _by(actor: User | None) -> str:
+    return f"person:{actor.pk}" if actor else "person"
