@@ -4,9 +4,10 @@ from django.db.models import Q
 
 
 class Activity(models.Model):
-    """Something that happened. `at` is when it was so (Stripe's time where Stripe knows), `recorded_at` when we wrote it.
+    """Something that happened. Written by `activities.record` alone.
 
-    `key` names the happening itself, so that no replay can write it twice.
+    `at` is when it was so (Stripe's time where Stripe knows), `recorded_at` when we wrote it. `key` names the
+    happening itself, so that no replay can write it twice.
     """
 
     class Verb(models.TextChoices):
@@ -34,8 +35,12 @@ class Activity(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="activities"
     )
-    product = models.ForeignKey("hub.Product", on_delete=models.SET_NULL, null=True, blank=True, related_name="activities")
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    product = models.ForeignKey(
+        "hub.Product", on_delete=models.SET_NULL, null=True, blank=True, related_name="activities"
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     cause = models.CharField(max_length=255, blank=True)
     details = models.JSONField(default=dict, blank=True)
     imported = models.BooleanField(default=False)
@@ -44,6 +49,7 @@ class Activity(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         verbose_name_plural = "activities"
+        constraints = [models.CheckConstraint(condition=~Q(key=""), name="activity_has_a_key")]
         indexes = [
             models.Index(fields=["-at", "-id"], name="feed"),
             models.Index(fields=["user", "-at", "-id"], name="feed_of_a_person"),
@@ -56,10 +62,11 @@ class Activity(models.Model):
 
 
 class Delivery(models.Model):
-    """One message to be handed over once: an e-mail now, webhooks later.
+    """One message to be handed over once: an e-mail. Moved by `activities.deliveries` alone.
 
     `waiting` may be tried (again); `handing_over` is stamped just before the mail server is spoken to, so
-    that a process that dies there leaves a row nobody sends twice: it becomes `unsure` and waits for a person.
+    that a process that dies there leaves a row nobody sends twice: it becomes `unsure`, for a person to see.
+    `created_at` is business time; `next_try`, `lease_until` and `sent_at` are real time.
     """
 
     class State(models.TextChoices):
@@ -71,9 +78,13 @@ class Delivery(models.Model):
 
     key = models.CharField(max_length=255, unique=True)
     notice = models.CharField(max_length=40)
-    activity = models.ForeignKey(Activity, on_delete=models.CASCADE, null=True, blank=True, related_name="deliveries")
+    activity = models.ForeignKey(
+        Activity, on_delete=models.CASCADE, null=True, blank=True, related_name="deliveries"
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deliveries")
-    product = models.ForeignKey("hub.Product", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    product = models.ForeignKey(
+        "hub.Product", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
     context = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -81,14 +92,28 @@ class Delivery(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField()
 
     class Meta:
         verbose_name_plural = "deliveries"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="sent", sent_at__isnull=False)
+                | Q(state__in=["waiting", "handing_over", "failed", "unsure"], sent_at__isnull=True),
+                name="sent_deliveries_say_when",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="handing_over") | Q(lease_until__isnull=False),
+                name="handing_over_has_a_lease",
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["next_try"], condition=Q(state__in=["waiting", "handing_over"]), name="deliveries_due"
-            )
+            ),
+            models.Index(
+                fields=["state"], condition=Q(state__in=["failed", "unsure"]), name="deliveries_to_look_at"
+            ),
         ]
 
     def __str__(self) -> str:

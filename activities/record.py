@@ -1,0 +1,60 @@
+"""The only writer of activities: what happened is written once, in the transaction that made it so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from activities.inserting import insert_new
+from activities.models import Activity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """Something that happened, before it is written.
+
+    `key` is the natural key of the happening (for instance "payment_failed:in_1:2"), at most 255 characters:
+    the same key is the same happening, whoever learns of it, and however often. `details` is plain JSON;
+    known entries: amount (minor units) and currency, invoice, subscription, order, failure, attempt,
+    ends_at (ISO 8601), reason, price_text, ip.
+    """
+
+    verb: Activity.Verb
+    key: str
+    at: datetime
+    user_id: int | None = None
+    product_id: int | None = None
+    actor_id: int | None = None
+    cause: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    imported: bool = False
+
+
+def record(happenings: Sequence[Happening], *, now: datetime) -> list[Activity]:
+    """Write what is not written yet, inside the caller's transaction; return only what this call wrote.
+
+    One statement however many happenings there are (up to SQLite's limit of parameters), and one writer
+    wins where several record the same key at the same time. `now` becomes `recorded_at`.
+    """
+    return insert_new(
+        [
+            Activity(
+                verb=happening.verb,
+                key=happening.key,
+                at=happening.at,
+                recorded_at=now,
+                user_id=happening.user_id,
+                product_id=happening.product_id,
+                actor_id=happening.actor_id,
+                cause=happening.cause,
+                details=happening.details,
+                imported=happening.imported,
+            )
+            for happening in happenings
+        ]
+    )
+
+
+def record_one(happening: Happening, *, now: datetime) -> Activity | None:
+    """Write one happening; None when it was written before."""
+    return next(iter(record([happening], now=now)), None)
