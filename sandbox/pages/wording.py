@@ -30,13 +30,18 @@ TONES: Final = {
 TONE_OF: Final = {state: tone for tone, states in TONES.items() for state in states}
 
 
+def digits_of(currency: str) -> int:
+    """How many minor digits a currency has."""
+    code = currency.lower()
+    return 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
+
+
 @register.filter
 def money(amount: int | None, currency: str | None) -> str:
     """Write an amount of minor units in its currency: ``2400, "eur"`` is ``€24.00``."""
     if amount is None or not currency:
         return "–"
-    code = currency.lower()
-    digits = 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
+    code, digits = currency.lower(), digits_of(currency)
     sign = "−" if amount < 0 else ""
     number = f"{abs(amount) / 10**digits:,.{digits}f}"
     symbol = SYMBOLS.get(code)

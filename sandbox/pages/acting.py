@@ -1,0 +1,48 @@
+"""How a page acts: under the lock, in one account, through the same endpoints as everybody else."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from sandbox.account import Account
+from sandbox.box import box
+from sandbox.errors import NotFound
+from sandbox.routing import Call, find_route
+from sandbox.timelines import timeline_for
+from sandbox.types import Obj
+from sandbox.validation import check
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, Account, P], HttpResponse]
+
+
+def in_account(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Run a page under the sandbox's lock and keep what it changed. An unknown object is a 404 page."""
+
+    @wraps(view)
+    def run(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        sandbox = box()
+        with sandbox.lock:
+            account = sandbox.account
+            account.base_url = f"{request.scheme}://{request.get_host()}"
+            named = [str(value) for value in kwargs.values()]
+            try:
+                with account.on(timeline_for(account, named, {})):
+                    return view(request, account, *args, **kwargs)
+            except NotFound as missing:
+                raise Http404(str(missing)) from missing
+            finally:
+                sandbox.save()
+
+    return run
+
+
+def call_api(account: Account, method: str, path: str, **params: Any) -> Obj:
+    """Do what the API request would do. Values are written as a form would send them. Raises StripeRefusal."""
+    found = find_route(method, path)
+    if found is None:
+        raise LookupError(f"no endpoint {method} {path}")
+    route, ids = found
+    return route.handler(Call(account, check(params, route.fields), ids))
