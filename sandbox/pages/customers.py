@@ -79,10 +79,10 @@ def change_card(request: HttpRequest, account: Account, customer_id: str) -> Htt
     response = redirect("dashboard-customer", customer_id)
     response.status_code = 303
     try:
-        last4 = swap_card(account, customer_id=customer_id, number=request.POST.get("card", ""))
+        method = swap_card(account, customer_id=customer_id, number=request.POST.get("card", ""))
     except StripeRefusal as refusal:
         return leave_note(response, text=str(refusal), tone="bad")
-    return leave_note(response, text=f"The default card is now •••• {last4}. Future payments use it.")
+    return leave_note(response, text=f"The default card is now •••• {method['card']['last4']}. Future payments use it.")
 
 
 @require_POST

@@ -8,9 +8,10 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from sandbox.account import Account
+from sandbox.disputes import move_dispute
 from sandbox.errors import StripeRefusal
 from sandbox.pages.acting import call_api, in_account
-from sandbox.pages.levers import move_dispute, open_dispute
+from sandbox.pages.levers import dispute_payment
 from sandbox.pages.lists import page_of
 from sandbox.pages.notes import leave_note
 from sandbox.pages.rail import show_page
@@ -115,7 +116,7 @@ def dispute(request: HttpRequest, account: Account, intent_id: str) -> HttpRespo
     status = request.POST.get("status", "needs_response")
     if status not in DISPUTE_MOVES:
         return leave_note(response, text="That is not a state of a dispute.", tone="bad")
-    open_dispute(account, charge_id=intent["latest_charge"], status=status)
+    dispute_payment(account, intent, status=status)
     return leave_note(response, text="The cardholder disputed the payment.")
 
 
@@ -131,3 +132,10 @@ def change_dispute(request: HttpRequest, account: Account, dispute_id: str) -> H
         return leave_note(response, text="That is not a state of a dispute.", tone="bad")
     move_dispute(account, found, status=status)
     return leave_note(response, text=f"The dispute is now: {words(status).lower()}.")
+
+
+@require_safe
+@in_account
+def receipt(request: HttpRequest, account: Account, charge_id: str) -> HttpResponse:
+    """Where a charge's ``receipt_url`` leads: its payment."""
+    return redirect("dashboard-payment", account.get("charge", charge_id)["payment_intent"])

@@ -1,0 +1,116 @@
+"""The hosted invoice: what it is for, how it stands, and a way to pay it."""
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from sandbox.account import Account
+from sandbox.cards import attach, new_card_method
+from sandbox.errors import CardDeclined, StripeRefusal
+from sandbox.invoicing import pay
+from sandbox.pages.acting import in_account
+from sandbox.pages.cards import HINTS, find_card_errors
+from sandbox.pages.notes import forget_note, leave_note, read_note
+from sandbox.pages.rows import merchant_name
+from sandbox.pages.wording import day, money
+from sandbox.types import Obj
+
+SALT = "sandbox.invoice.pending"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@in_account
+def invoice(request: HttpRequest, account: Account, invoice_id: str) -> HttpResponse:
+    """Show an invoice; a POST pays it with the card typed, or answers the bank's question."""
+    found = account.get("invoice", invoice_id)
+    if request.method != "POST" or not payable(found):
+        return show_invoice(request, account, found)
+    if "pending" in request.POST:
+        try:
+            number = signing.loads(request.POST["pending"], salt=SALT, max_age=3600)
+        except signing.BadSignature:
+            return show_invoice(request, account, found)
+        return pay_with(request, account, found, number=number, authenticated=request.POST.get("answer") == "approve")
+    errors = find_card_errors(request.POST, now=account.now())
+    if errors:
+        return show_invoice(request, account, found, errors=errors, status=422)
+    return pay_with(request, account, found, number=request.POST["card"])
+
+
+def pay_with(
+    request: HttpRequest, account: Account, found: Obj, *, number: str, authenticated: bool | None = None
+) -> HttpResponse:
+    """One attempt with a new card of the customer's."""
+    customer = account.get("customer", found["customer"])
+    try:
+        method = new_card_method(account, number, email=customer["email"], name=customer["name"])
+        attach(account, method, customer=customer)
+        pay(account, found, method=method, off_session=False, authenticated=authenticated)
+    except CardDeclined as declined:
+        errors = {"card": f"{declined.message.rstrip('.')}. Try another card."}
+        return show_invoice(request, account, found, errors=errors, status=402)
+    except StripeRefusal as refusal:
+        return show_invoice(request, account, found, errors={"form": str(refusal)}, status=422)
+    if found["status"] == "open":
+        return show_question(request, account, found, number=number)
+    response = HttpResponseRedirect(request.path)
+    response.status_code = 303
+    return leave_note(response, text="Thank you: this invoice is paid.")
+
+
+def payable(found: Obj) -> bool:
+    """Whether money is still wanted."""
+    return found["status"] in ("open", "uncollectible") and found["amount_remaining"] > 0
+
+
+def show_question(request: HttpRequest, account: Account, found: Obj, *, number: str) -> HttpResponse:
+    """The bank's page: approve or fail."""
+    context = {
+        "merchant": merchant_name(account),
+        "summary": {"total": money(found["amount_remaining"], found["currency"])},
+        "last4": number.strip()[-4:],
+        "pending": signing.dumps(number, salt=SALT),
+        "verify_url": request.path,
+    }
+    return render(request, "sandbox/checkout/verify.html", context)
+
+
+def show_invoice(
+    request: HttpRequest, account: Account, found: Obj, *, errors: dict[str, str] | None = None, status: int = 200
+) -> HttpResponse:
+    """Render the invoice."""
+    note = read_note(request)
+    context = {
+        "invoice": found,
+        "lines": found["lines"]["data"],
+        "merchant": merchant_name(account),
+        "state_text": state_text(found),
+        "payable": payable(found),
+        "errors": errors or {},
+        "typed": request.POST,
+        "card_hints": HINTS,
+        "note": note,
+    }
+    response = render(request, "sandbox/portal/invoice.html", context, status=status)
+    return forget_note(response) if note else response
+
+
+def state_text(found: Obj) -> str:
+    """How the invoice stands, in a sentence."""
+    paid_at = found["status_transitions"]["paid_at"]
+    retry = found["next_payment_attempt"]
+    texts = {
+        "draft": "This invoice is still being prepared.",
+        "paid": f"Paid on {day(paid_at)}." if paid_at else "Paid.",
+        "void": "This invoice was voided. Nothing is owed.",
+        "uncollectible": "This invoice was written off, and can still be paid.",
+        "open": "This invoice is waiting to be paid.",
+    }
+    if found["status"] == "open" and found["attempted"] and retry:
+        return f"The payment failed. It is tried again on {day(retry)}."
+    if found["status"] == "open" and found["due_date"]:
+        return f"Due on {day(found['due_date'])}."
+    return texts[found["status"]]
