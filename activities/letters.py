@@ -1,0 +1,93 @@
+"""A queued notice becomes a mail when it is sent: to the address of that moment, in the site's name."""
+
+import hashlib
+from email.utils import formataddr, parseaddr
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.apps import apps
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from activities import links
+from activities.models import Delivery
+from activities.money import format_money
+
+
+def render(delivery: Delivery) -> EmailMultiAlternatives:
+    """The message of one delivery, whose user and product are loaded. Its Message-ID is always the same."""
+    site = _site()
+    subject, text, html = _fill(delivery, context=_context(delivery, site=site))
+    message = EmailMultiAlternatives(
+        subject=subject,
+        body=text,
+        from_email=formataddr((site.name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1])),
+        to=[delivery.user.email],
+        reply_to=[site.support_email] if site.support_email else None,
+        headers={"Message-ID": message_id(delivery.key), "Auto-Submitted": "auto-generated"},
+    )
+    message.attach_alternative(html, "text/html")
+    return message
+
+
+def message_id(key: str) -> str:
+    """One key, one Message-ID: a mail program that gets the same mail twice can tell."""
+    host = urlsplit(settings.SITE_URL).hostname or "localhost"
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"
+
+
+def text_on(colour: str) -> str:
+    """White or black, whichever reads better on `#rrggbb`: always at least 4.5:1 (WCAG 2.2 §1.4.3)."""
+    channels = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#ffffff" if luminance <= 0.179 else "#000000"
+
+
+def _fill(delivery: Delivery, *, context: dict[str, Any]) -> tuple[str, str, str]:
+    """Subject (one line: a name in it cannot begin a header), text and HTML, in the reader's time zone."""
+    with timezone.override(_zone(delivery.user.timezone)):
+        subject = " ".join(render_to_string(f"email/{delivery.notice}.subject.txt", context).split())
+        text = render_to_string(f"email/{delivery.notice}.txt", context).strip() + "\n"
+        html = render_to_string(f"email/{delivery.notice}.html", context | {"subject": subject})
+    return subject, text, html
+
+
+def _site() -> Any:
+    return apps.get_model("hub", "Site").load()
+
+
+def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
+    user, product, told = delivery.user, delivery.product, delivery.context
+    product_path = links.path_to("hub:product", product.slug) if product else ""
+    to = partial(links.sign_in_by_code, email=user.email)
+    return {
+        "site": site,
+        "site_url": settings.SITE_URL,
+        "accent": site.accent,
+        "on_accent": text_on(site.accent),
+        "user": user,
+        "product": product,
+        "open_url": to(next_path=product_path or "/"),
+        "account_url": to(next_path=links.path_to("billing:account") or "/account/"),
+        "reason": told.get("reason", ""),
+        "failure": told.get("failure", ""),
+        "keep_until": parse_datetime(told.get("keep_until", "")),
+        "amount": _money(told),
+    }
+
+
+def _money(told: dict[str, Any]) -> str:
+    return "" if told.get("amount") is None else format_money(told["amount"], told.get("currency", ""))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

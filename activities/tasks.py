@@ -1,0 +1,13 @@
+from celery import shared_task
+from django.utils import timezone
+
+from activities import deliveries, doorbell
+
+BATCH = 50
+
+
+@shared_task(name="activities.tasks.deliver")
+def deliver() -> None:
+    """Hand over what is due; come back at once where more may be waiting."""
+    if deliveries.deliver_due(now=timezone.now(), limit=BATCH) == BATCH:
+        doorbell.ring("activities.tasks.deliver")
