@@ -40,7 +40,7 @@ def in_account(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpRespo
 
 
 def call_api(account: Account, method: str, path: str, **params: Any) -> Obj:
-    """Do what the API request would do. Values are written as a form would send them. Raises StripeRefusal."""
+    """Do what the API request would do; values are written as a form sends them. Raises StripeRefusal."""
     found = find_route(method, path)
     if found is None:
         raise LookupError(f"no endpoint {method} {path}")

@@ -1,16 +1,28 @@
 """Hosted Checkout and Payment Links: pay, be declined in place, prove it is you, leave for the shop."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from sandbox.account import Account
-from sandbox.checkout import Payer, open_session_from_link, pay_session, redirect_url
+from sandbox.checkout import (
+    answer_authentication,
+    apply_code,
+    needs_method,
+    open_session_from_link,
+    pay_session,
+    redirect_url,
+    remove_code,
+    set_quantity,
+)
 from sandbox.errors import AuthenticationRequired, CardDeclined, StripeRefusal
 from sandbox.pages.acting import in_account
 from sandbox.pages.cards import HINTS, find_card_errors
@@ -26,7 +38,6 @@ METHODS: Final = {
     "sepa_debit": ("SEPA debit", "Takes some days: the payment is processing until then."),
 }
 VERBS: Final = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe"}
-SALT: Final = "sandbox.checkout.pending"
 
 
 @require_safe
@@ -39,7 +50,7 @@ def payment_link(request: HttpRequest, account: Account, token: str) -> HttpResp
         text = link["inactive_message"] or "The shop has turned this link off. Nothing was charged."
         return show_state(request, account, title="This link is no longer active", text=text)
     try:
-        session = open_session_from_link(account, link, request.GET.dict())
+        session = open_session_from_link(account, link, params=request.GET.dict())
     except StripeRefusal as refusal:
         return show_state(request, account, title="This link cannot be used", text=str(refusal))
     return HttpResponseRedirect(session["url"])
@@ -60,11 +71,20 @@ def pay(request: HttpRequest, account: Account, session_id: str) -> HttpResponse
     """The page of one session: its form while it is open, else what became of it."""
     session = account.get("checkout.session", session_id)
     if session["status"] == "complete":
-        return leave(request, account, session) if request.method == "POST" else show_complete(request, account, session)
+        return (
+            leave(request, account, session)
+            if request.method == "POST"
+            else show_complete(request, account, session)
+        )
     if session["status"] == "expired":
         text = "Nothing was charged. Go back to the shop to start again."
         return show_state(
-            request, account, title="This page has expired", text=text, next_url=session["cancel_url"], next_label="Back to the shop"
+            request,
+            account,
+            title="This page has expired",
+            text=text,
+            next_url=session["cancel_url"],
+            next_label="Back to the shop",
         )
     if request.method == "POST":
         return submit(request, account, session)
@@ -73,34 +93,49 @@ def pay(request: HttpRequest, account: Account, session_id: str) -> HttpResponse
 
 def submit(request: HttpRequest, account: Account, session: Obj) -> HttpResponse:
     """Pay with what was typed; a refusal comes back to the field it is about."""
-    order, promotion_error = order_with_code(account, session, request.POST.get("promotion_code", ""))
     typed = request.POST.dict()
     if email := fixed_email(account, session):
         typed["email"] = email
-    errors = find_errors(account, session, order, request.POST, email=typed.get("email", ""))
-    if promotion_error:
-        errors["form"] = promotion_error
+    errors = find_errors(account, session, request.POST, email=typed.get("email", ""))
     if errors:
         return show_form(request, account, session, typed=typed, errors=errors, status=422)
-    return finish(request, account, session, typed=typed)
+    method = typed.get("method", "card")
+    attempt = partial(
+        pay_session,
+        account,
+        session["id"],
+        email=typed["email"].strip(),
+        name=typed.get("name", "").strip() or None,
+        card=typed.get("card", "") if method == "card" else method,
+    )
+    return finish(request, account, session, attempt=attempt, typed=typed)
+
+
+@require_http_methods(["POST"])
+@never_cache
+@in_account
+def verify(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
+    """The answer to the bank's question about the attempt before it."""
+    session = account.get("checkout.session", session_id)
+    payer = account.notes(session_id).get("payer")
+    if session["status"] != "open" or not payer:
+        return (
+            back_to_form(session_id) if session["status"] != "complete" else leave(request, account, session)
+        )
+    approved = request.POST.get("answer") == "approve"
+    attempt = partial(answer_authentication, account, session_id, approved=approved)
+    typed = {"email": payer["email"] or "", "name": payer["name"] or "", "method": "card"}
+    return finish(request, account, session, attempt=attempt, typed=typed)
 
 
 def finish(
-    request: HttpRequest, account: Account, session: Obj, *, typed: dict[str, str], authenticated: bool | None = None
+    request: HttpRequest, account: Account, session: Obj, *, attempt: Callable[[], Obj], typed: dict[str, str]
 ) -> HttpResponse:
-    """Complete the session, ask the bank's question, or show the decline."""
-    payer = Payer(
-        email=typed.get("email", "").strip(),
-        name=typed.get("name", "").strip(),
-        card=typed.get("card", ""),
-        method=typed.get("method", "card"),
-        promotion_code=typed.get("promotion_code", ""),
-        authenticated=authenticated,
-    )
+    """Complete the session, ask the bank's question, or show the decline where it belongs."""
     try:
-        pay_session(account, session["id"], payer)
+        attempt()
     except AuthenticationRequired:
-        return show_question(request, account, session, typed=typed)
+        return show_question(request, account, session)
     except CardDeclined as declined:
         field = {"incorrect_cvc": "cvc", "expired_card": "expiry"}.get(declined.code, "card")
         errors = {field: decline_text(declined)}
@@ -108,6 +143,45 @@ def finish(
     except StripeRefusal as refusal:
         return show_form(request, account, session, typed=typed, errors={"form": str(refusal)}, status=422)
     return leave(request, account, session)
+
+
+@require_http_methods(["POST"])
+@never_cache
+@in_account
+def promotion(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
+    """Enter a promotion code, or take it off."""
+    session = account.get("checkout.session", session_id)
+    if session["status"] != "open":
+        return back_to_form(session_id)
+    code = request.POST.get("promotion_code", "").strip()
+    if request.POST.get("do") == "remove" or not code:
+        remove_code(account, session)
+        return back_to_form(session_id)
+    try:
+        apply_code(account, session, code)
+    except StripeRefusal:
+        typed = first_values(account, session) | {"promotion_code": code}
+        errors = {"promotion": "This code is not valid."}
+        return show_form(request, account, session, typed=typed, errors=errors, status=422)
+    return back_to_form(session_id)
+
+
+@require_http_methods(["POST"])
+@never_cache
+@in_account
+def quantity(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
+    """Change how many of an adjustable line are bought."""
+    session = account.get("checkout.session", session_id)
+    wanted = request.POST.get("quantity", "")
+    if session["status"] == "open" and wanted.isdecimal():
+        set_quantity(account, session, line_id=request.POST.get("line", ""), quantity=int(wanted))
+    return back_to_form(session_id)
+
+
+def back_to_form(session_id: str) -> HttpResponse:
+    response = HttpResponseRedirect(reverse("checkout", args=[session_id]))
+    response.status_code = 303
+    return response
 
 
 def decline_text(declined: CardDeclined) -> str:
@@ -119,40 +193,36 @@ def decline_text(declined: CardDeclined) -> str:
     return f"{declined.message.rstrip('.')}. Try another card."
 
 
+def leaving_url(account: Account, session: Obj) -> str | None:
+    """Where the buyer goes after paying, with the link's ``utm_`` parameters passed on; None to stay here."""
+    target = redirect_url(account, session)
+    params = account.notes(session["id"]).get("link_params") or {}
+    passed = {name: value for name, value in params.items() if name.startswith("utm_") and len(value) <= 150}
+    if not target or not passed:
+        return target
+    return f"{target}{'&' if '?' in target else '?'}{urlencode(passed)}"
+
+
 def leave(request: HttpRequest, account: Account, session: Obj) -> HttpResponse:
     """Go where the shop wants its buyers after paying; stay here where it said nothing."""
-    target = redirect_url(account, session)
+    target = leaving_url(account, session)
     response = HttpResponseRedirect(target or request.path)
     response.status_code = 303
     return response
 
 
-@require_http_methods(["POST"])
-@never_cache
-@in_account
-def verify(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
-    """The answer to the bank's question."""
-    session = account.get("checkout.session", session_id)
-    if session["status"] != "open":
-        return leave(request, account, session) if session["status"] == "complete" else HttpResponseRedirect(session["url"])
-    try:
-        typed = signing.loads(request.POST.get("pending", ""), salt=SALT, max_age=3600)
-    except signing.BadSignature:
-        return HttpResponseRedirect(request.path.removesuffix("/verify"))
-    return finish(request, account, session, typed=typed, authenticated=request.POST.get("answer") == "approve")
-
-
-def show_question(request: HttpRequest, account: Account, session: Obj, *, typed: dict[str, str]) -> HttpResponse:
-    """The bank's page: approve or fail. What was typed travels signed, as nothing is saved before."""
-    order, _ = order_with_code(account, session, typed.get("promotion_code", ""))
+def show_question(request: HttpRequest, account: Account, session: Obj) -> HttpResponse:
+    """The bank's page: approve or fail."""
+    method = account.find("payment_method", account.notes(session["id"])["payer"]["method"]) or {}
     context = {
         "merchant": merchant_name(account),
-        "summary": order.as_context(merchant=merchant_name(account)),
-        "last4": re.sub(r"\D", "", typed.get("card", ""))[-4:],
-        "pending": signing.dumps({k: v for k, v in typed.items() if k != "csrfmiddlewaretoken"}, salt=SALT),
-        "verify_url": f"/c/pay/{session['id']}/verify",
+        "summary": read_order(account, session).as_context(merchant=merchant_name(account)),
+        "last4": (method.get("card") or {}).get("last4", ""),
+        "verify_url": reverse("checkout-verify", args=[session["id"]]),
     }
-    return allow_leaving_to(render(request, "sandbox/checkout/verify.html", context), redirect_url(account, session))
+    return allow_leaving_to(
+        render(request, "sandbox/checkout/verify.html", context), leaving_url(account, session)
+    )
 
 
 def show_form(
@@ -165,65 +235,39 @@ def show_form(
     status: int = 200,
 ) -> HttpResponse:
     """The two columns: what is bought, and the form with what was typed so far (never the card's number)."""
-    code = (request.POST or request.GET).get("promotion_code", "").strip() or prefilled(account, session, "promo_code")
-    order, promotion_error = order_with_code(account, session, code)
+    order = read_order(account, session)
     merchant = merchant_name(account)
     context = {
         "session": session,
         "merchant": merchant,
         "summary": order.as_context(merchant=merchant),
-        "promotion_code": code,
-        "promotion_error": promotion_error,
         "typed": typed,
         "errors": errors or {},
         "fixed_email": bool(fixed_email(account, session)),
-        "needs_method": needs_method(session, order),
+        "needs_method": needs_method(session),
         "methods": method_choices(session),
         "asks_terms": asks_terms(session),
         "submit_label": submit_label(session, order),
         "card_hints": HINTS,
-        "action": f"/c/pay/{session['id']}",
     }
     response = render(request, "sandbox/checkout/pay.html", context, status=status)
-    return allow_leaving_to(response, redirect_url(account, session))
+    return allow_leaving_to(response, leaving_url(account, session))
 
 
-def order_with_code(account: Account, session: Obj, code: str) -> tuple[Order, str]:
-    """(the order with the promotion code applied, what is wrong with the code)."""
-    code = code.strip()
-    if not code or not session["allow_promotion_codes"]:
-        return read_order(account, session), ""
-    matches = [row for row in account.list("promotion_code") if row["code"].lower() == code.lower() and row["active"]]
-    coupon = account.find("coupon", matches[0]["promotion"]["coupon"]) if matches else None
-    if coupon is None or not coupon["valid"]:
-        return read_order(account, session), "This code is not valid."
-    return read_order(account, session, coupon=coupon, code=matches[0]["code"]), ""
-
-
-def find_errors(account: Account, session: Obj, order: Order, typed: QueryDict, *, email: str) -> dict[str, str]:
+def find_errors(account: Account, session: Obj, typed: QueryDict, *, email: str) -> dict[str, str]:
     """What is wrong with the form, by field."""
     errors = {}
     if not EMAIL.match(email.strip()):
         errors["email"] = "Enter a complete e-mail address."
     if asks_terms(session) and not typed.get("terms"):
         errors["terms"] = "Agree to the terms to continue."
-    if not needs_method(session, order):
+    if not needs_method(session):
         return errors
     if not typed.get("name", "").strip():
         errors["name"] = "Enter the name."
     if typed.get("method", "card") == "card":
         errors |= find_card_errors(typed, now=account.now())
     return errors
-
-
-def needs_method(session: Obj, order: Order) -> bool:
-    """Whether a card or account must be given: not for free orders, nor for trials that ask only when needed."""
-    if session["mode"] == "setup":
-        return True
-    if session["mode"] == "subscription":
-        free = order.due == 0 and (order.trial_end is not None or order.recurring == order.recurring_off)
-        return not (free and session["payment_method_collection"] == "if_required")
-    return order.due > 0
 
 
 def method_choices(session: Obj) -> list[dict[str, str]]:
@@ -254,20 +298,13 @@ def fixed_email(account: Account, session: Obj) -> str:
     customer = account.find("customer", session["customer"])
     if customer and customer.get("email"):
         return str(customer["email"])
-    return str(session["customer_email"] or prefilled(account, session, "locked_email"))
+    return str(session["customer_email"] or "")
 
 
 def first_values(account: Account, session: Obj) -> dict[str, str]:
     """What the form shows before anybody typed."""
-    email = fixed_email(account, session) or prefilled(account, session, "email")
+    email = fixed_email(account, session) or account.notes(session["id"]).get("prefilled_email") or ""
     return {"email": email, "method": method_choices(session)[0]["type"]}
-
-
-def prefilled(account: Account, session: Obj, name: str) -> str:
-    """A value that the payment link's address carried: ``email``, ``locked_email`` or ``promo_code``."""
-    params = account.notes(session["id"]).get("url_params") or {}
-    key = {"email": "prefilled_email", "locked_email": "locked_prefilled_email", "promo_code": "prefilled_promo_code"}
-    return str(params.get(key[name]) or "")
 
 
 def show_complete(request: HttpRequest, account: Account, session: Obj) -> HttpResponse:
@@ -280,14 +317,16 @@ def show_complete(request: HttpRequest, account: Account, session: Obj) -> HttpR
         text = "The bank takes some days. You will hear from the shop when it arrives."
     else:
         title, tone = "Thank you", "good"
-        text = "This order is complete." if session["mode"] != "subscription" else "Your subscription has begun."
+        text = (
+            "This order is complete." if session["mode"] != "subscription" else "Your subscription has begun."
+        )
     return show_state(
         request,
         account,
         title=title,
         text=custom or text,
         tone=tone,
-        next_url=redirect_url(account, session),
+        next_url=leaving_url(account, session),
         next_label=f"Continue to {merchant_name(account)}",
     )
 

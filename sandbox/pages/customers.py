@@ -7,10 +7,11 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from sandbox.account import Account
+from sandbox.customers import set_default_card
 from sandbox.errors import StripeRefusal
 from sandbox.pages.acting import call_api, in_account
 from sandbox.pages.cards import SWAPS
-from sandbox.pages.levers import retry_open_invoices, swap_card
+from sandbox.pages.levers import retry_open_invoices
 from sandbox.pages.lists import page_of
 from sandbox.pages.notes import leave_note
 from sandbox.pages.rail import show_page
@@ -62,7 +63,8 @@ def customer(request: HttpRequest, account: Account, customer_id: str) -> HttpRe
                 subscription_row(account, row) for row in account.list("subscription", customer=customer_id)
             ],
             "payments": [
-                payment_row(account, intent) for intent in account.list("payment_intent", customer=customer_id)
+                payment_row(account, intent)
+                for intent in account.list("payment_intent", customer=customer_id)
             ],
             "invoices": invoices,
             "open_count": sum(invoice["status"] == "open" for invoice in invoices),
@@ -79,10 +81,14 @@ def change_card(request: HttpRequest, account: Account, customer_id: str) -> Htt
     response = redirect("dashboard-customer", customer_id)
     response.status_code = 303
     try:
-        method = swap_card(account, customer_id=customer_id, number=request.POST.get("card", ""))
+        method = set_default_card(
+            account, account.get("customer", customer_id), number=request.POST.get("card", ""), retry=False
+        )
     except StripeRefusal as refusal:
         return leave_note(response, text=str(refusal), tone="bad")
-    return leave_note(response, text=f"The default card is now •••• {method['card']['last4']}. Future payments use it.")
+    return leave_note(
+        response, text=f"The default card is now •••• {method['card']['last4']}. Future payments use it."
+    )
 
 
 @require_POST

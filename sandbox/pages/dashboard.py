@@ -57,10 +57,18 @@ def count_stats(account: Account) -> list[Obj]:
     behind = len(account.table("subscription").by("status", "past_due"))
     subscriptions = reverse("dashboard-subscriptions")
     return [
-        {"label": "customers", "count": len(account.table("customer")), "url": reverse("dashboard-customers")},
+        {
+            "label": "customers",
+            "count": len(account.table("customer")),
+            "url": reverse("dashboard-customers"),
+        },
         {"label": "live subscriptions", "count": live, "url": subscriptions},
         {"label": "past due", "count": behind, "url": f"{subscriptions}?status=past_due"},
-        {"label": "payments", "count": len(account.table("payment_intent")), "url": reverse("dashboard-payments")},
+        {
+            "label": "payments",
+            "count": len(account.table("payment_intent")),
+            "url": reverse("dashboard-payments"),
+        },
         {"label": "events", "count": len(account.events), "url": reverse("dashboard-events")},
     ]
 
@@ -87,7 +95,7 @@ def offset_text(offset: int) -> str:
 @require_POST
 @in_account
 def move_time(request: HttpRequest, account: Account) -> HttpResponse:
-    """Move the account's time forward by a span, to an epoch or to a date, and do all that is due on the way."""
+    """Move the account's time forward by a span, to an epoch or to a date; all that is due happens."""
     response = redirect("dashboard")
     response.status_code = 303
     now = account.main.now()
@@ -128,7 +136,9 @@ def products(request: HttpRequest, account: Account) -> HttpResponse:
         }
         for product in found
     ]
-    return show_page(request, "dashboard-products", "sandbox/dashboard/products.html", {"rows": rows, **pager})
+    return show_page(
+        request, "dashboard-products", "sandbox/dashboard/products.html", {"rows": rows, **pager}
+    )
 
 
 def sells(account: Account, link: Obj, product_id: str) -> bool:

@@ -1,6 +1,6 @@
 """What a checkout session sells, in the words and figures of its page."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox.account import Account
@@ -27,7 +27,6 @@ class Order:
     trial_end: int | None
     now: int
     code: str = ""
-    bought: list[Obj] = field(default_factory=list)
 
     @property
     def due(self) -> int:
@@ -75,28 +74,39 @@ class Order:
         return ""
 
 
-def read_order(account: Account, session: Obj, *, coupon: Obj | None = None, code: str = "") -> Order:
-    """Sum up a session, as it would be with a promotion code's ``coupon`` where one was typed."""
+def read_order(account: Account, session: Obj) -> Order:
+    """Sum up a session as it stands, with the promotion code entered so far."""
     lines = account.notes(session["id"]).get("line_items", [])
     repeating = [line for line in lines if line["price"] and line["price"].get("recurring")]
     recurring = sum(full_amount(line) for line in repeating)
-    subtotal = sum(full_amount(line) for line in lines)
-    lasting = coupon is not None and coupon["duration"] != "once"
+    codes = [account.find("promotion_code", entry["promotion_code"]) for entry in session["discounts"] or []]
+    coupons = coupons_of(account, session)
+    lasting = [coupon for coupon in coupons if coupon["duration"] != "once"]
     return Order(
         currency=session["currency"] or "usd",
         names=list(dict.fromkeys(line["description"] or "Item" for line in lines)),
         rows=[line_row(account, line) for line in lines],
-        subtotal=subtotal,
-        discount=discount_of(account, session, lines, coupon=coupon),
-        once=subtotal - recurring,
+        subtotal=sum(full_amount(line) for line in lines),
+        discount=taken_off(account, lines, coupons=coupons),
+        once=sum(int(line["amount_total"]) for line in lines if line not in repeating),
         recurring=recurring,
-        recurring_off=discount_of(account, session, repeating, coupon=coupon) if lasting else 0,
+        recurring_off=taken_off(account, repeating, coupons=lasting),
         interval=repeating[0]["price"]["recurring"] if repeating else None,
         trial_end=trial_end(account, session),
         now=account.now(),
-        code=code,
-        bought=lines,
+        code=", ".join(code["code"] for code in codes if code),
     )
+
+
+def coupons_of(account: Account, session: Obj) -> list[Obj]:
+    """The coupons behind a session's discounts."""
+    found = []
+    for entry in session["discounts"] or []:
+        code = account.find("promotion_code", entry["promotion_code"])
+        coupon = account.find("coupon", code["promotion"]["coupon"] if code else entry["coupon"])
+        if coupon:
+            found.append(coupon)
+    return found
 
 
 def full_amount(line: Obj) -> int:
@@ -113,6 +123,8 @@ def line_row(account: Account, line: Obj) -> dict[str, Any]:
     product = account.find("product", price["product"]) if price else None
     images = (product or {}).get("images") or []
     return {
+        "id": line["id"],
+        "limits": adjustable(line),
         "name": line["description"] or "Item",
         "description": (product or {}).get("description") or "",
         "quantity": line["quantity"] or 1,
@@ -123,6 +135,14 @@ def line_row(account: Account, line: Obj) -> dict[str, Any]:
     }
 
 
+def adjustable(line: Obj) -> dict[str, int] | None:
+    """The bounds of a quantity that the buyer may change."""
+    limits = line.get("adjustable_quantity")
+    if not limits or not limits["enabled"]:
+        return None
+    return {"least": limits.get("minimum") or 0, "most": limits.get("maximum") or 99}
+
+
 def adverb(recurring: Obj | None) -> str:
     """How often a line is billed, as an adverb."""
     if not recurring:
@@ -131,17 +151,17 @@ def adverb(recurring: Obj | None) -> str:
     return ADVERBS[recurring["interval"]] if count == 1 else f"every {count} {recurring['interval']}s"
 
 
-def discount_of(account: Account, session: Obj, lines: list[Obj], *, coupon: Obj | None) -> int:
-    """What is taken off these lines: by the typed coupon, else by the session's own discounts."""
-    if coupon is None:
-        return sum(int(line["amount_discount"]) for line in lines)
-    off, left = 0, coupon["amount_off"]
-    for line in lines:
-        product = line["price"]["product"] if line["price"] else None
-        part = reduction(account, coupon, amount=full_amount(line), product=product, left=left)
-        left = left - part if left is not None else None
-        off += part
-    return off
+def taken_off(account: Account, lines: list[Obj], *, coupons: list[Obj]) -> int:
+    """What the coupons take off these lines at their full amounts (a trial's lines cost nothing today)."""
+    total = 0
+    for coupon in coupons:
+        left = coupon["amount_off"]
+        for line in lines:
+            product = line["price"]["product"] if line["price"] else None
+            off = reduction(account, coupon, amount=full_amount(line), product=product, left=left)
+            left = left - off if left is not None else None
+            total += off
+    return min(total, sum(full_amount(line) for line in lines))
 
 
 def trial_end(account: Account, session: Obj) -> int | None:

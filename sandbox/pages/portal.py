@@ -8,10 +8,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sandbox import portal as engine
+from sandbox.changing import change_items
+from sandbox.customers import use_method
 from sandbox.errors import CardDeclined, StripeRefusal
 from sandbox.pages.acting import call_api
 from sandbox.pages.cards import HINTS, find_card_errors
-from sandbox.pages.levers import make_default, open_invoices
+from sandbox.pages.levers import open_invoices
 from sandbox.pages.notes import leave_note
 from sandbox.pages.portal_visit import Visit, in_portal, show, show_done
 from sandbox.pages.rows import item_text, method_rows, product_name, subscription_row
@@ -83,23 +85,22 @@ def card(request: HttpRequest, visit: Visit) -> HttpResponse:
     errors: dict[str, str] = {}
     if request.method == "POST":
         errors = find_card_errors(request.POST, now=visit.account.now())
-        if not request.POST.get("name", "").strip():
-            errors["name"] = "Enter the name on the card."
         if not errors:
             try:
-                engine.update_card(
-                    visit.account,
-                    visit.customer,
-                    number=request.POST["card"],
-                    name=request.POST["name"].strip(),
-                )
+                engine.update_card(visit.account, visit.session["id"], card=request.POST["card"])
             except CardDeclined as declined:
                 errors = {"card": f"{declined.message.rstrip('.')}. Try another card."}
             else:
-                return show_done(request, visit, text="Your new card is saved. It is used for your next payments.")
-    due = [invoice for invoice in open_invoices(visit.account, customer_id=visit.customer["id"]) if invoice["attempted"]]
+                return show_done(
+                    request, visit, text="Your new card is saved. It is used for your next payments."
+                )
+    due = [
+        invoice
+        for invoice in open_invoices(visit.account, customer_id=visit.customer["id"])
+        if invoice["attempted"]
+    ]
     context = {
-        "typed": request.POST or {"name": visit.customer["name"] or ""},
+        "typed": request.POST,
         "errors": errors,
         "card_hints": HINTS,
         "overdue": money(due[0]["amount_remaining"], due[0]["currency"]) if due else "",
@@ -120,7 +121,7 @@ def method(request: HttpRequest, visit: Visit, method_id: str) -> HttpResponse:
     if request.POST.get("do") == "remove":
         call_api(account, "POST", f"/v1/payment_methods/{method_id}/detach")
         return leave_note(visit.go_home(), text="The payment method is removed.")
-    make_default(account, customer=customer, method=found)
+    use_method(account, customer, found, retry=False)
     return leave_note(visit.go_home(), text="Your next payments use this method.")
 
 
@@ -135,17 +136,21 @@ def cancel(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
         return show_done(request, visit, title="This subscription is already ending", text=f"{row['next']}.")
     feature = visit.features["subscription_cancel"]
     ends = max(item["current_period_end"] for item in subscription["items"]["data"])
-    later = feature["mode"] == "at_period_end"
+    later = feature["mode"] == "at_period_end" and subscription["status"] not in ("incomplete", "paused")
     if request.method == "POST":
         feedback = request.POST.get("feedback")
         engine.cancel(
             visit.account,
-            subscription,
-            mode=feature["mode"],
+            visit.session["id"],
+            subscription_id=subscription_id,
             feedback=feedback if feedback in REASONS else None,
             comment=request.POST.get("comment", "").strip() or None,
         )
-        done = f"Your subscription ends on {day(ends)}. You can use it until then." if later else "Your subscription has ended."
+        done = (
+            f"Your subscription ends on {day(ends)}. You can use it until then."
+            if later
+            else "Your subscription has ended."
+        )
         return show_done(request, visit, title="Your subscription is cancelled", text=done)
     effect = (
         f"You can use it until {day(ends)}. It ends then and you are not charged again."
@@ -153,7 +158,11 @@ def cancel(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
         else "It ends at once and you are not charged again."
     )
     asked = feature["cancellation_reason"]
-    reasons = [(value, REASONS[value]) for value in asked["options"] if value in REASONS] if asked["enabled"] else []
+    reasons = (
+        [(value, REASONS[value]) for value in asked["options"] if value in REASONS]
+        if asked["enabled"]
+        else []
+    )
     return show(request, visit, "cancel", {"row": row, "effect": effect, "reasons": reasons})
 
 
@@ -162,9 +171,9 @@ def cancel(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
 @in_portal(feature="subscription_cancel")
 def resume(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResponse:
     """Take a cancellation back."""
-    subscription = visit.own_subscription(subscription_id)
+    visit.own_subscription(subscription_id)
     try:
-        engine.resume(visit.account, subscription)
+        engine.resume(visit.account, visit.session["id"], subscription_id=subscription_id)
     except StripeRefusal as refusal:
         return leave_note(visit.go_home(), text=str(refusal), tone="bad")
     return leave_note(visit.go_home(), text="Your subscription goes on as before.")
@@ -176,19 +185,29 @@ def resume(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
 def change(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResponse:
     """Confirm another price: the one that the flow names, or the one chosen from the configuration's list."""
     subscription = visit.own_subscription(subscription_id)
-    wished = visit.flow["subscription_update_confirm"]["items"][0] if visit.flow.get("subscription_update_confirm") else {}
-    price_id = wished.get("price") or request.GET.get("price") or request.POST.get("price")
+    wished = (
+        visit.flow["subscription_update_confirm"]["items"][0]
+        if visit.flow.get("subscription_update_confirm")
+        else {}
+    )
+    plans = plan_choices(visit, subscription)
+    chosen = request.POST.get("price") or request.GET.get("price")
+    price_id = wished.get("price") or next((plan["id"] for plan in plans if plan["id"] == chosen), None)
     if not price_id:
-        return show(request, visit, "choose", {"plans": plan_choices(visit, subscription)})
+        return show(request, visit, "choose", {"plans": plans})
     item = find_item(subscription, wished.get("id"))
     price = visit.account.get("price", price_id)
     quantity = wished.get("quantity") or item["quantity"] or 1
+    wish = {"id": item["id"], "price": price_id, "quantity": quantity}
+    update = visit.features["subscription_update"]
     if request.method == "POST":
         try:
-            engine.change_plan(visit.account, subscription, item=item, price=price, quantity=quantity)
+            change_items(visit.account, subscription, [wish], proration=update["proration_behavior"])
         except StripeRefusal as refusal:
             return leave_note(visit.go_home(), text=str(refusal), tone="bad")
-        return show_done(request, visit, title="Your plan has changed", text=f"You now pay {price_text(price)}.")
+        return show_done(
+            request, visit, title="Your plan has changed", text=f"You now pay {price_text(price)}."
+        )
     account = visit.account
     return show(
         request,
@@ -201,7 +220,7 @@ def change(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
                 "price": item_text({"price": price, "quantity": quantity}),
             },
             "price_id": price_id,
-            "effect": change_effect(visit.features["subscription_update"]["proration_behavior"]),
+            "effect": change_effect(update["proration_behavior"]),
         },
     )
 

@@ -24,7 +24,7 @@ def product_name(account: Account, price: Obj | None) -> str:
 
 
 def ends_at(subscription: Obj) -> int | None:
-    """When a subscription set to end will end, whichever way it was said (flexible: a date; classic: a flag)."""
+    """When a subscription that is set to end will end: said by a date (flexible) or a flag (classic)."""
     if subscription["cancel_at"]:
         return int(subscription["cancel_at"])
     if subscription["cancel_at_period_end"]:
@@ -79,7 +79,9 @@ def overdue_text(account: Account, subscription: Obj) -> str:
     """The sentence about an unpaid invoice of a subscription that is behind, else nothing."""
     if subscription["status"] not in ("past_due", "unpaid"):
         return ""
-    unpaid = [row for row in account.list("invoice", subscription=subscription["id"]) if row["status"] == "open"]
+    unpaid = [
+        row for row in account.list("invoice", subscription=subscription["id"]) if row["status"] == "open"
+    ]
     if not unpaid:
         return ""
     invoice = unpaid[-1]
@@ -93,7 +95,10 @@ def method_rows(account: Account, customer: Obj) -> list[Obj]:
     """A customer's saved payment methods, the default first."""
     default = customer["invoice_settings"]["default_payment_method"]
     methods = account.list("payment_method", customer=customer["id"])
-    rows = [{**method_text(method), "id": method["id"], "is_default": method["id"] == default} for method in methods]
+    rows = [
+        {**method_text(method), "id": method["id"], "is_default": method["id"] == default}
+        for method in methods
+    ]
     for row in rows:
         row["removable"] = not row["is_default"]
     return sorted(rows, key=lambda row: not row["is_default"])
@@ -107,7 +112,9 @@ def method_text(method: Obj) -> Obj:
         expiry = f"{card['exp_month']:02}/{card['exp_year']}"
         return {"label": f"{brand} •••• {card['last4']}", "icon": "credit-card", "expiry": expiry}
     details = method.get(method["type"]) or {}
-    label = {"us_bank_account": "Bank account", "sepa_debit": "SEPA debit"}.get(method["type"], method["type"])
+    label = {"us_bank_account": "Bank account", "sepa_debit": "SEPA debit"}.get(
+        method["type"], method["type"]
+    )
     last4 = f" •••• {details['last4']}" if details.get("last4") else ""
     return {"label": f"{label}{last4}", "icon": "landmark", "expiry": ""}
 

@@ -7,6 +7,8 @@ from sandbox.pages import checkout, customers, dashboard, invoices, mail, paymen
 urlpatterns = [
     path("c/pay/<str:session_id>", checkout.pay, name="checkout"),
     path("c/pay/<str:session_id>/verify", checkout.verify, name="checkout-verify"),
+    path("c/pay/<str:session_id>/promotion", checkout.promotion, name="checkout-promotion"),
+    path("c/pay/<str:session_id>/quantity", checkout.quantity, name="checkout-quantity"),
     path("b/<str:token>", checkout.payment_link, name="payment-link"),
     path("i/<str:invoice_id>", invoices.invoice, name="hosted-invoice"),
     path("p/session/<str:token>", portal.home, name="portal"),
@@ -20,7 +22,9 @@ urlpatterns = [
     path("sandbox/time", dashboard.move_time, name="dashboard-clock"),
     path("sandbox/customers", customers.customers, name="dashboard-customers"),
     path("sandbox/customers/<str:customer_id>", customers.customer, name="dashboard-customer"),
-    path("sandbox/customers/<str:customer_id>/swap-card", customers.change_card, name="dashboard-customer-card"),
+    path(
+        "sandbox/customers/<str:customer_id>/swap-card", customers.change_card, name="dashboard-customer-card"
+    ),
     path("sandbox/customers/<str:customer_id>/collect", customers.retry, name="dashboard-customer-retry"),
     path("sandbox/subscriptions", customers.subscriptions, name="dashboard-subscriptions"),
     path(
