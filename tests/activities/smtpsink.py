@@ -65,7 +65,9 @@ class _Talk(socketserver.StreamRequestHandler):
 
     def _take_body(self) -> str:
         lines = []
-        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+        while (line := self.rfile.readline()) != b".\r\n":
+            if not line:
+                return ""
             lines.append(line)
         reply = self._reply("body")
         if reply.startswith("250") or not reply:
