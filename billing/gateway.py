@@ -68,6 +68,10 @@ class Gateway:
     def open_invoices_of(self, customer: str) -> list[Json]:
         return self._all(self._client.v1.invoices.list, {"customer": customer, "status": "open"})
 
+    def open_invoices(self) -> list[Json]:
+        """The open invoices of the whole account."""
+        return self._all(self._client.v1.invoices.list, {"status": "open"})
+
     def paid_invoices_of(self, customer: str) -> list[Json]:
         """Paid invoices with the payments that paid them and every line."""
         params = {"customer": customer, "status": "paid", "expand": ["data.payments"]}
@@ -82,6 +86,9 @@ class Gateway:
         """The invoices that a payment intent paid: the way from a charge to its subscription."""
         params = {"payment": {"type": "payment_intent", "payment_intent": payment_intent}}
         return [_id(row["invoice"]) for row in self._all(self._client.v1.invoice_payments.list, params)]
+
+    def invoice(self, invoice: str) -> Json:
+        return self._one(self._client.v1.invoices.retrieve, invoice, {})
 
     def charges_of(self, customer: str) -> list[Json]:
         return self._all(self._client.v1.charges.list, {"customer": customer})

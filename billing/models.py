@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from billing import sealed
 from billing.prices import describe_price
@@ -88,9 +89,7 @@ class AccessPolicy(models.Model):
     class Meta:
         verbose_name_plural = "access policies"
         constraints = [
-            models.UniqueConstraint(
-                fields=["product"], name="one_policy_per_product", nulls_distinct=False, violation_error_message="Exists."
-            )
+            models.UniqueConstraint(Coalesce("product", 0), name="one_policy_per_product_and_one_for_the_site")
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,289 @@
+"""A snapshot applied, inside the caller's transaction: rows, people, decisions, grants, activities, attention."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from activities import notices
+from activities.models import Activity
+from activities.record import Happening, record
+from billing import attention, happenings, identity, mirror, policies, projection
+from billing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
+from billing.facts import expanded, order_facts
+from billing.happenings import Teller
+from billing.models import Connection, Order, StripeCustomer, Subscription
+from billing.policy import refund_needs_a_person
+from billing.snapshots import Payment, Snapshot
+from hub import grants
+from hub.grants import Wanted
+from hub.models import User
+
+Json = dict[str, Any]
+
+
+def apply_snapshot(
+    snapshot: Snapshot,
+    *,
+    subject: str,
+    connection: Connection,
+    cause: str,
+    happened_at: datetime,
+    now: datetime,
+) -> datetime | None:
+    """Makes everything ours agree with the snapshot. Returns when to look at this subject again of ourselves."""
+    customer_id = subject if subject.startswith("cus_") else ""
+    if snapshot.customer is not None:
+        projection.write_customers([snapshot.customer], connection=connection, now=now)
+    elif customer_id:
+        StripeCustomer.objects.get_or_create(stripe_id=customer_id, defaults={"connection": connection})
+    before, _ = projection.write_subscriptions(
+        snapshot.subscriptions or [],
+        open_invoices=snapshot.open_invoices,
+        connection=connection,
+        asked_at=snapshot.asked_at,
+        now=now,
+    )
+    projection.write_payments(snapshot, customer=customer_id, now=now)
+    projection.write_orders(snapshot, subject=subject, connection=connection, now=now)
+    mirror.write(_seen(snapshot), connection=connection)
+
+    rows = list(Subscription.objects.filter(customer_id=customer_id)) if customer_id else []
+    orders = list(Order.objects.filter(subject=subject))
+    deadlines = settle(
+        rows,
+        orders,
+        connection=connection,
+        before=before,
+        payments=snapshot.payments or [],
+        cause=cause,
+        happened_at=happened_at,
+        now=now,
+    )
+    return deadlines.get(subject)
+
+
+def settle(
+    rows: list[Subscription],
+    orders: list[Order],
+    *,
+    connection: Connection,
+    cause: str,
+    happened_at: datetime,
+    now: datetime,
+    before: dict[str, Subscription],
+    payments: Sequence[Payment] = (),
+) -> dict[str, datetime]:
+    """Decides about rows of one or many customers, and writes what follows. Returns each subject's next deadline."""
+    links, knobs = links_of(connection), policies.load()
+    how: dict[str, Any] = {"links": links, "policies": knobs, "now": now, "happened_at": happened_at}
+    by_subscription = entitle_subscriptions(rows, **how)
+    by_order = entitle_orders(orders, **how)
+    customers = _customers_of(rows, orders)
+    _bind_people(rows, orders, by_subscription, by_order, customers=customers, cause=cause, now=now)
+    by_order = entitle_orders(orders, **how) if any(link.product.access_days for link in links.values()) else by_order
+
+    wanted: list[Wanted] = []
+    told: list[Happening] = []
+    for row in rows:
+        found = by_subscription[row.stripe_id]
+        row.reasons = _reasons(found)
+        if row.user_id is None:
+            continue
+        wanted += _wanted(found, row.user_id)
+        teller = Teller(row.user_id, cause, happened_at)
+        products = [entitlement.link.product for entitlement in found if entitlement.decision.reason != "not_on_subscription"]
+        if products:
+            told += happenings.of_subscription(row, before.get(row.stripe_id), products=products, teller=teller)
+    for order in orders:
+        found = by_order[order.key]
+        order.reasons = _reasons(found)
+        if order.user_id is None:
+            continue
+        wanted += _wanted(found, order.user_id)
+        products = [entitlement.link.product for entitlement in found]
+        told += happenings.of_order(order, products=products, teller=Teller(order.user_id, cause, happened_at))
+    told += _payments_told(payments, rows, by_subscription, cause=cause, happened_at=happened_at)
+    Subscription.objects.bulk_update(rows, ["user", "reasons"], batch_size=200)
+    Order.objects.bulk_update(orders, ["user", "reasons"], batch_size=200)
+    written = record(told, now=now)
+    grants.apply(wanted, cause=cause, now=now)
+    notices.queue(_payment_mails(written, by_subscription), now=now)
+    _raise_attention(rows, orders, by_subscription, by_order, customers=customers, now=now)
+    return _deadlines([(row.customer_id, by_subscription[row.stripe_id]) for row in rows] + [(order.subject, by_order[order.key]) for order in orders])
+
+
+def _deadlines(decided: list[tuple[str, list[Entitlement]]]) -> dict[str, datetime]:
+    """Subject to the first moment at which the clock alone may change one of its decisions."""
+    first: dict[str, datetime] = {}
+    for subject, found in decided:
+        for entitlement in found:
+            if review_at := entitlement.decision.review_at:
+                first[subject] = min(review_at, first.get(subject, review_at))
+    return first
+
+
+def _seen(snapshot: Snapshot) -> list[Json]:
+    """What goes into the mirror that staff browse."""
+    seen: list[Json] = [snapshot.customer] if snapshot.customer else []
+    for sub in snapshot.subscriptions or []:
+        seen += [sub, *([found] if (found := expanded(sub.get("latest_invoice"))) else [])]
+    return seen + (snapshot.paid_invoices or []) + (snapshot.open_invoices or [])
+
+
+def _customers_of(rows: Iterable[Subscription], orders: Iterable[Order]) -> dict[str, StripeCustomer]:
+    ids = {row.customer_id for row in rows} | {order.customer_id for order in orders if order.customer_id}
+    return {found.stripe_id: found for found in StripeCustomer.objects.filter(stripe_id__in=ids).select_related("user")}
+
+
+def _bind_people(
+    rows: list[Subscription],
+    orders: list[Order],
+    by_subscription: dict[str, list[Entitlement]],
+    by_order: dict[str, list[Entitlement]],
+    *,
+    customers: dict[str, StripeCustomer],
+    cause: str,
+    now: datetime,
+) -> None:
+    """Finds whose each row is. Nobody is made for products that are not ours, nor before there is access to give."""
+    references = _references(rows, orders)
+    for order in orders:
+        found = by_order[order.key]
+        if order.user_id is None and found:
+            customer = customers.get(order.customer_id)
+            payer = identity.find_payer(customer=customer, reference=order.reference, email=order.email)
+            if payer is None and (order.state == Order.State.PENDING or any(ent.opens for ent in found)):
+                at = order.paid_at or order.created
+                payer = identity.make_payer(email=order.email, name=order.name, at=at, cause=cause, now=now)
+            if payer is not None:
+                order.user = payer.user
+                _bind(customer, payer)
+    for row in rows:
+        customer = customers.get(row.customer_id)
+        found = by_subscription[row.stripe_id]
+        if row.user_id is not None or not found or customer is None:
+            continue
+        email = customer.email or (expanded(row.data.get("latest_invoice")) or {}).get("customer_email") or ""
+        reference = references.get(row.stripe_id) or references.get(row.customer_id, "")
+        payer = identity.find_payer(customer=customer, reference=reference, email=email)
+        if payer is None and any(ent.opens for ent in found):
+            payer = identity.make_payer(email=email, name=customer.name, at=row.created, cause=cause, now=now)
+        if payer is not None:
+            row.user = payer.user
+            _bind(customer, payer)
+
+
+def _references(rows: list[Subscription], orders: list[Order]) -> dict[str, str]:
+    """Customer id to the signed reference that a purchase of theirs carried."""
+    found = {order.customer_id: order.reference for order in orders if order.customer_id and order.reference}
+    for row in rows:
+        if reference := (row.data.get("metadata") or {}).get("foyer_reference"):
+            found[row.stripe_id] = reference
+    return found
+
+
+def _bind(customer: StripeCustomer | None, payer: identity.Payer) -> None:
+    """The first binding of a Stripe customer stays, whatever its address becomes."""
+    if customer is not None and customer.user_id is None:
+        customer.user, customer.bound_by = payer.user, payer.bound_by
+        customer.save(update_fields=["user", "bound_by"])
+
+
+def _wanted(found: list[Entitlement], user_id: int) -> list[Wanted]:
+    return [wanted for entitlement in found if (wanted := entitlement.wanted(user_id))]
+
+
+def _reasons(found: list[Entitlement]) -> Json:
+    return {
+        str(entitlement.link.product_id): {
+            "reason": entitlement.decision.reason,
+            "rule": entitlement.decision.rule,
+            "until": entitlement.decision.until and entitlement.decision.until.isoformat(),
+        }
+        for entitlement in found
+    }
+
+
+def _payments_told(
+    payments: Sequence[Payment],
+    rows: list[Subscription],
+    by_subscription: dict[str, list[Entitlement]],
+    *,
+    cause: str,
+    happened_at: datetime,
+) -> list[Happening]:
+    told: list[Happening] = []
+    by_id = {row.stripe_id: row for row in rows}
+    for payment in payments:
+        subscriptions = {projection.subscription_of_invoice(invoice) for invoice in payment.invoices}
+        row = next((by_id[key] for key in sorted(subscriptions) if key in by_id and by_id[key].user_id), None)
+        if row is None or row.user_id is None or not (found := by_subscription[row.stripe_id]):
+            continue
+        teller = Teller(row.user_id, cause, happened_at)
+        told += happenings.of_payment(payment, product=found[0].link.product, teller=teller)
+    return told
+
+
+def _payment_mails(written: list[Activity], by_subscription: dict[str, list[Entitlement]]) -> list[notices.Notice]:
+    """One e-mail for each invoice that failed, while access goes on: what happened, until when, what to do."""
+    mails = []
+    for activity in written:
+        subscription = activity.details.get("subscription")
+        found = by_subscription.get(subscription or "", [])
+        kept = next((ent.decision for ent in found if ent.decision.reason == "past_due_grace"), None)
+        if activity.verb != Activity.Verb.PAYMENT_FAILED or kept is None or not activity.user_id or not activity.product_id:
+            continue
+        mails.append(
+            notices.payment_failed(
+                key=f"payment_failed:{activity.details['invoice']}",
+                user_id=activity.user_id,
+                product_id=activity.product_id,
+                keep_until=kept.until,
+                amount=activity.details.get("amount"),
+                currency=activity.details.get("currency", ""),
+                activity=activity,
+            )
+        )
+    return mails
+
+
+def _raise_attention(
+    rows: list[Subscription],
+    orders: list[Order],
+    by_subscription: dict[str, list[Entitlement]],
+    by_order: dict[str, list[Entitlement]],
+    *,
+    customers: dict[str, StripeCustomer],
+    now: datetime,
+) -> None:
+    """What no rule can settle waits for a person, once."""
+    for row in rows:
+        found = by_subscription[row.stripe_id]
+        if found and row.user_id is None and any(ent.opens for ent in found):
+            attention.raise_unmatched(row.stripe_id, subject=row.customer_id, now=now)
+        if any(ent.decision.reason == "unknown_status" for ent in found):
+            attention.raise_unknown_status(row, now=now)
+    for order in orders:
+        found = by_order[order.key]
+        if found and order.user_id is None and any(ent.opens for ent in found):
+            attention.raise_unmatched(order.key, subject=order.subject, now=now)
+        if found and refund_needs_a_person(order_facts(order)):
+            attention.raise_partial_refund(order, now=now)
+        if order.state == Order.State.PAID and any(not line["product"] for line in order.lines):
+            attention.raise_no_product(order, now=now)
+    attention.settle_unmatched([*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now)
+    _raise_conflicts(customers.values(), now=now)
+
+
+def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> None:
+    """An address at Stripe that belongs to another member moves nothing; a person may decide."""
+    bound = {identity.usable_address(found.email): found for found in customers if found.user_id and found.email}
+    others = User.objects.filter(Q(email__in=bound)) if bound else []
+    for other in others:
+        customer = bound[other.email]
+        if customer.user_id != other.pk:
+            attention.raise_conflict(customer, other=other, now=now)
+
+

@@ -1,0 +1,51 @@
+"""What waits for a person: raised once, with its evidence."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from billing.models import Attention, Order, StripeCustomer, Subscription
+from hub.models import User
+
+
+def raise_unmatched(key: str, *, subject: str, now: datetime) -> None:
+    """Somebody paid and nobody is sure who: nothing is granted by guess."""
+    _raise(Attention.Kind.UNMATCHED, key, subject=subject, now=now)
+
+
+def settle_unmatched(keys: Iterable[str], *, now: datetime) -> None:
+    names = [f"{Attention.Kind.UNMATCHED}:{key}" for key in keys]
+    Attention.objects.filter(key__in=names, resolved_at__isnull=True).update(resolved_at=now)
+
+
+def raise_unknown_status(row: Subscription, *, now: datetime) -> None:
+    key = f"{row.stripe_id}:{row.status}"
+    _raise(Attention.Kind.UNKNOWN_STATUS, key, subject=row.customer_id, user=row.user, now=now, status=row.status)
+
+
+def raise_partial_refund(order: Order, *, now: datetime) -> None:
+    details = {"amount": order.amount_refunded, "currency": order.currency, "order": order.key}
+    key = f"{order.key}:{order.amount_refunded}"
+    _raise(Attention.Kind.PARTIAL_REFUND, key, subject=order.subject, user=order.user, now=now, **details)
+
+
+def raise_no_product(order: Order, *, now: datetime) -> None:
+    _raise(Attention.Kind.NO_PRODUCT, order.key, subject=order.subject, user=order.user, now=now)
+
+
+def raise_conflict(customer: StripeCustomer, *, other: User, now: datetime) -> None:
+    details = {"customer": customer.stripe_id, "address": customer.email, "belongs_to": other.pk}
+    key = f"{customer.stripe_id}:{other.pk}"
+    _raise(Attention.Kind.CONFLICT, key, subject=customer.stripe_id, user=customer.user, now=now, **details)
+
+
+def raise_brake(closing: list[str], *, key: str, now: datetime) -> None:
+    """A pass that would close too much: its list, for the owner to allow or refuse."""
+    _raise(Attention.Kind.BRAKE, key, subject="", now=now, closing=closing)
+
+
+def _raise(kind: str, key: str, *, subject: str, now: datetime, user: User | None = None, **details: Any) -> None:
+    Attention.objects.bulk_create(
+        [Attention(kind=kind, key=f"{kind}:{key}", subject=subject, user=user, details=details, opened_at=now)],
+        ignore_conflicts=True,
+    )

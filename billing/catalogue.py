@@ -1,0 +1,46 @@
+"""What is for sale, as Stripe has it now: names, prices and payment links of the linked products."""
+
+from typing import Any
+
+from billing import mirror
+from billing.errors import StripeMissing
+from billing.gateway import Gateway
+from billing.models import Connection, Offer, ProductLink
+
+Json = dict[str, Any]
+
+
+def refresh_product(key: str, *, gateway: Gateway, connection: Connection) -> None:
+    """Fetches a linked Stripe product, its prices and our links again; products that are not ours are passed over.
+
+    `key` is a Stripe product, or the payment link of one of our offers.
+    """
+    links = ProductLink.objects.filter(connection=connection, unlinked_at__isnull=True)
+    link = links.filter(stripe_product=key).first() or links.filter(offers__payment_link_id=key).first()
+    if link is None:
+        return
+    try:
+        product = gateway.product(link.stripe_product)
+    except StripeMissing:
+        product = {"active": False, "deleted": True}
+    prices = {} if product.get("deleted") else {found["id"]: found for found in gateway.prices_of(link.stripe_product)}
+    link.is_active_at_stripe = bool(product.get("active"))
+    link.stripe_name = product.get("name") or link.stripe_name
+    link.save(update_fields=["is_active_at_stripe", "stripe_name"])
+    for offer in link.offers.all():
+        sells = link.is_active_at_stripe and offer.price_id in prices
+        if sells and offer.payment_link_id:
+            sells = gateway.payment_link(offer.payment_link_id)["active"]
+        Offer.objects.filter(pk=offer.pk).update(is_live=sells)
+    mirror.write([product, *prices.values()], connection=connection)
+
+
+def describe_offer(price: Json) -> Json:
+    """An offer's columns from a Stripe price."""
+    recurring = price.get("recurring") or {}
+    return {
+        "amount": price.get("unit_amount"),
+        "currency": price["currency"],
+        "interval": recurring.get("interval", ""),
+        "interval_count": recurring.get("interval_count", 1),
+    }

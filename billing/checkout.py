@@ -1,0 +1,144 @@
+"""Buying: a Checkout Session for a signed-in member, and the truth about a session somebody returns with."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from activities import clock
+from billing.connection import SITE_KEY, current
+from billing.errors import StripeError, StripeMissing, StripeUnavailable
+from billing.facts import products_of, sid
+from billing.gateway import Gateway, gateway_for
+from billing.identity import reference_for
+from billing.linking import LIVE, return_url
+from billing.models import Offer, Order, ProductLink, StripeCustomer, Subscription
+from billing.refresh import Outcome, refresh
+from hub.access import can_open
+from hub.models import Product, User
+
+Json = dict[str, Any]
+SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{8,200}")
+
+
+class AlreadySubscribed(StripeError):
+    """The member has a live subscription to this product: the portal is where it is changed."""
+
+
+def start(user: User, offer: Offer) -> str:
+    """The address of a new Checkout Session for a member. Raises AlreadySubscribed and billing.errors."""
+    connection = current()
+    gateway = gateway_for(connection, waiting=True)
+    customer = billing_customer(user)
+    if offer.is_recurring and _has_live_subscription(user, offer, gateway=gateway, customer=customer):
+        raise AlreadySubscribed(str(offer.product))
+    params = _session_params(user, offer, customer=customer)
+    # A double click is one session; a minute later it is a new wish.
+    bucket = int(timezone.now().timestamp()) // 30
+    url = gateway.create_session(params, idempotency_key=f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}")["url"]
+    return url or gateway.create_session(params, idempotency_key=str(uuid.uuid4()))["url"]
+
+
+def billing_customer(user: User) -> str:
+    """The Stripe customer that a member buys as: their newest that still exists; empty for a first purchase."""
+    found = StripeCustomer.objects.filter(user=user, deleted_at__isnull=True).order_by("-pk").first()
+    return found.stripe_id if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What may be said to somebody who came back with a session id: nothing about the buyer.
+
+    `state`: open, processing, failed, expired, working (ask again in a moment) or unknown.
+    """
+
+    state: str
+    product: Product | None = None
+    is_buyer: bool = False
+
+
+def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
+    """Asks Stripe about the session, opens what it paid for, and says how it stands. Signs nobody in."""
+    connection = current()
+    match = SESSION_ID.fullmatch(session_id)
+    if match is None or (match[1] == "live") != connection.livemode:
+        return Returned("unknown")
+    gateway = gateway_for(connection, waiting=True)
+    try:
+        session = gateway.session(session_id)
+    except StripeMissing:
+        return Returned("unknown")
+    except StripeUnavailable:
+        return Returned("working")
+    product = _product_of(session)
+    if session["status"] == "expired":
+        return Returned("expired", product)
+    if session["status"] == "open":
+        return Returned("failed", product)
+    outcome = refresh(_subject_of(session), everything=True, waiting=True, cause=f"return {session_id}")
+    buyer = _buyer_of(session)
+    is_buyer = buyer is not None and visitor is not None and buyer == visitor
+    if session["payment_status"] == "unpaid" and session["mode"] == "payment":
+        failed = Order.objects.filter(session_id=session_id, state=Order.State.FAILED).exists()
+        return Returned("failed" if failed else "processing", product, is_buyer)
+    if buyer is not None and product is not None and can_open(buyer, product, now=clock.now()):
+        return Returned("open", product, is_buyer)
+    return Returned("working" if outcome is not Outcome.DONE else "processing", product, is_buyer)
+
+
+def _session_params(user: User, offer: Offer, *, customer: str) -> Json:
+    marks = {SITE_KEY: settings.SITE_URL, "foyer_product": str(offer.product_id)}
+    params: Json = {
+        "mode": "subscription" if offer.is_recurring else "payment",
+        "line_items": [{"price": offer.price_id, "quantity": 1}],
+        "client_reference_id": reference_for(user),
+        "success_url": return_url(),
+        "cancel_url": urljoin(settings.SITE_URL, reverse("hub:buy", args=[offer.product.slug])),
+        "metadata": marks,
+    }
+    params |= {"customer": customer} if customer else {"customer_email": user.email}
+    if offer.is_recurring:
+        params["subscription_data"] = {"metadata": {**marks, "foyer_reference": reference_for(user)}}
+        if offer.trial_days:
+            params["subscription_data"]["trial_period_days"] = offer.trial_days
+    else:
+        params["payment_intent_data"] = {"metadata": marks}
+        if not customer:
+            params["customer_creation"] = "always"
+    return params
+
+
+def _has_live_subscription(user: User, offer: Offer, *, gateway: Gateway, customer: str) -> bool:
+    """Ours as last seen; then Stripe's, because a payment of a moment ago may not have reached us."""
+    stripe_product = offer.link.stripe_product
+    mine = Subscription.objects.filter(user=user, status__in=LIVE).exclude(status="incomplete")
+    if any(stripe_product in products_of(row.data) for row in mine):
+        return True
+    return bool(customer) and any(
+        stripe_product in products_of(sub) and sub["status"] in LIVE and sub["status"] != "incomplete"
+        for sub in gateway.subscriptions_of(customer)
+    )
+
+
+def _subject_of(session: Json) -> str:
+    return sid(session.get("customer")) or sid(session.get("payment_intent")) or session["id"]
+
+
+def _product_of(session: Json) -> Product | None:
+    lines = (session.get("line_items") or {}).get("data") or []
+    sold = [sid((line.get("price") or {}).get("product")) for line in lines]
+    links = ProductLink.objects.filter(stripe_product__in=sold, unlinked_at__isnull=True).select_related("product")
+    return next((link.product for link in links), None)
+
+
+def _buyer_of(session: Json) -> User | None:
+    if subscription := sid(session.get("subscription")):
+        row = Subscription.objects.filter(stripe_id=subscription).select_related("user").first()
+    else:
+        row = Order.objects.filter(session_id=session["id"]).select_related("user").first()
+    return row.user if row else None

@@ -1,0 +1,127 @@
+"""Connecting a Stripe account: its key, our webhook endpoint there, our portal configuration."""
+
+from typing import Any
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+
+from billing import event_types
+from billing.errors import NotConnected, StripeInvalid
+from billing.gateway import Gateway
+from billing.models import Connection
+
+SITE_KEY = "foyer_site"
+
+
+def current() -> Connection:
+    """The connection in use: live before test. Raises NotConnected."""
+    connection = Connection.objects.exclude(state=Connection.State.OFF).order_by("-livemode", "pk").first()
+    if connection is None:
+        raise NotConnected("No Stripe account is connected.")
+    return connection
+
+
+def connect(key: str, *, site_url: str = "") -> Connection:
+    """Connects the account behind a key, or gives a known connection a new key of the same account.
+
+    Makes our webhook endpoint and portal configuration there. Raises billing.errors: StripeRefused for a key
+    that Stripe does not take, StripeInvalid for a key of another account.
+    """
+    gateway = Gateway(key, waiting=True)
+    account = gateway.account()
+    with transaction.atomic():
+        connection = Connection.objects.filter(livemode="_live_" in key).exclude(state=Connection.State.OFF).first()
+        connection = connection or Connection(account_id=account["id"])
+        if connection.account_id != account["id"]:
+            raise StripeInvalid(
+                f"This key belongs to {account['id']}, but this site is connected to {connection.account_id}. "
+                "Disconnect first: access that was given stays."
+            )
+        connection.key = key
+        connection.account_name = _name_of(account)
+        connection.save()
+    _ensure_webhook_endpoint(connection, gateway, site_url=site_url or settings.SITE_URL)
+    ensure_portal_configuration(connection, gateway)
+    return connection
+
+
+def webhook_url(connection: Connection, *, site_url: str) -> str:
+    return urljoin(site_url, reverse("billing:webhook", args=[connection.webhook_uuid]))
+
+
+def ensure_portal_configuration(connection: Connection, gateway: Gateway) -> str:
+    """Our own portal configuration: found again by its mark, brought up to date, or made."""
+    params = _portal_params(connection)
+    if not connection.portal_configuration_id:
+        ours = [
+            found["id"]
+            for found in gateway.portal_configurations()
+            if (found.get("metadata") or {}).get(SITE_KEY) == settings.SITE_URL
+        ]
+        connection.portal_configuration_id = ours[0] if ours else ""
+    if connection.portal_configuration_id:
+        gateway.update_portal_configuration(connection.portal_configuration_id, params)
+    else:
+        made = gateway.create_portal_configuration(params, idempotency_key=f"portal-{connection.webhook_uuid}")
+        connection.portal_configuration_id = made["id"]
+    connection.save(update_fields=["portal_configuration_id"])
+    return connection.portal_configuration_id
+
+
+def _ensure_webhook_endpoint(connection: Connection, gateway: Gateway, *, site_url: str) -> None:
+    """Stripe tells the signing secret once, at creation: an endpoint whose secret we lack is of no use."""
+    if connection.webhook_endpoint_id and connection.webhook_secrets:
+        return
+    endpoint = gateway.create_webhook_endpoint(
+        {
+            "url": webhook_url(connection, site_url=site_url),
+            "enabled_events": sorted(event_types.TYPES),
+            "api_version": settings.STRIPE_API_VERSION,
+            "metadata": {SITE_KEY: settings.SITE_URL},
+        },
+        idempotency_key=f"webhook-{connection.webhook_uuid}",
+    )
+    connection.webhook_endpoint_id = endpoint["id"]
+    connection.webhook_secrets = [endpoint["secret"]]
+    connection.save(update_fields=["webhook_endpoint_id", "sealed_webhook_secrets"])
+
+
+def _portal_params(connection: Connection) -> dict[str, Any]:
+    profile = {
+        name: url
+        for name, url in (
+            ("privacy_policy_url", connection.privacy_url),
+            ("terms_of_service_url", connection.terms_url),
+        )
+        if url
+    }
+    cancel: dict[str, Any] = {"enabled": connection.members_may_cancel}
+    if connection.members_may_cancel:
+        cancel |= {
+            "mode": "at_period_end",
+            "proration_behavior": "none",
+            "cancellation_reason": {
+                "enabled": True,
+                "options": ["too_expensive", "missing_features", "unused", "switched_service", "too_complex", "other"],
+            },
+        }
+    return {
+        **({"business_profile": profile} if profile else {}),
+        "default_return_url": urljoin(settings.SITE_URL, reverse("billing:account")),
+        "features": {
+            "payment_method_update": {"enabled": True},
+            "invoice_history": {"enabled": True},
+            "customer_update": {"enabled": True, "allowed_updates": ["address", "phone", "tax_id", "name"]},
+            "subscription_cancel": cancel,
+            "subscription_update": {"enabled": False},
+        },
+        "metadata": {SITE_KEY: settings.SITE_URL},
+    }
+
+
+def _name_of(account: dict[str, Any]) -> str:
+    profile = account.get("business_profile") or {}
+    dashboard = (account.get("settings") or {}).get("dashboard") or {}
+    return profile.get("name") or dashboard.get("display_name") or account["id"]

@@ -1,0 +1,62 @@
+"""Working off what waits: subjects that events rang for, that somebody asked for, or whose deadline has passed."""
+
+import time
+from datetime import timedelta
+
+import structlog
+from django.db.models import Q
+from django.utils import timezone
+
+from activities import clock
+from activities.doorbell import ring
+from billing import inbox
+from billing.models import Connection
+from billing.refresh import Outcome, active_connection, refresh
+from hub import grants
+from hub.models import Grant
+
+log = structlog.get_logger(__name__)
+
+BATCH = 50
+SECONDS = 45.0
+TASK = "billing.tasks.drain"
+
+
+def drain(*, seconds: float = SECONDS) -> int:
+    """Refreshes what waits until nothing does or the time is up; returns how many subjects were refreshed."""
+    until = time.monotonic() + seconds
+    done = 0
+    while time.monotonic() < until:
+        subjects = inbox.dirty_subjects(business_now=clock.now(), limit=BATCH)
+        if not subjects:
+            return done
+        progress = 0
+        for key in subjects:
+            outcome = refresh(key)
+            progress += outcome is not Outcome.BUSY
+            done += outcome is Outcome.DONE
+            if time.monotonic() > until:
+                break
+        if not progress:
+            return done
+    ring(TASK)
+    return done
+
+
+def sweep() -> None:
+    """Stands behind every doorbell and acts on every deadline, asking Stripe first where Stripe knows."""
+    drain()
+    now = clock.now()
+    close_what_is_over()
+    Connection.objects.exclude(state=Connection.State.OFF).update(swept_at=timezone.now())
+    log.debug("swept", business_now=now.isoformat())
+
+
+def close_what_is_over() -> None:
+    """Writes down ends that came by time alone. Subscriptions are given a little longer, so Stripe is asked first."""
+    now = clock.now()
+    by_hand = Q(ends_at__lte=now) & ~Q(source=Grant.Source.SUBSCRIPTION)
+    silent = Q(ends_at__lte=now - timedelta(minutes=10), source=Grant.Source.SUBSCRIPTION)
+    if active_connection() is None:
+        silent = Q(pk__in=[])
+    grants.close_overdue(Grant.objects.filter(by_hand | silent, state__in=Grant.OPEN)[:500], now=now)

@@ -1,0 +1,151 @@
+"""Stripe's JSON read in one place: small accessors over today's shapes (and the old ones that events still carry),
+and the facts that the policy decides from.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from billing.models import Order, Subscription
+from billing.policy import Disputes, Item, OrderFacts, SubscriptionFacts
+
+Json = dict[str, Any]
+
+
+def sid(value: Any) -> str:
+    """The id of an expandable field, expanded or not; empty where there is none."""
+    if isinstance(value, dict):
+        return str(value.get("id") or "")
+    return value or ""
+
+
+def expanded(value: Any) -> Json | None:
+    return value if isinstance(value, dict) else None
+
+
+def moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def required_moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def items_of(sub: Json) -> list[Json]:
+    return list((sub.get("items") or {}).get("data") or [])
+
+
+def products_of(sub: Json) -> list[str]:
+    return [sid(item["price"].get("product")) for item in items_of(sub) if item.get("price")]
+
+
+def period_end_of(sub: Json) -> datetime | None:
+    ends = [item["current_period_end"] for item in items_of(sub) if item.get("current_period_end")]
+    return moment(min(ends, default=None) or sub.get("current_period_end"))
+
+
+def subscription_of_invoice(invoice: Json) -> str:
+    parent = invoice.get("parent") or {}
+    details = parent.get("subscription_details") or {}
+    return sid(details.get("subscription") or invoice.get("subscription"))
+
+
+def one_off_lines_of(invoice: Json) -> list[Json]:
+    """The lines that sell something once: invoice items, neither prorations nor a subscription's own."""
+    found = []
+    for line in (invoice.get("lines") or {}).get("data") or []:
+        parent = line.get("parent") or {}
+        details = parent.get("invoice_item_details") or {}
+        if parent.get("type") == "invoice_item_details" and not details.get("proration"):
+            found.append(line)
+    return found
+
+
+def payment_intents_of(invoice: Json) -> list[str]:
+    payments = (invoice.get("payments") or {}).get("data") or []
+    return [found for payment in payments if (found := sid((payment.get("payment") or {}).get("payment_intent")))]
+
+
+def email_of_session(session: Json) -> str:
+    """The buyer's address, best source first; empty where Stripe has none."""
+    charge = expanded((expanded(session.get("payment_intent")) or {}).get("latest_charge")) or {}
+    candidates = (
+        (session.get("customer_details") or {}).get("email"),
+        session.get("customer_email"),
+        (charge.get("billing_details") or {}).get("email"),
+        charge.get("receipt_email"),
+    )
+    return next((email for email in candidates if email), "")
+
+
+def subscription_facts(row: Subscription) -> SubscriptionFacts:
+    sub = row.data
+    latest = expanded(sub.get("latest_invoice")) or {}
+    pause = sub.get("pause_collection")
+    return SubscriptionFacts(
+        id=row.stripe_id,
+        status=row.status,
+        created=row.created,
+        items=tuple(
+            Item(
+                product=sid(item["price"].get("product")),
+                quantity=item.get("quantity", 1),
+                current_period_start=moment(item.get("current_period_start") or sub.get("current_period_start")),
+                current_period_end=moment(item.get("current_period_end") or sub.get("current_period_end")),
+            )
+            for item in items_of(sub)
+        ),
+        trial_end=moment(sub.get("trial_end")),
+        cancel_at=row.cancel_at,
+        cancel_at_period_end=bool(sub.get("cancel_at_period_end")),
+        canceled_at=row.canceled_at,
+        ended_at=row.ended_at,
+        cancellation_reason=(sub.get("cancellation_details") or {}).get("reason") or "",
+        collection_paused=pause is not None,
+        resumes_at=moment((pause or {}).get("resumes_at")),
+        past_due_since=row.past_due_since,
+        has_paid_invoice=bool(row.last_paid_invoice),
+        last_invoice_paid=latest.get("status") == "paid",
+        last_payment_refunded=bool(row.refunded_invoice) and row.refunded_invoice == row.last_paid_invoice,
+        disputes=_disputes(row.disputes, row.dispute_lost_at),
+    )
+
+
+def order_facts(row: Order) -> OrderFacts:
+    return OrderFacts(
+        key=row.key,
+        state=row.state,  # type: ignore[arg-type]  # a checked choice
+        products=row.products,
+        paid_at=row.paid_at,
+        amount=row.amount,
+        amount_refunded=row.amount_refunded,
+        fully_refunded=row.fully_refunded,
+        disputes=_disputes(row.disputes, row.dispute_lost_at),
+    )
+
+
+def oldest_open_since(invoices: Iterable[Json]) -> datetime | None:
+    """When the oldest open invoice became due: the anchor of the days of grace."""
+    starts = [
+        invoice.get("due_date")
+        or (invoice.get("status_transitions") or {}).get("finalized_at")
+        or invoice["created"]
+        for invoice in invoices
+    ]
+    return moment(min(starts, default=None))
+
+
+def trimmed_subscription(sub: Json) -> Json:
+    """The subscription with its expanded customer and invoice cut to what is read later."""
+    invoice = expanded(sub.get("latest_invoice"))
+    kept = ("id", "status", "amount_due", "amount_paid", "currency", "number", "attempt_count", "hosted_invoice_url")
+    times = ("next_payment_attempt", "created", "customer_email", "billing_reason", "status_transitions", "due_date")
+    return {
+        **sub,
+        "customer": sid(sub.get("customer")),
+        "latest_invoice": {key: invoice.get(key) for key in kept + times} if invoice else sub.get("latest_invoice"),
+    }
+
+
+def _disputes(statuses: dict[str, str], lost_at: datetime | None) -> Disputes:
+    return Disputes(statuses=tuple(statuses.values()), ever_lost=lost_at is not None)

@@ -1,0 +1,85 @@
+"""Whose money it is. In this order: a known customer, a signed reference, the address, a new person.
+
+An address at Stripe is proved by nobody: it decides who benefits, never who is signed in. Nothing here moves a
+customer from one person to another.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from activities.models import Activity
+from activities.record import Happening, record
+from billing.models import StripeCustomer
+from hub.models import User
+from hub.models.people import normalise_email
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    user: User
+    bound_by: str
+
+
+def reference_for(user: User) -> str:
+    """The signed `client_reference_id` that binds a purchase to a signed-in person: letters, digits and a dash."""
+    return f"u{user.pk}-{_signature(user.pk)}"
+
+
+def user_of_reference(reference: str) -> User | None:
+    """The person a reference was signed for; None where it is not ours, or was changed."""
+    pk, _, signature = reference.removeprefix("u").partition("-")
+    if not pk.isascii() or not pk.isdigit() or not constant_time_compare(signature, _signature(int(pk))):
+        return None
+    return User.objects.filter(pk=int(pk), is_active=True).first()
+
+
+def _signature(pk: int) -> str:
+    return salted_hmac("billing.reference", str(pk), algorithm="sha256").hexdigest()[:40]
+
+
+def find_payer(*, customer: StripeCustomer | None, reference: str, email: str) -> Payer | None:
+    """The known person behind a payment, and how we know; None where nobody is."""
+    if customer is not None and customer.user is not None:
+        return Payer(customer.user, customer.bound_by)
+    if reference and (user := user_of_reference(reference)):
+        return Payer(user, StripeCustomer.Binding.REFERENCE)
+    address = usable_address(email)
+    if address and (user := User.objects.filter(email=address).first()):
+        return Payer(user, StripeCustomer.Binding.EMAIL)
+    return None
+
+
+def make_payer(*, email: str, name: str, at: datetime, cause: str, now: datetime) -> Payer | None:
+    """A new person for a payment, entered only by a code sent to the address; None where it is no address."""
+    address = usable_address(email)
+    if not address:
+        return None
+    with transaction.atomic():
+        user, made = User.objects.get_or_create(
+            email=address, defaults={"name": name.strip()[:150], "password": "!", "joined_at": now}
+        )
+        if made:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+            record([member_added(user, at=at, cause=cause)], now=now)
+    return Payer(user, StripeCustomer.Binding.EMAIL)
+
+
+def member_added(user: User, *, at: datetime, cause: str) -> Happening:
+    return Happening(
+        verb=Activity.Verb.MEMBER_ADDED, key=f"member_added:{user.pk}", at=at, user_id=user.pk, cause=cause
+    )
+
+
+def usable_address(email: str) -> str:
+    """The address as we store it; empty where it is none."""
+    address = normalise_email(email or "")
+    try:
+        validate_email(address)
+    except ValidationError:
+        return ""
+    return address

@@ -1,0 +1,120 @@
+"""The inbox: webhooks are verified, stored and answered here; `drain` then looks again at what they are about.
+
+Receiving costs two statements and no call to Stripe. An event is only a doorbell: `drain` reads which subjects
+have pending rows, and each is refreshed once however many events rang.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import stripe
+import structlog
+from django.db.models import Q
+from django.utils import timezone
+
+from billing import event_types
+from billing.facts import required_moment
+from billing.models import Connection, InboxEvent, Subject
+
+log = structlog.get_logger(__name__)
+Json = dict[str, Any]
+MAX_BYTES = 512 * 1024
+TOLERANCE = 300
+
+
+class Answer(Enum):
+    """What becomes of a delivery, and the status that Stripe is told."""
+
+    STORED = 200
+    IGNORED = 202
+    BAD = 400
+    UNKNOWN = 404
+    TOO_LARGE = 413
+
+
+def receive(body: bytes, *, signature: str, webhook_uuid: Any) -> Answer:
+    """Verifies and stores one delivery. Nothing is stored that is not signed for this connection and mode."""
+    if len(body) > MAX_BYTES:
+        return Answer.TOO_LARGE
+    connection = Connection.objects.filter(webhook_uuid=webhook_uuid).exclude(state=Connection.State.OFF).first()
+    if connection is None:
+        return Answer.UNKNOWN
+    event = _verified(body, signature=signature, secrets=connection.webhook_secrets)
+    if event is None:
+        return Answer.BAD
+    if event["livemode"] != connection.livemode or event.get("account") or not event_types.facets_of(event):
+        return Answer.IGNORED
+    store([event], connection=connection)
+    return Answer.STORED
+
+
+def store(events: Iterable[Json], *, connection: Connection, caught_up: bool = False) -> None:
+    """Inserts what is new and leaves what is known: one statement."""
+    received_at = timezone.now()
+    InboxEvent.objects.bulk_create(
+        [
+            InboxEvent(
+                event_id=event["id"],
+                connection=connection,
+                type=event["type"],
+                subject=event_types.subject_of(event),
+                facets=" ".join(sorted(event_types.facets_of(event))),
+                created=required_moment(event["created"]),
+                received_at=received_at,
+                caught_up=caught_up,
+                payload=event,
+            )
+            for event in events
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def dirty_subjects(*, business_now: datetime, limit: int) -> list[str]:
+    """The subjects to look at again, longest waiting first: rung for, asked for, or past a deadline of theirs."""
+    now = timezone.now()
+    waiting = Subject.objects.filter(Q(retry_at__gt=now) | Q(lease_until__gt=now))
+    rung = (
+        InboxEvent.objects.filter(state=InboxEvent.State.PENDING)
+        .exclude(subject__in=waiting.values("key"))
+        .order_by("id")
+        .values_list("subject", flat=True)
+    )
+    asked = (
+        Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now))
+        .exclude(pk__in=waiting.values("pk"))
+        .order_by("due_at", "pk")
+        .values_list("key", flat=True)
+    )
+    return list(dict.fromkeys([*rung[: limit * 10], *asked[:limit]]))[:limit]
+
+
+def _verified(body: bytes, *, signature: str, secrets: list[str]) -> Json | None:
+    """The event, if any valid secret signed these very bytes within the last five minutes."""
+    for secret in secrets:
+        try:
+            stripe.WebhookSignature.verify_header(body.decode(), signature, secret, TOLERANCE)
+        except (stripe.SignatureVerificationError, UnicodeDecodeError):
+            continue
+        return _event(body)
+    return None
+
+
+def _event(body: bytes) -> Json | None:
+    try:
+        event = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(event, dict) or event.get("object") != "event":
+        return None
+    if not isinstance(event.get("id"), str) or not isinstance(event.get("type"), str):
+        return None
+    if not isinstance(event.get("created"), int) or not isinstance(event.get("livemode"), bool):
+        return None
+    data = event.get("data")
+    return event if isinstance(data, dict) and isinstance(data.get("object"), dict) else None
+
+

@@ -1,0 +1,152 @@
+"""Linking a product of ours with a Stripe product, and putting its prices on sale."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from activities.models import Activity
+from activities.record import Happening, record_one
+from billing import catalogue, mirror
+from billing.connection import SITE_KEY, current
+from billing.errors import StripeError
+from billing.gateway import Gateway, gateway_for
+from billing.models import Connection, Offer, ProductLink, Subscription
+from hub.models import Product, User
+
+LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
+Json = dict[str, Any]
+
+
+class AlreadyLinked(StripeError):
+    """One product of ours, one Stripe product: this one is taken."""
+
+
+class StillLive(StripeError):
+    """The link cannot change while subscriptions live on it."""
+
+
+def selectable_prices(gateway: Gateway, stripe_product: str) -> list[Json]:
+    """The prices that can be put on sale: active, and not metered."""
+    return [
+        price
+        for price in gateway.prices_of(stripe_product)
+        if (price.get("recurring") or {}).get("usage_type", "licensed") == "licensed"
+    ]
+
+
+def link(product: Product, *, stripe_product: str, prices: Sequence[str], actor: User | None) -> ProductLink:
+    """Links, and makes a payment link for each chosen price. Raises AlreadyLinked and billing.errors."""
+    connection = current()
+    gateway = gateway_for(connection, waiting=True)
+    _refuse_taken(product, stripe_product, connection=connection)
+    found = gateway.product(stripe_product)
+    on_sale = [price for price in selectable_prices(gateway, stripe_product) if price["id"] in prices]
+    with transaction.atomic():
+        made = ProductLink.objects.create(
+            connection=connection, product=product, stripe_product=stripe_product, stripe_name=found["name"]
+        )
+        for position, price in enumerate(on_sale):
+            Offer.objects.create(
+                link=made,
+                product=product,
+                price_id=price["id"],
+                position=position,
+                is_live=False,
+                label=price.get("nickname") or "",
+                **catalogue.describe_offer(price),
+            )
+        _tell(made, actor=actor, what="linked")
+    mirror.write([found, *on_sale], connection=connection)
+    put_on_sale(made, gateway=gateway)
+    return made
+
+
+def put_on_sale(made: ProductLink, *, gateway: Gateway) -> None:
+    """Makes the payment links that are missing. Safe to repeat: Stripe answers a repeated key with the same link."""
+    for offer in made.offers.filter(payment_link_id=""):
+        answer = gateway.create_payment_link(
+            _payment_link_params(made, offer), idempotency_key=f"offer-{made.connection.webhook_uuid}-{offer.pk}"
+        )
+        offer.payment_link_id, offer.url, offer.is_live = answer["id"], answer["url"], answer["active"]
+        offer.save(update_fields=["payment_link_id", "url", "is_live"])
+
+
+def unlink(made: ProductLink, *, actor: User | None) -> None:
+    """Ends a link. Grants and history stay; our payment links are switched off. Raises StillLive with the count."""
+    gateway = gateway_for(made.connection, waiting=True)
+    if live := count_live(made, gateway=gateway):
+        raise StillLive(
+            f"{live} subscription{'s are' if live != 1 else ' is'} still live on {made.stripe_name}. "
+            "Its link can be changed when they have ended."
+        )
+    for offer in made.offers.exclude(payment_link_id=""):
+        gateway.update_payment_link(offer.payment_link_id, {"active": False})
+    with transaction.atomic():
+        made.offers.update(is_live=False)
+        made.unlinked_at = timezone.now()
+        made.save(update_fields=["unlinked_at"])
+        _tell(made, actor=actor, what="unlinked")
+
+
+def count_live(made: ProductLink, *, gateway: Gateway) -> int:
+    """Subscriptions that still live on the linked product: ours as last seen, and Stripe's by each price."""
+    ours = {
+        row.stripe_id
+        for row in Subscription.objects.filter(connection=made.connection, status__in=LIVE)
+        if made.stripe_product in {item["price"]["product"] for item in row.data["items"]["data"]}
+    }
+    for price in gateway.prices_of(made.stripe_product) + gateway.prices_of(made.stripe_product, active=False):
+        if price["type"] == "recurring":
+            ours |= {sub["id"] for sub in gateway.live_subscriptions_on(price["id"])}
+    return len(ours)
+
+
+def return_url() -> str:
+    """Where Checkout sends buyers; Stripe fills in the session's id."""
+    return urljoin(settings.SITE_URL, reverse("billing:return")) + "?session_id={CHECKOUT_SESSION_ID}"
+
+
+def _payment_link_params(made: ProductLink, offer: Offer) -> Json:
+    marks = {SITE_KEY: settings.SITE_URL, "foyer_product": str(made.product_id)}
+    params: Json = {
+        "line_items": [{"price": offer.price_id, "quantity": 1}],
+        "after_completion": {"type": "redirect", "redirect": {"url": return_url()}},
+        "metadata": marks,
+    }
+    if offer.is_recurring:
+        params["subscription_data"] = {"metadata": marks}
+        if offer.trial_days:
+            params["subscription_data"]["trial_period_days"] = offer.trial_days
+    else:
+        params["customer_creation"] = "always"
+        params["payment_intent_data"] = {"metadata": marks}
+    return params
+
+
+def _refuse_taken(product: Product, stripe_product: str, *, connection: Connection) -> None:
+    links = ProductLink.objects.filter(unlinked_at__isnull=True)
+    if links.filter(product=product).exists():
+        raise AlreadyLinked(f"{product} is linked already: unlink it first.")
+    taken = links.filter(connection=connection, stripe_product=stripe_product).select_related("product").first()
+    if taken:
+        raise AlreadyLinked(f"This Stripe product already opens {taken.product}.")
+
+
+def _tell(made: ProductLink, *, actor: User | None, what: str) -> None:
+    now = timezone.now()
+    record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=f"{what}:{made.pk}",
+            at=now,
+            product_id=made.product_id,
+            actor_id=actor.pk if actor else None,
+            details={"reason": f"{what} with Stripe product {made.stripe_name}"},
+        ),
+        now=now,
+    )

@@ -1,0 +1,62 @@
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from activities import clock
+from billing.why import as_json, why
+from hub.access import Explanation
+from hub.models import Product, User
+from hub.models.people import normalise_email
+
+
+class Command(BaseCommand):
+    help = "Says for each product whether a person has access, why, and what the ledger knows."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--product", metavar="SLUG")
+        parser.add_argument("--at", metavar="TIME", help="a past moment: 2026-11-03 or 2026-11-03T09:12Z")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = User.objects.filter(email=normalise_email(options["email"])).first()
+        if user is None:
+            raise CommandError(f"Nobody here has the address {options['email']}.")
+        products = Product.objects.filter(slug=options["product"]) if options["product"] else Product.objects.all()
+        if not products:
+            raise CommandError(f"There is no product {options['product']}.")
+        now = clock.now()
+        explanations = why(user, list(products), at=_moment(options["at"]) if options["at"] else now, now=now)
+        if options["json"]:
+            self.stdout.write(json.dumps(as_json(user, explanations), indent=2))
+            return
+        for explanation in explanations:
+            self._say(explanation)
+
+    def _say(self, explanation: Explanation) -> None:
+        word = "yes" if explanation.access else "no "
+        self.stdout.write(f"{word}  {explanation.product.name}: {explanation.sentence}")
+        for grant in explanation.grants:
+            self.stdout.write(f"       {grant.get_source_display()} {grant.source_ref}: {grant.get_state_display()}")
+        for line in explanation.ledger:
+            self.stdout.write(
+                f"       {_minute(line.true_at)} (learned {_minute(line.learned_at)})  "
+                f"{line.from_state or 'new'} to {line.to_state}: {line.sentence} [{line.rule or '-'}; {line.cause}]"
+            )
+
+
+def _moment(text: str) -> Any:
+    moment = parse_datetime(text)
+    if moment is None and (day := parse_date(text)):
+        moment = timezone.datetime(day.year, day.month, day.day, 23, 59, 59)
+    if moment is None:
+        raise CommandError(f"{text} is no time: write 2026-11-03 or 2026-11-03T09:12Z.")
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+
+
+def _minute(moment: Any) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"

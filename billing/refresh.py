@@ -1,0 +1,279 @@
+"""Look again at one subject: the one path from Stripe's state to rows, grants, ledger, activities and mail.
+
+Lease, then fetch with no transaction open, then one short transaction that checks the lease. Events decide only
+what is fetched. A refresh may run twice, late or never: the next one ends in the same state.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import structlog
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from activities import clock
+from billing import applying, catalogue, leases
+from billing.entitling import links_of
+from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
+from billing.event_types import EVERYTHING, Facet
+from billing.facts import sid
+from billing.gateway import Gateway, gateway_for
+from billing.leases import Lease
+from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
+from billing.snapshots import fetch_customer, fetch_guest
+from hub import grants
+from hub.models import Grant
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 8
+HOLD = timedelta(days=1)
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    BUSY = "busy"  # somebody else is looking right now
+    LATER = "later"  # Stripe could not be asked; it will be tried again
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What one look is to fetch, and which inbox rows it answers."""
+
+    lease: Lease
+    newest: int
+    facets: frozenset[Facet]
+    cause: str
+    happened_at: datetime
+
+
+def refresh(key: str, *, everything: bool = False, waiting: bool = False, cause: str = "") -> Outcome:
+    """Looks again at a subject until nothing newer is waiting for it.
+
+    `everything` fetches all there is, not only what events point at; `waiting` is for a person who waits.
+    """
+    connection = active_connection()
+    if connection is None:
+        return Outcome.LATER
+    while True:
+        lease = leases.take(key)
+        if lease is None:
+            return Outcome.BUSY
+        try:
+            errand = _errand(lease, everything=everything, cause=cause)
+            moved_to = _run(errand, connection=connection, waiting=waiting)
+        except StripeUnavailable as error:
+            _put_off(lease, connection, error)
+            return Outcome.LATER
+        except Exception as error:
+            log.exception("refresh_failed", subject=key)
+            _note_failure(lease, error)
+            return Outcome.FAILED
+        everything = False
+        if moved_to:
+            key = moved_to
+        elif not InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING, id__gt=errand.newest).exists():
+            return Outcome.DONE
+
+
+def active_connection() -> Connection | None:
+    """The connection in use: live before test."""
+    return Connection.objects.exclude(state=Connection.State.OFF).order_by("-livemode", "pk").first()
+
+
+def look_again(key: str) -> None:
+    """Asks for a whole refresh of a subject by the next drain."""
+    Subject.objects.bulk_create([Subject(key=key)], ignore_conflicts=True)
+    Subject.objects.filter(key=key).update(look_again=True, retry_at=None)
+
+
+def _errand(lease: Lease, *, everything: bool, cause: str) -> Errand:
+    """Reads what waits for this subject. Whatever comes later is not answered by this look."""
+    subject = Subject.objects.get(key=lease.key)
+    rows = list(
+        InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
+        .order_by("id")
+        .values_list("id", "facets", "event_id", "type", "created", "payload__data__object__payment_intent")
+    )
+    business_now = clock.now()
+    due = subject.due_at is not None and subject.due_at <= business_now
+    facets: set[Facet] = set(EVERYTHING) if everything or subject.look_again else set()
+    for _, names, *_, intent in rows:
+        facets |= _settled({Facet(name) for name in names.split()}, intent=sid(intent))
+    if due:
+        facets |= {Facet.SUBSCRIPTIONS, Facet.ORDERS} if _has_orders(lease.key) else {Facet.SUBSCRIPTIONS}
+    last = rows[-1] if rows else None
+    return Errand(
+        lease=lease,
+        newest=last[0] if last else 0,
+        facets=frozenset(facets or EVERYTHING),
+        cause=cause or (f"{last[3]} {last[2]}" if last else "sweep"),
+        happened_at=max(row[4] for row in rows) if rows else business_now,
+    )
+
+
+def _settled(facets: set[Facet], *, intent: str) -> set[Facet]:
+    """A refund or dispute of a known order is seen on its session; of an unknown payment it may be anything."""
+    if Facet.PAYMENTS not in facets:
+        return facets
+    order = Order.objects.filter(payment_intent=intent).first() if intent else None
+    if order is None:
+        return facets | {Facet.ORDERS}
+    return facets - {Facet.PAYMENTS} | {Facet.ORDERS if order.session_id else Facet.INVOICES}
+
+
+def _has_orders(key: str) -> bool:
+    return Order.objects.filter(subject=key).exists()
+
+
+def _run(errand: Errand, *, connection: Connection, waiting: bool) -> str:
+    """Fetches and applies. Returns the subject that this one turned out to be part of, or nothing."""
+    key, gateway = errand.lease.key, gateway_for(connection, waiting=waiting)
+    if key.startswith(("prod_", "plink_")) or errand.facets == {Facet.CATALOGUE}:
+        return _run_catalogue(errand, gateway=gateway, connection=connection)
+    asked_at = timezone.now()
+    if key.startswith("cus_"):
+        linked = frozenset(links_of(connection))
+        snapshot = fetch_customer(gateway, key, facets=errand.facets, linked=linked, asked_at=asked_at)
+    else:
+        if known := _subject_of_payment(key):
+            return _move(errand, to=known)
+        try:
+            snapshot, customer = fetch_guest(gateway, key, asked_at=asked_at)
+        except StripeMissing as error:
+            _give_up_missing(errand, error)
+            return ""
+        if customer:
+            return _move(errand, to=customer)
+    with transaction.atomic():
+        subject = leases.held(errand.lease)
+        if subject is None:
+            log.warning("lease_lost", subject=key)
+            return ""
+        subject.due_at = applying.apply_snapshot(
+            snapshot,
+            subject=key,
+            connection=connection,
+            cause=errand.cause,
+            happened_at=errand.happened_at,
+            now=clock.now(),
+        )
+        _finish(subject, errand)
+    _note_answer(connection)
+    return ""
+
+
+def _run_catalogue(errand: Errand, *, gateway: Gateway, connection: Connection) -> str:
+    catalogue.refresh_product(errand.lease.key, gateway=gateway, connection=connection)
+    with transaction.atomic():
+        if subject := leases.held(errand.lease):
+            subject.due_at = None
+            _finish(subject, errand)
+    return ""
+
+
+def _finish(subject: Subject, errand: Errand) -> None:
+    """Marks what this look answered, and gives the lease back, in the transaction that applied it."""
+    _answered(errand).update(state=InboxEvent.State.DONE, done_at=timezone.now(), error="")
+    subject.lease_token = subject.lease_until = subject.retry_at = None
+    subject.look_again, subject.attempts, subject.error, subject.fetched_at = False, 0, "", timezone.now()
+    subject.save()
+
+
+def _answered(errand: Errand) -> QuerySet[InboxEvent]:
+    return InboxEvent.objects.filter(
+        subject=errand.lease.key, state=InboxEvent.State.PENDING, id__lte=errand.newest
+    )
+
+
+def _subject_of_payment(key: str) -> str:
+    """Where a payment is already known to belong: its order's subject, when that is another one."""
+    subject = Order.objects.filter(payment_intent=key).values_list("subject", flat=True).first()
+    return subject if subject and subject != key else ""
+
+
+def _move(errand: Errand, *, to: str) -> str:
+    """The payment belongs to a customer: its events do too."""
+    with transaction.atomic():
+        subject = leases.held(errand.lease)
+        if subject is not None:
+            _answered(errand).update(subject=to)
+            if subject.look_again or not errand.newest:
+                look_again(to)
+            subject.due_at = None
+            _finish(subject, errand)
+    return to
+
+
+def _put_off(lease: Lease, connection: Connection, error: StripeUnavailable) -> None:
+    """Stripe could not be asked: nothing is taken away, the subject stays dirty and is tried again later."""
+    refused = isinstance(error, StripeRefused)
+    Connection.objects.filter(pk=connection.pk).update(
+        state=Connection.State.REFUSED if refused else Connection.State.UNREACHABLE, last_error=str(error)
+    )
+    _retry_later(lease, error, after=error.retry_after)
+    now = clock.now()
+    ours = Subscription.objects.filter(customer_id=lease.key).values("stripe_id")
+    near = Grant.objects.filter(
+        source=Grant.Source.SUBSCRIPTION, source_ref__in=ours, state__in=Grant.OPEN, ends_at__lt=now + HOLD / 2
+    )
+    grants.hold(near, until=now + HOLD, now=now, cause="stripe_unreachable")
+
+
+def _note_failure(lease: Lease, error: Exception) -> None:
+    """A surprise of ours: kept with the rows, tried again a few times, then it needs a person."""
+    subject = _retry_later(lease, error)
+    pending = InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
+    if subject and subject.attempts >= MAX_ATTEMPTS:
+        pending.update(state=InboxEvent.State.DEAD, error=repr(error), attempts=subject.attempts)
+        Subject.objects.filter(pk=subject.pk).update(look_again=False, due_at=None)
+    else:
+        pending.update(error=repr(error), attempts=subject.attempts if subject else 1)
+
+
+def _retry_later(lease: Lease, error: Exception, *, after: float | None = None) -> Subject | None:
+    with transaction.atomic():
+        subject = leases.held(lease)
+        if subject is None:
+            return None
+        subject.attempts += 1
+        pause = after or min(15 * 60, 5 * 2 ** min(subject.attempts, 10)) * random.uniform(0.5, 1)  # noqa: S311
+        subject.retry_at = timezone.now() + timedelta(seconds=pause)
+        subject.error = repr(error)
+        subject.lease_token = subject.lease_until = None
+        subject.save()
+    return subject
+
+
+def _give_up_missing(errand: Errand, error: StripeMissing) -> None:
+    """Another account's or mode's object: nothing is revoked, a person is told."""
+    with transaction.atomic():
+        subject = leases.held(errand.lease)
+        if subject is not None:
+            Attention.objects.get_or_create(
+                key=f"missing:{subject.key}",
+                defaults={
+                    "kind": Attention.Kind.MISSING,
+                    "subject": subject.key,
+                    "details": {"error": str(error)},
+                    "opened_at": clock.now(),
+                },
+            )
+            subject.due_at = None
+            _finish(subject, errand)
+
+
+def _note_answer(connection: Connection) -> None:
+    """Stripe answered: said at most once a minute, and at once when it had been away."""
+    now = timezone.now()
+    stale = connection.last_ok_at is None or now - connection.last_ok_at > timedelta(minutes=1)
+    if stale or connection.state != Connection.State.OK:
+        Connection.objects.filter(pk=connection.pk).exclude(state=Connection.State.OFF).update(
+            state=Connection.State.OK, last_ok_at=now, last_error=""
+        )
+
+

@@ -1,0 +1,12 @@
+from django.urls import path
+
+from billing import views
+
+app_name = "billing"
+urlpatterns = [
+    path("stripe/webhook/<uuid:uuid>/", views.webhook, name="webhook"),
+    path("checkout/return", views.checkout_return, name="return"),
+    path("checkout/<slug:slug>/", views.start_checkout, name="checkout"),
+    path("portal/", views.open_portal, name="portal"),
+    path("account/", views.account, name="account"),
+]

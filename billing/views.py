@@ -1,0 +1,128 @@
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from activities import clock
+from activities.doorbell import ring
+from billing import checkout, inbox, portal
+from billing.account import account_of
+from billing.draining import TASK
+from billing.errors import StripeError, StripeUnavailable
+from billing.models import Offer
+from billing.refresh import active_connection, look_again
+from hub.access import can_open
+from hub.models import User
+
+
+class SeeOther(HttpResponseRedirect):
+    status_code = 303
+
+
+@csrf_exempt
+@require_POST
+def webhook(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Stripe's door: verify, store, answer. No call to Stripe, and no broker is needed."""
+    if int(request.headers.get("content-length") or 0) > inbox.MAX_BYTES:
+        return HttpResponse(status=413)
+    answer = inbox.receive(request.body, signature=request.headers.get("stripe-signature", ""), webhook_uuid=uuid)
+    if answer is inbox.Answer.STORED:
+        ring(TASK)
+    return HttpResponse(status=200 if answer is inbox.Answer.IGNORED else answer.value)
+
+
+@login_required
+@require_POST
+def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
+    """Sends a member to Stripe's Checkout, or to what they have already."""
+    user = cast(User, request.user)
+    offer = get_object_or_404(
+        Offer.objects.select_related("product", "link"),
+        pk=request.POST.get("offer", "0") if request.POST.get("offer", "0").isdigit() else 0,
+        product__slug=slug,
+        product__is_live=True,
+        is_live=True,
+        link__unlinked_at__isnull=True,
+    )
+    try:
+        return SeeOther(checkout.start(user, offer))
+    except checkout.AlreadySubscribed:
+        messages.info(request, f"You already subscribe to {offer.product}. Here you can change it.")
+        return _to_portal(request, customer="", flow="", subscription="")
+    except StripeUnavailable:
+        return render(request, "billing/checkout_unavailable.html", {"product": offer.product}, status=503)
+
+
+@never_cache
+@require_GET
+def checkout_return(request: HttpRequest) -> HttpResponse:
+    """Where Checkout sends people back. Tells how it stands, and nothing about who paid."""
+    visitor = cast(User, request.user) if request.user.is_authenticated else None
+    try:
+        returned = checkout.look_at_return(request.GET.get("session_id", ""), visitor=visitor)
+    except StripeError:
+        returned = checkout.Returned("working")
+    status = 404 if returned.state == "unknown" else 200
+    context = {"state": returned.state, "product": returned.product, "is_buyer": returned.is_buyer}
+    if visitor and returned.product:
+        context["can_open"] = can_open(visitor, returned.product, now=clock.now())
+    return render(request, "billing/return.html", context, status=status)
+
+
+@login_required
+@require_POST
+def open_portal(request: HttpRequest) -> HttpResponse:
+    return _to_portal(
+        request,
+        customer=request.POST.get("customer", ""),
+        flow=request.POST.get("flow", ""),
+        subscription=request.POST.get("subscription", ""),
+    )
+
+
+@never_cache
+@login_required
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    user = cast(User, request.user)
+    if request.GET.get("from") == "portal":
+        for customer in portal.customers_of(user):
+            look_again(customer.stripe_id)
+        ring(TASK)
+    context = {"account": account_of(user, connection=active_connection()), "customers": portal.customers_of(user)}
+    return render(request, "billing/account.html", {**context, **_fields(context["account"])})
+
+
+def _fields(found: object) -> dict[str, object]:
+    return {name: getattr(found, name) for name in ("subscriptions", "purchases", "grants_by_hand", "banner")}
+
+
+def _to_portal(request: HttpRequest, *, customer: str, flow: str, subscription: str) -> HttpResponse:
+    """One customer: straight in. Several: which one? None: why there is nothing to open."""
+    user = cast(User, request.user)
+    customers = portal.customers_of(user)
+    if not customers:
+        return render(request, "billing/portal_none.html")
+    if not customer and len(customers) > 1:
+        names = portal.names_by_customer(customers)
+        rows = [
+            {"id": found.stripe_id, "email": found.email, "subscriptions": ", ".join(names[found.stripe_id])}
+            for found in customers
+        ]
+        return render(request, "billing/choose_customer.html", {"customers": rows, "flow": flow})
+    try:
+        url = portal.open_portal(
+            user, customer=customer or customers[0].stripe_id, flow=flow, subscription=subscription
+        )
+    except portal.NotTheirs:
+        return render(request, "403.html", status=403)
+    except StripeUnavailable:
+        return render(request, "billing/checkout_unavailable.html", status=503)
+    return SeeOther(url)
+
+
