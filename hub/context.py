@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -6,5 +6,12 @@ from django.utils.functional import SimpleLazyObject
 from hub.models import Site
 
 
-def site(_request: HttpRequest) -> dict[str, Any]:
-    return {"site": SimpleLazyObject(Site.load)}
+def site(request: HttpRequest) -> dict[str, Any]:
+    return {"site": site_of(request)}
+
+
+def site_of(request: HttpRequest) -> Site:
+    """The site's row, read at most once in a request, and only when somebody looks at it."""
+    if not hasattr(request, "_site"):
+        request._site = SimpleLazyObject(Site.load)  # type: ignore[attr-defined]
+    return cast(Site, request._site)  # type: ignore[attr-defined]

@@ -1,0 +1,50 @@
+from typing import Any
+
+from allauth.account.forms import LoginForm
+from django import forms
+from django.utils import timezone
+
+from hub.models import Product
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]
+    """One field: a code is sent to the address. Who has a password may give it instead."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = "E-mail address"
+        self.fields["login"].widget.attrs |= {"placeholder": "you@example.org", "autofocus": True}
+        self.fields["password"].widget.attrs["placeholder"] = ""
+        if not self.is_bound and self.request is not None:
+            self.initial["login"] = self.request.GET.get("email", "")
+
+    def _setup_password_field(self) -> None:
+        self.fields["password"].required = False
+        self.fields["password"].help_text = ""
+
+
+class GiveForm(forms.Form):
+    """Access by hand: which product, why, and until when."""
+
+    product = forms.ModelChoiceField(
+        Product.objects.filter(archived_at=None), empty_label="Choose a product"
+    )
+    reason = forms.CharField(max_length=240, help_text="Kept in the ledger, for whoever asks later.")
+    ends_on = forms.DateField(
+        required=False,
+        label="Until",
+        help_text="Open through this day. Empty: no end.",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+
+    def clean_ends_on(self) -> Any:
+        day = self.cleaned_data["ends_on"]
+        if day and day < timezone.localdate():
+            raise forms.ValidationError("This day is over.")
+        return day
+
+
+class ReasonForm(forms.Form):
+    """Why somebody of the staff did it."""
+
+    reason = forms.CharField(max_length=240)

@@ -1,0 +1,151 @@
+"""The library: what is somebody's own, where they left off, and what else there is."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from hub import access
+from hub.models import Category, Grant, Page, PageProgress, Product, User
+from hub.sale import Sale, find_sale
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A product one has. `grant` is None where it is open to everyone."""
+
+    product: Product
+    grant: Grant | None
+    pages: int
+    done: int
+
+    @property
+    def via(self) -> Product | None:
+        """The collection it came with."""
+        return self.grant.product if self.grant and self.grant.product_id != self.product.pk else None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The page last opened among one's own."""
+
+    title: str
+    url_args: tuple[str, str]
+    tile: Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    yours: Sequence[Tile]
+    more: Sequence[tuple[Product, Sale | None]]
+    categories: Sequence[Category]
+    category: Category | None
+    resume: Resume | None
+    grace: Grant | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    done: int
+    opened_at: datetime
+    title: str
+    slug: str
+
+
+def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf:
+    """The whole library in a constant number of queries. `category` is a slug; an unknown one shows everything."""
+    products = list(_products())
+    grants = access.open_products(user, now=now) if user else {}
+    progress = _progress_of(user) if user else {}
+    tiles = [_tile(product, grants, progress) for product in products if _is_open(product, user, grants)]
+    mine = {tile.product.pk for tile in tiles}
+    categories = _categories_of(tile.product for tile in tiles)
+    chosen = next((known for known in categories if known.slug == category), None)
+    return Shelf(
+        yours=[tile for tile in tiles if chosen is None or chosen in tile.product.categories.all()],
+        more=[(product, find_sale(product)) for product in products if product.pk not in mine and _is_offered(product)],
+        categories=categories,
+        category=chosen,
+        resume=_resume(tiles, progress),
+        grace=_first_in_grace(grants.values()),
+    )
+
+
+def fill_collection(collection: Product, *, user: User | None) -> list[Tile]:
+    """What a collection contains, in its own order, in two queries (one for a visitor)."""
+    products = _counted(Product.objects.filter(is_live=True))
+    if collection.contains_all:
+        products = products.filter(kind=Product.Kind.STANDARD, archived_at=None)
+    else:
+        products = products.filter(item_of__collection=collection).order_by("item_of__position", "item_of__pk")
+    progress = _progress_of(user) if user else {}
+    return [_tile(product, {}, progress) for product in products]
+
+
+def _products() -> QuerySet[Product]:
+    products = _counted(Product.objects.filter(is_live=True))
+    return products.select_related("sales_page").prefetch_related("categories", "offers")
+
+
+def _counted(products: QuerySet[Product]) -> QuerySet[Product]:
+    pages = (
+        Page.objects.filter(product=OuterRef("pk"), is_published=True)
+        .order_by()
+        .values("product")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    return products.annotate(page_count=Coalesce(Subquery(pages, output_field=IntegerField()), Value(0)))
+
+
+def _progress_of(user: User) -> dict[int, _Progress]:
+    """Product id to how far the person is and the page they opened last."""
+    rows: dict[int, list[PageProgress]] = defaultdict(list)
+    for row in PageProgress.objects.filter(user=user, page__is_published=True).select_related("page").defer("page__body"):
+        rows[row.page.product_id].append(row)
+    found = {}
+    for product_id, opened in rows.items():
+        last = max(opened, key=lambda row: row.opened_at)
+        done = sum(row.completed_at is not None for row in opened)
+        found[product_id] = _Progress(done, last.opened_at, last.page.title, last.page.slug)
+    return found
+
+
+def _tile(product: Product, grants: dict[int, Grant], progress: dict[int, _Progress]) -> Tile:
+    done = progress[product.pk].done if product.pk in progress else 0
+    return Tile(product, grants.get(product.pk), product.page_count, done)  # type: ignore[attr-defined]
+
+
+def _is_open(product: Product, user: User | None, grants: dict[int, Grant]) -> bool:
+    if product.pk in grants:
+        return True
+    by_everyone = product.visibility == Product.Visibility.PUBLIC
+    by_members = user is not None and product.visibility == Product.Visibility.MEMBERS
+    return (by_everyone or by_members) and product.archived_at is None
+
+
+def _is_offered(product: Product) -> bool:
+    return product.archived_at is None and product.show_locked
+
+
+def _categories_of(products: Iterable[Product]) -> list[Category]:
+    known = {category.pk: category for product in products for category in product.categories.all()}
+    return sorted(known.values(), key=lambda category: (category.position, category.name))
+
+
+def _resume(tiles: Sequence[Tile], progress: dict[int, _Progress]) -> Resume | None:
+    started = [tile for tile in tiles if tile.product.pk in progress and tile.done < tile.pages]
+    if not started:
+        return None
+    tile = max(started, key=lambda tile: progress[tile.product.pk].opened_at)
+    last = progress[tile.product.pk]
+    return Resume(last.title, (tile.product.slug, last.slug), tile)
+
+
+def _first_in_grace(grants: Iterable[Grant]) -> Grant | None:
+    """The grant in grace that closes first."""
+    late = [grant for grant in grants if grant.state == Grant.State.GRACE]
+    return min(late, key=lambda grant: (grant.until is None, grant.until), default=None)

@@ -1,0 +1,71 @@
+"""What the closed door says: the one reason, and the one thing to do about it."""
+
+from dataclasses import dataclass
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
+from hub.access import Explanation
+from hub.sale import Sale
+
+# The step for a reason, in the order of preference; the first that is possible is the one shown.
+PAY = {"past_due", "past_due_expired", "unpaid", "awaiting_first_payment", "first_payment_pending"}
+ASK = {"disputed", "revoked", "unknown_status", "no_word_from_stripe", "not_on_order"}
+WAIT = {"payment_processing"}
+
+# Reader's words where the staff's sentence would be curt. {date} is the day it ended.
+WORDS: dict[str, tuple[str, str]] = {
+    "never_had": ("This is not in your library yet.",) * 2,
+    "past_due_expired": (
+        "Your last payment failed, and your access ended on {date}. Update your card to come back.",
+        "Your last payment failed, and your access ended. Update your card to come back.",
+    ),
+    "past_due": ("Your last payment failed. Update your card to come back.",) * 2,
+    "unpaid": ("Your last invoices were not paid. Update your card to come back.",) * 2,
+    "canceled": ("Your subscription ended on {date}.", "Your subscription has ended."),
+    "time_over": ("Your time with it was over on {date}.", "Your time with it is over."),
+    "refunded": ("Your payment was refunded, so this is closed.",) * 2,
+    "revoked": ("Your access was taken back by the people who run this site.",) * 2,
+    "payment_processing": ("Your payment is still being processed. This opens by itself when it arrives.",) * 2,
+    "payment_failed": ("Your payment did not go through.",) * 2,
+    "disputed": ("The payment for this was disputed at your bank, so it is closed.",) * 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """`step` is sign_in, update_card, buy, ask, wait or nothing."""
+
+    title: str
+    sentence: str
+    step: str
+
+
+def for_visitor(sale: Sale | None) -> Locked:
+    if sale:
+        return Locked("Get this", "Buy it here, or sign in if you have it already.", "buy")
+    return Locked("For members", "Sign in to open this, if it is in your library.", "sign_in")
+
+
+def for_person(explanation: Explanation, *, sale: Sale | None, support_email: str) -> Locked:
+    """The reason in the reader's words, and the step that can be taken now."""
+    title = "Get this" if explanation.reason == "never_had" else "This is closed for you now"
+    return Locked(title, _sentence(explanation), _step(explanation.reason, sale=sale, support_email=support_email))
+
+
+def _step(reason: str, *, sale: Sale | None, support_email: str) -> str:
+    if reason in WAIT:
+        return "wait"
+    if reason in PAY:
+        return "update_card"
+    if sale and reason not in ASK:
+        return "buy"
+    return "ask" if support_email else "nothing"
+
+
+def _sentence(explanation: Explanation) -> str:
+    if explanation.reason not in WORDS:
+        return explanation.sentence
+    dated, plain = WORDS[explanation.reason]
+    words = dated.format(date=date_format(localtime(explanation.until), "j F Y")) if explanation.until else plain
+    return f"It was part of {explanation.via.name}. {words}" if explanation.via else words

@@ -1,0 +1,27 @@
+"""Form fields with their label above, help below, and errors in place."""
+
+from typing import Any
+
+from django import forms, template
+from django.forms import BoundField
+
+register = template.Library()
+
+CODES = {"code", "otp"}
+
+
+@register.inclusion_tag("parts/field.html")
+def field(bound: BoundField) -> dict[str, Any]:
+    """Django links help and errors to the input by their ids; the template keeps to them."""
+    return {"field": bound, "input": _widget(bound), "is_checkbox": _is_checkbox(bound)}
+
+
+def _widget(bound: BoundField) -> str:
+    attrs: dict[str, Any] = {} if _is_checkbox(bound) else {"class": "input"}
+    if bound.name in CODES:
+        attrs |= {"class": "input input-code", "placeholder": ""}
+    return bound.as_widget(attrs=attrs)
+
+
+def _is_checkbox(bound: BoundField) -> bool:
+    return isinstance(bound.field.widget, forms.CheckboxInput)

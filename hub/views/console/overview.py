@@ -1,0 +1,20 @@
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from activities import clock
+from hub.models import Product
+from hub.people import count_people
+from hub.permissions import staff_only
+
+
+@require_safe
+@staff_only()
+def overview(request: HttpRequest) -> HttpResponse:
+    now = clock.now()
+    context = {
+        "people": count_people(now=now),
+        "live": Product.objects.filter(is_live=True, archived_at=None).count(),
+        "unpublished": Product.objects.filter(is_live=True, kind=Product.Kind.STANDARD).exclude(pages__is_published=True),
+    }
+    return render(request, "console/overview.html", context)

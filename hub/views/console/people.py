@@ -1,0 +1,103 @@
+from datetime import date, datetime, time, timedelta
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_POST, require_safe
+
+from activities import clock
+from hub import access, grants
+from hub.forms import GiveForm, ReasonForm
+from hub.models import Grant, Product, User
+from hub.people import find_people
+from hub.permissions import staff_only
+from hub.redirects import SeeOther
+
+
+@require_safe
+@staff_only()
+def people(request: HttpRequest) -> HttpResponse:
+    after = request.GET.get("after", "")
+    words, state = request.GET.get("q", "").strip(), request.GET.get("state", "")
+    found = find_people(words=words, state=state, after=int(after) if after.isdecimal() else None, now=clock.now())
+    return render(request, "console/people.html", {"found": found, "words": words, "state": state})
+
+
+@require_safe
+@staff_only()
+def person(request: HttpRequest, pk: int) -> HttpResponse:
+    return _show(request, get_object_or_404(User, pk=pk), GiveForm())
+
+
+@require_POST
+@staff_only()
+def give(request: HttpRequest, pk: int) -> HttpResponse:
+    user = get_object_or_404(User, pk=pk)
+    form = GiveForm(request.POST)
+    if not form.is_valid():
+        return _show(request, user, form, status=422)
+    product, day = form.cleaned_data["product"], form.cleaned_data["ends_on"]
+    grants.give(
+        user,
+        product,
+        actor=_actor(request),
+        reason=form.cleaned_data["reason"],
+        ends_at=_end_of(day) if day else None,
+        now=clock.now(),
+    )
+    messages.success(request, f"{user} has access to {product} now.")
+    return SeeOther(reverse("hub:console_person", args=[user.pk]))
+
+
+@require_POST
+@staff_only()
+def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    grant = get_object_or_404(Grant.objects.select_related("user", "product"), pk=pk)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say why, then take it back: nothing was changed.")
+    else:
+        grants.revoke(grant, actor=_actor(request), reason=form.cleaned_data["reason"], now=clock.now())
+        messages.success(request, f"Taken back: {grant.product}. You can give it back below.")
+    return SeeOther(reverse("hub:console_person", args=[grant.user_id]))
+
+
+@require_POST
+@staff_only()
+def restore(request: HttpRequest, pk: int) -> HttpResponse:
+    grant = get_object_or_404(Grant.objects.select_related("user", "product"), pk=pk)
+    grants.restore(grant, actor=_actor(request), reason=request.POST.get("reason", ""), now=clock.now())
+    messages.success(request, f"Given back: {grant.product}.")
+    return SeeOther(reverse("hub:console_person", args=[grant.user_id]))
+
+
+def _show(request: HttpRequest, user: User, form: GiveForm, *, status: int = 200) -> HttpResponse:
+    now = clock.now()
+    day = parse_date(request.GET.get("on", "")) if request.GET.get("on") else None
+    at = min(_end_of(day), now) if day else now
+    products = Product.objects.filter(is_live=True) | Product.objects.filter(grants__user=user)
+    explanations = access.explain_all(user, list(products.distinct()), at=at, now=now)
+    context = {
+        "person": user,
+        "known": [why for why in explanations if why.grants],
+        "others": [why for why in explanations if not why.grants],
+        "activities": user.activities.select_related("product", "actor").order_by("-at", "-pk")[:50],
+        "form": form,
+        "on": day,
+        "today": timezone.localtime(now).date(),
+    }
+    return render(request, "console/person.html", context, status=status)
+
+
+def _end_of(day: date) -> datetime:
+    """The end of that day where the member of staff is."""
+    midnight = datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
+    return midnight + timedelta(days=1)
+
+
+def _actor(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101  staff_only has seen to it
+    return request.user
