@@ -60,8 +60,7 @@ class Order:
     def figure(self) -> str:
         """The figure everybody looks for."""
         if self.trial_end:
-            days = round((self.trial_end - self.now) / DAY)
-            return f"{days} day{'s' if days != 1 else ''} free"
+            return days_text(self.trial_end - self.now)
         return money(self.recurring - self.recurring_off if self.interval else self.due, self.currency)
 
     def then(self) -> str:
@@ -81,18 +80,20 @@ def read_order(account: Account, session: Obj) -> Order:
     recurring = sum(full_amount(line) for line in repeating)
     codes = [account.find("promotion_code", entry["promotion_code"]) for entry in session["discounts"] or []]
     coupons = coupons_of(account, session)
+    ends = trial_end(account, session)
+    free = days_text(ends - account.now()) if ends else ""
     lasting = [coupon for coupon in coupons if coupon["duration"] != "once"]
     return Order(
         currency=session["currency"] or "usd",
         names=list(dict.fromkeys(line["description"] or "Item" for line in lines)),
-        rows=[line_row(account, line) for line in lines],
+        rows=[line_row(account, line, free_days=free) for line in lines],
         subtotal=sum(full_amount(line) for line in lines),
         discount=taken_off(account, lines, coupons=coupons),
         once=sum(int(line["amount_total"]) for line in lines if line not in repeating),
         recurring=recurring,
         recurring_off=taken_off(account, repeating, coupons=lasting),
         interval=repeating[0]["price"]["recurring"] if repeating else None,
-        trial_end=trial_end(account, session),
+        trial_end=ends,
         now=account.now(),
         code=", ".join(code["code"] for code in codes if code),
     )
@@ -117,10 +118,18 @@ def full_amount(line: Obj) -> int:
     return int(line["amount_subtotal"])
 
 
-def line_row(account: Account, line: Obj) -> dict[str, Any]:
-    """One line as the summary shows it."""
+def days_text(seconds: int) -> str:
+    """A trial's length in words."""
+    days = round(seconds / DAY)
+    return f"{days} day{'s' if days != 1 else ''} free"
+
+
+def line_row(account: Account, line: Obj, *, free_days: str = "") -> dict[str, Any]:
+    """One line as the summary shows it; ``free_days`` stands in for a recurring amount on trial."""
     price = line["price"]
     product = account.find("product", price["product"]) if price else None
+    recurring = price.get("recurring") if price else None
+    free = bool(free_days and recurring)
     images = (product or {}).get("images") or []
     return {
         "id": line["id"],
@@ -129,8 +138,9 @@ def line_row(account: Account, line: Obj) -> dict[str, Any]:
         "description": (product or {}).get("description") or "",
         "quantity": line["quantity"] or 1,
         "each": price_text(price).split(" ")[0],
-        "billed": adverb(price.get("recurring") if price else None),
-        "amount": money(full_amount(line), line["currency"]),
+        "billed": "" if free else adverb(recurring),
+        "then": f"{money(full_amount(line), line['currency'])} {every(recurring)} after" if free else "",
+        "amount": free_days if free else money(full_amount(line), line["currency"]),
         "image": images[0] if images else "",
     }
 

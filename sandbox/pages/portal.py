@@ -16,7 +16,7 @@ from sandbox.pages.cards import HINTS, find_card_errors
 from sandbox.pages.levers import open_invoices
 from sandbox.pages.notes import leave_note
 from sandbox.pages.portal_visit import Visit, in_portal, show, show_done
-from sandbox.pages.rows import item_text, method_rows, product_name, subscription_row
+from sandbox.pages.rows import item_text, method_rows, methods_in_use, product_name, subscription_row
 from sandbox.pages.wording import day, money, price_text
 from sandbox.types import Obj
 
@@ -115,8 +115,7 @@ def method(request: HttpRequest, visit: Visit, method_id: str) -> HttpResponse:
     """Make a saved method the default, or remove one that is not."""
     account, customer = visit.account, visit.customer
     found = account.get("payment_method", method_id)
-    is_default = customer["invoice_settings"]["default_payment_method"] == method_id
-    if found["customer"] != customer["id"] or is_default:
+    if found["customer"] != customer["id"] or method_id in methods_in_use(account, customer):
         return visit.go_home()
     if request.POST.get("do") == "remove":
         call_api(account, "POST", f"/v1/payment_methods/{method_id}/detach")

@@ -92,16 +92,20 @@ def overdue_text(account: Account, subscription: Obj) -> str:
 
 
 def method_rows(account: Account, customer: Obj) -> list[Obj]:
-    """A customer's saved payment methods, the default first."""
-    default = customer["invoice_settings"]["default_payment_method"]
+    """A customer's saved payment methods, those that pay the next invoices first; these cannot be removed."""
+    used = methods_in_use(account, customer)
     methods = account.list("payment_method", customer=customer["id"])
     rows = [
-        {**method_text(method), "id": method["id"], "is_default": method["id"] == default}
-        for method in methods
+        {**method_text(method), "id": method["id"], "is_default": method["id"] in used} for method in methods
     ]
-    for row in rows:
-        row["removable"] = not row["is_default"]
     return sorted(rows, key=lambda row: not row["is_default"])
+
+
+def methods_in_use(account: Account, customer: Obj) -> set[str]:
+    """What pays: each live subscription's own method, else the customer's default."""
+    default = customer["invoice_settings"]["default_payment_method"]
+    live = [row for row in account.list("subscription", customer=customer["id"]) if row["status"] in LIVE]
+    return {row["default_payment_method"] or default for row in live} - {None} or {default}
 
 
 def method_text(method: Obj) -> Obj:
