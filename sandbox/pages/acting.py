@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.http import Http404, HttpRequest, HttpResponse
 
+from sandbox import resources  # noqa: F401 - declares the endpoints that pages act through
 from sandbox.account import Account
 from sandbox.box import box
 from sandbox.errors import NotFound

@@ -72,9 +72,7 @@ def pay(request: HttpRequest, account: Account, session_id: str) -> HttpResponse
     session = account.get("checkout.session", session_id)
     if session["status"] == "complete":
         return (
-            leave(request, account, session)
-            if request.method == "POST"
-            else show_complete(request, account, session)
+            leave(request, account, session) if request.method == "POST" else show_complete(request, account, session)
         )
     if session["status"] == "expired":
         text = "Nothing was charged. Go back to the shop to start again."
@@ -111,17 +109,15 @@ def submit(request: HttpRequest, account: Account, session: Obj) -> HttpResponse
     return finish(request, account, session, attempt=attempt, typed=typed)
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @in_account
 def verify(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
     """The answer to the bank's question about the attempt before it."""
     session = account.get("checkout.session", session_id)
     payer = account.notes(session_id).get("payer")
-    if session["status"] != "open" or not payer:
-        return (
-            back_to_form(session_id) if session["status"] != "complete" else leave(request, account, session)
-        )
+    if request.method != "POST" or session["status"] != "open" or not payer:
+        return back_to_form(session_id)
     approved = request.POST.get("answer") == "approve"
     attempt = partial(answer_authentication, account, session_id, approved=approved)
     typed = {"email": payer["email"] or "", "name": payer["name"] or "", "method": "card"}
@@ -145,13 +141,13 @@ def finish(
     return leave(request, account, session)
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @in_account
 def promotion(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
     """Enter a promotion code, or take it off."""
     session = account.get("checkout.session", session_id)
-    if session["status"] != "open":
+    if request.method != "POST" or session["status"] != "open":
         return back_to_form(session_id)
     code = request.POST.get("promotion_code", "").strip()
     if request.POST.get("do") == "remove" or not code:
@@ -166,14 +162,14 @@ def promotion(request: HttpRequest, account: Account, session_id: str) -> HttpRe
     return back_to_form(session_id)
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @in_account
 def quantity(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
     """Change how many of an adjustable line are bought."""
     session = account.get("checkout.session", session_id)
     wanted = request.POST.get("quantity", "")
-    if session["status"] == "open" and wanted.isdecimal():
+    if request.method == "POST" and session["status"] == "open" and wanted.isdecimal():
         set_quantity(account, session, line_id=request.POST.get("line", ""), quantity=int(wanted))
     return back_to_form(session_id)
 
@@ -220,9 +216,7 @@ def show_question(request: HttpRequest, account: Account, session: Obj) -> HttpR
         "last4": (method.get("card") or {}).get("last4", ""),
         "verify_url": reverse("checkout-verify", args=[session["id"]]),
     }
-    return allow_leaving_to(
-        render(request, "sandbox/checkout/verify.html", context), leaving_url(account, session)
-    )
+    return allow_leaving_to(render(request, "sandbox/checkout/verify.html", context), leaving_url(account, session))
 
 
 def show_form(
@@ -317,9 +311,7 @@ def show_complete(request: HttpRequest, account: Account, session: Obj) -> HttpR
         text = "The bank takes some days. You will hear from the shop when it arrives."
     else:
         title, tone = "Thank you", "good"
-        text = (
-            "This order is complete." if session["mode"] != "subscription" else "Your subscription has begun."
-        )
+        text = "This order is complete." if session["mode"] != "subscription" else "Your subscription has begun."
     return show_state(
         request,
         account,

@@ -63,8 +63,7 @@ def customer(request: HttpRequest, account: Account, customer_id: str) -> HttpRe
                 subscription_row(account, row) for row in account.list("subscription", customer=customer_id)
             ],
             "payments": [
-                payment_row(account, intent)
-                for intent in account.list("payment_intent", customer=customer_id)
+                payment_row(account, intent) for intent in account.list("payment_intent", customer=customer_id)
             ],
             "invoices": invoices,
             "open_count": sum(invoice["status"] == "open" for invoice in invoices),
@@ -86,9 +85,7 @@ def change_card(request: HttpRequest, account: Account, customer_id: str) -> Htt
         )
     except StripeRefusal as refusal:
         return leave_note(response, text=str(refusal), tone="bad")
-    return leave_note(
-        response, text=f"The default card is now •••• {method['card']['last4']}. Future payments use it."
-    )
+    return leave_note(response, text=f"The default card is now •••• {method['card']['last4']}. Future payments use it.")
 
 
 @require_POST

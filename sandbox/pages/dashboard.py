@@ -62,7 +62,7 @@ def count_stats(account: Account) -> list[Obj]:
             "count": len(account.table("customer")),
             "url": reverse("dashboard-customers"),
         },
-        {"label": "live subscriptions", "count": live, "url": subscriptions},
+        {"label": "subscriptions", "count": live, "url": subscriptions},
         {"label": "past due", "count": behind, "url": f"{subscriptions}?status=past_due"},
         {
             "label": "payments",
@@ -136,9 +136,7 @@ def products(request: HttpRequest, account: Account) -> HttpResponse:
         }
         for product in found
     ]
-    return show_page(
-        request, "dashboard-products", "sandbox/dashboard/products.html", {"rows": rows, **pager}
-    )
+    return show_page(request, "dashboard-products", "sandbox/dashboard/products.html", {"rows": rows, **pager})
 
 
 def sells(account: Account, link: Obj, product_id: str) -> bool:

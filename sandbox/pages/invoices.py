@@ -33,9 +33,7 @@ def invoice(request: HttpRequest, account: Account, invoice_id: str) -> HttpResp
             number = signing.loads(request.POST["pending"], salt=SALT, max_age=3600)
         except signing.BadSignature:
             return show_invoice(request, account, found)
-        return pay_with(
-            request, account, found, number=number, authenticated=request.POST.get("answer") == "approve"
-        )
+        return pay_with(request, account, found, number=number, authenticated=request.POST.get("answer") == "approve")
     errors = find_card_errors(request.POST, now=account.now())
     if errors:
         return show_invoice(request, account, found, errors=errors, status=422)

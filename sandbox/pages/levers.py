@@ -8,9 +8,7 @@ from sandbox.types import Obj
 
 def open_invoices(account: Account, *, customer_id: str) -> list[Obj]:
     """What the customer owes, oldest first."""
-    found = [
-        invoice for invoice in account.list("invoice", customer=customer_id) if invoice["status"] == "open"
-    ]
+    found = [invoice for invoice in account.list("invoice", customer=customer_id) if invoice["status"] == "open"]
     return found[::-1]
 
 

@@ -27,9 +27,7 @@ def page_of(
     try:
         found = list_objects(account, kind, params=params, url="", keep={}, also=also)
     except NotFound:
-        found = list_objects(
-            account, kind, params=params | {"starting_after": None}, url="", keep={}, also=also
-        )
+        found = list_objects(account, kind, params=params | {"starting_after": None}, url="", keep={}, also=also)
     rows: list[Obj] = found["data"]
     return rows, pager(request, last=rows[-1]["id"] if rows and found["has_more"] else None)
 

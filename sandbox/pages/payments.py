@@ -5,7 +5,7 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sandbox.account import Account
 from sandbox.disputes import move_dispute
@@ -71,11 +71,15 @@ def show_payment(
     )
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @in_account
 def refund(request: HttpRequest, account: Account, intent_id: str) -> HttpResponse:
     """Refund all or a part, as the shop's owner would."""
     intent = account.get("payment_intent", intent_id)
+    response = redirect("dashboard-payment", intent_id)
+    response.status_code = 303
+    if request.method != "POST":
+        return response
     try:
         amount = read_amount(request.POST.get("amount", ""), intent["currency"])
         call_api(account, "POST", "/v1/refunds", payment_intent=intent_id, amount=str(amount))
@@ -83,8 +87,6 @@ def refund(request: HttpRequest, account: Account, intent_id: str) -> HttpRespon
         return show_payment(request, account, intent_id, error=str(wrong), status=422)
     except StripeRefusal as refusal:
         return show_payment(request, account, intent_id, error=str(refusal), status=422)
-    response = redirect("dashboard-payment", intent_id)
-    response.status_code = 303
     return leave_note(response, text=f"Refunded {money(amount, intent['currency'])}.")
 
 

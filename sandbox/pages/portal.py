@@ -91,13 +91,9 @@ def card(request: HttpRequest, visit: Visit) -> HttpResponse:
             except CardDeclined as declined:
                 errors = {"card": f"{declined.message.rstrip('.')}. Try another card."}
             else:
-                return show_done(
-                    request, visit, text="Your new card is saved. It is used for your next payments."
-                )
+                return show_done(request, visit, text="Your new card is saved. It is used for your next payments.")
     due = [
-        invoice
-        for invoice in open_invoices(visit.account, customer_id=visit.customer["id"])
-        if invoice["attempted"]
+        invoice for invoice in open_invoices(visit.account, customer_id=visit.customer["id"]) if invoice["attempted"]
     ]
     context = {
         "typed": request.POST,
@@ -157,11 +153,7 @@ def cancel(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
         else "It ends at once and you are not charged again."
     )
     asked = feature["cancellation_reason"]
-    reasons = (
-        [(value, REASONS[value]) for value in asked["options"] if value in REASONS]
-        if asked["enabled"]
-        else []
-    )
+    reasons = [(value, REASONS[value]) for value in asked["options"] if value in REASONS] if asked["enabled"] else []
     return show(request, visit, "cancel", {"row": row, "effect": effect, "reasons": reasons})
 
 
@@ -185,9 +177,7 @@ def change(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
     """Confirm another price: the one that the flow names, or the one chosen from the configuration's list."""
     subscription = visit.own_subscription(subscription_id)
     wished = (
-        visit.flow["subscription_update_confirm"]["items"][0]
-        if visit.flow.get("subscription_update_confirm")
-        else {}
+        visit.flow["subscription_update_confirm"]["items"][0] if visit.flow.get("subscription_update_confirm") else {}
     )
     plans = plan_choices(visit, subscription)
     chosen = request.POST.get("price") or request.GET.get("price")
@@ -204,9 +194,7 @@ def change(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
             change_items(visit.account, subscription, [wish], proration=update["proration_behavior"])
         except StripeRefusal as refusal:
             return leave_note(visit.go_home(), text=str(refusal), tone="bad")
-        return show_done(
-            request, visit, title="Your plan has changed", text=f"You now pay {price_text(price)}."
-        )
+        return show_done(request, visit, title="Your plan has changed", text=f"You now pay {price_text(price)}.")
     account = visit.account
     return show(
         request,

@@ -70,9 +70,7 @@ def in_portal(
     def decorate(page: Page[P]) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
         @in_account
         @wraps(page)
-        def run(
-            request: HttpRequest, account: Account, token: str, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
+        def run(request: HttpRequest, account: Account, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             visit = open_visit(account, token)
             if visit is None:
                 return show_expired(request, account)

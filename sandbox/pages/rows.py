@@ -79,9 +79,7 @@ def overdue_text(account: Account, subscription: Obj) -> str:
     """The sentence about an unpaid invoice of a subscription that is behind, else nothing."""
     if subscription["status"] not in ("past_due", "unpaid"):
         return ""
-    unpaid = [
-        row for row in account.list("invoice", subscription=subscription["id"]) if row["status"] == "open"
-    ]
+    unpaid = [row for row in account.list("invoice", subscription=subscription["id"]) if row["status"] == "open"]
     if not unpaid:
         return ""
     invoice = unpaid[-1]
@@ -95,9 +93,7 @@ def method_rows(account: Account, customer: Obj) -> list[Obj]:
     """A customer's saved payment methods, those that pay the next invoices first; these cannot be removed."""
     used = methods_in_use(account, customer)
     methods = account.list("payment_method", customer=customer["id"])
-    rows = [
-        {**method_text(method), "id": method["id"], "is_default": method["id"] in used} for method in methods
-    ]
+    rows = [{**method_text(method), "id": method["id"], "is_default": method["id"] in used} for method in methods]
     return sorted(rows, key=lambda row: not row["is_default"])
 
 
@@ -116,9 +112,7 @@ def method_text(method: Obj) -> Obj:
         expiry = f"{card['exp_month']:02}/{card['exp_year']}"
         return {"label": f"{brand} •••• {card['last4']}", "icon": "credit-card", "expiry": expiry}
     details = method.get(method["type"]) or {}
-    label = {"us_bank_account": "Bank account", "sepa_debit": "SEPA debit"}.get(
-        method["type"], method["type"]
-    )
+    label = {"us_bank_account": "Bank account", "sepa_debit": "SEPA debit"}.get(method["type"], method["type"])
     last4 = f" •••• {details['last4']}" if details.get("last4") else ""
     return {"label": f"{label}{last4}", "icon": "landmark", "expiry": ""}
 

@@ -22,9 +22,7 @@ urlpatterns = [
     path("sandbox/time", dashboard.move_time, name="dashboard-clock"),
     path("sandbox/customers", customers.customers, name="dashboard-customers"),
     path("sandbox/customers/<str:customer_id>", customers.customer, name="dashboard-customer"),
-    path(
-        "sandbox/customers/<str:customer_id>/swap-card", customers.change_card, name="dashboard-customer-card"
-    ),
+    path("sandbox/customers/<str:customer_id>/swap-card", customers.change_card, name="dashboard-customer-card"),
     path("sandbox/customers/<str:customer_id>/collect", customers.retry, name="dashboard-customer-retry"),
     path("sandbox/subscriptions", customers.subscriptions, name="dashboard-subscriptions"),
     path(

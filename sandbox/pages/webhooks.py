@@ -87,10 +87,7 @@ def delivery_row(delivery: Delivery) -> Obj:
 
 def state_choices(current: str) -> list[Obj]:
     """The filter above the log."""
-    choices = [
-        {"url": f"?state={state}", "label": state.capitalize(), "current": state == current}
-        for state in STATES
-    ]
+    choices = [{"url": f"?state={state}", "label": state.capitalize(), "current": state == current} for state in STATES]
     return [{"url": "?", "label": "All", "current": not current}, *choices]
 
 
@@ -151,9 +148,7 @@ def flush(request: HttpRequest, account: Account) -> HttpResponse:
     response.status_code = 303
     order = request.POST.get("order", "created")
     sent = box().post.flush(order=order if order in ORDERS else "created")
-    return leave_note(
-        response, text=f"{len(sent)} held deliver{'ies are' if len(sent) != 1 else 'y is'} on the way."
-    )
+    return leave_note(response, text=f"{len(sent)} held deliver{'ies are' if len(sent) != 1 else 'y is'} on the way.")
 
 
 @require_POST

@@ -99,9 +99,7 @@ def words(state: str | None) -> str:
 @register.filter
 def pill(state: str | None) -> SafeString:
     """Show a state as a pill: a word, a dot and a tone, so that colour is never alone."""
-    return format_html(
-        '<span class="pill" data-tone="{}">{}</span>', TONE_OF.get(state or "", "plain"), words(state)
-    )
+    return format_html('<span class="pill" data-tone="{}">{}</span>', TONE_OF.get(state or "", "plain"), words(state))
 
 
 @register.filter
