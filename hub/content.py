@@ -37,7 +37,7 @@ class Embed:
 
 
 def to_html(markdown: str) -> str:
-    """Safe HTML of Markdown. Its first-level heading becomes h2, below the page's own title.
+    """Safe HTML of Markdown. Its highest heading becomes h2, below the page's own title.
 
     `> [!NOTE]`, `> [!TIP]` and `> [!WARNING]` open a call-out. Raw HTML is shown as text.
     """
@@ -78,6 +78,15 @@ def _youtube(host: str, path: str, query: str) -> Embed | None:
     return Embed(f"https://www.youtube-nocookie.com/embed/{video}", "YouTube") if YOUTUBE_ID.match(video) else None
 
 
+def _lower_headings(state: StateCore) -> None:
+    """The highest heading the writer used becomes h2, the others follow, none leaves a level out."""
+    used = sorted({token.tag for token in state.tokens if token.type == "heading_open"})
+    lowered = {tag: f"h{min(place + 2, 4)}" for place, tag in enumerate(used)}
+    for token in state.tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = lowered[token.tag]
+
+
 def _open_callouts(state: StateCore) -> None:
     """Turns a quote that begins with `[!NOTE]` into a call-out."""
     tokens = state.tokens
@@ -108,18 +117,12 @@ def _blockquote_open(renderer: RendererHTML, tokens: list[Token], index: int, op
     return f"<{token.tag}{renderer.renderAttrs(token)}>" + (f'<p class="callout-title">{title}</p>' if title else "\n")
 
 
-def _heading(_renderer: RendererHTML, tokens: list[Token], index: int, _options: object, _env: object) -> str:
-    level = min(int(tokens[index].tag[1]) + 1, 4)
-    return f"<h{level}>" if tokens[index].nesting == 1 else f"</h{level}>\n"
-
-
 def _build() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False, "typographer": True})
     markdown.enable(["table", "strikethrough", "smartquotes", "replacements"])
     markdown.core.ruler.after("block", "callouts", _open_callouts)
+    markdown.core.ruler.after("block", "headings", _lower_headings)
     markdown.add_render_rule("blockquote_open", _blockquote_open)
-    markdown.add_render_rule("heading_open", _heading)
-    markdown.add_render_rule("heading_close", _heading)
     return markdown
 
 

@@ -92,6 +92,14 @@ def percent(done: int, total: int) -> int:
     return round(100 * done / total) if total else 0
 
 
+@register.filter
+def duration(minutes: int) -> str:
+    """ "45 min", "2 h", "2 h 18 min"."""
+    hours, rest = divmod(minutes, 60)
+    parts = [f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else ""]
+    return " ".join(part for part in parts if part).replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def _time(at: datetime | None, form: str) -> SafeString | str:
     if at is None:
         return ""

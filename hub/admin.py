@@ -1,0 +1,149 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from hub.models import (
+    Category,
+    CollectionItem,
+    Grant,
+    Ledger,
+    Page,
+    PageProgress,
+    Product,
+    SalesPage,
+    Section,
+    Site,
+    User,
+)
+
+admin.site.site_header = "Foyer"
+admin.site.site_title = "Foyer"
+admin.site.index_title = "Settings and records"
+
+
+class ReadOnly:
+    """To be looked at: the rows have one writer, and it is not a form."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class SectionInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Section
+    extra = 0
+
+
+class PageInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Page
+    extra = 0
+    fields = ("position", "title", "slug", "section", "minutes", "is_published")
+    prepopulated_fields = {"slug": ("title",)}
+    show_change_link = True
+
+
+class CollectionItemInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = CollectionItem
+    fk_name = "collection"
+    extra = 0
+    autocomplete_fields = ("product",)
+
+
+class SalesPageInline(admin.StackedInline):  # type: ignore[type-arg]
+    model = SalesPage
+    extra = 0
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "kind", "is_live", "visibility", "purchase", "position")
+    list_filter = ("is_live", "kind", "purchase", "categories")
+    search_fields = ("name", "slug", "summary")
+    prepopulated_fields = {"slug": ("name",)}
+    filter_horizontal = ("categories",)
+    inlines = (SectionInline, PageInline, CollectionItemInline, SalesPageInline)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
+        """A product that somebody has, or had, is archived and never deleted."""
+        used = obj is not None and obj.grants.exists()
+        return not used and super().has_delete_permission(request, obj)
+
+
+@admin.register(Page)
+class PageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("title", "product", "section", "position", "is_published")
+    list_filter = ("is_published", "product")
+    list_select_related = ("product", "section")
+    search_fields = ("title", "body")
+    prepopulated_fields = {"slug": ("title",)}
+    autocomplete_fields = ("product",)
+    actions = ("publish",)
+
+    @admin.action(description="Publish the chosen pages", permissions=["change"])
+    def publish(self, request: HttpRequest, pages: QuerySet[Page]) -> None:
+        count = pages.filter(is_published=False).update(is_published=True)
+        self.message_user(request, f"{count} page{'' if count == 1 else 's'} published.")
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "position")
+    prepopulated_fields = {"slug": ("name",)}
+
+
+@admin.register(Site)
+class SiteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not Site.objects.exists() and super().has_add_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Site | None = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("email", "name", "role", "is_active", "joined_at", "last_seen")
+    list_filter = ("role", "is_active")
+    search_fields = ("email", "name")
+    fields = ("email", "name", "role", "timezone", "is_active", "joined_at", "last_seen")
+    readonly_fields = ("joined_at", "last_seen")
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Their grants and ledger stay: people are deactivated."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Only owners make somebody staff, or take it from them."""
+        is_owner = isinstance(request.user, User) and request.user.role == User.Role.OWNER
+        return ("joined_at", "last_seen") if is_owner else ("joined_at", "last_seen", "role")
+
+
+@admin.register(Grant)
+class GrantAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("user", "product", "source", "state", "reason", "starts_at", "until", "ends_at")
+    list_filter = ("state", "source", "product")
+    list_select_related = ("user", "product")
+    search_fields = ("user__email", "user__name", "source_ref")
+
+
+@admin.register(Ledger)
+class LedgerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("grant", "from_state", "to_state", "reason", "rule", "true_at", "learned_at", "cause", "actor")
+    list_filter = ("to_state", "reason")
+    list_select_related = ("grant__user", "grant__product", "actor")
+    search_fields = ("grant__user__email", "grant__source_ref", "cause")
+    date_hierarchy = "learned_at"
+
+
+@admin.register(PageProgress)
+class PageProgressAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("user", "page", "opened_at", "completed_at")
+    list_select_related = ("user", "page")
+    search_fields = ("user__email", "page__title")
