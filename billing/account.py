@@ -60,7 +60,9 @@ def account_of(user: User, *, connection: Connection | None) -> Account:
     until = {grant.source_ref: grant.until for grant in grants}
     keep = {grant.source_ref: grant.until for grant in grants if grant.state == Grant.State.GRACE}
     rows = [
-        row for row in Subscription.objects.filter(user=user).order_by("-created") if _names(products_of(row.data), names)
+        row
+        for row in Subscription.objects.filter(user=user).order_by("-created")
+        if _names(products_of(row.data), names)
     ]
     may_cancel = connection is not None and connection.members_may_cancel
     return Account(

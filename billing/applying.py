@@ -93,7 +93,9 @@ def settle(
             continue
         wanted += _wanted(found, row.user_id)
         teller = Teller(row.user_id, cause, happened_at)
-        products = [entitlement.link.product for entitlement in found if entitlement.decision.reason != "not_on_subscription"]
+        products = [
+            entitlement.link.product for entitlement in found if entitlement.decision.reason != "not_on_subscription"
+        ]
         if products:
             told += happenings.of_subscription(row, before.get(row.stripe_id), products=products, teller=teller)
     for order in orders:
@@ -111,7 +113,10 @@ def settle(
     grants.apply(wanted, cause=cause, now=now)
     notices.queue(_payment_mails(written, by_subscription), now=now)
     _raise_attention(rows, orders, by_subscription, by_order, customers=customers, now=now)
-    return _deadlines([(row.customer_id, by_subscription[row.stripe_id]) for row in rows] + [(order.subject, by_order[order.key]) for order in orders])
+    return _deadlines(
+        [(row.customer_id, by_subscription[row.stripe_id]) for row in rows]
+        + [(order.subject, by_order[order.key]) for order in orders]
+    )
 
 
 def _deadlines(decided: list[tuple[str, list[Entitlement]]]) -> dict[str, datetime]:
@@ -233,7 +238,12 @@ def _payment_mails(written: list[Activity], by_subscription: dict[str, list[Enti
         subscription = activity.details.get("subscription")
         found = by_subscription.get(subscription or "", [])
         kept = next((ent.decision for ent in found if ent.decision.reason == "past_due_grace"), None)
-        if activity.verb != Activity.Verb.PAYMENT_FAILED or kept is None or not activity.user_id or not activity.product_id:
+        if (
+            activity.verb != Activity.Verb.PAYMENT_FAILED
+            or kept is None
+            or not activity.user_id
+            or not activity.product_id
+        ):
             continue
         mails.append(
             notices.payment_failed(
@@ -273,7 +283,9 @@ def _raise_attention(
             attention.raise_partial_refund(order, now=now)
         if order.state == Order.State.PAID and any(not line["product"] for line in order.lines):
             attention.raise_no_product(order, now=now)
-    attention.settle_unmatched([*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now)
+    attention.settle_unmatched(
+        [*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now
+    )
     _raise_conflicts(customers.values(), now=now)
 
 
@@ -285,5 +297,3 @@ def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> N
         customer = bound[other.email]
         if customer.user_id != other.pk:
             attention.raise_conflict(customer, other=other, now=now)
-
-

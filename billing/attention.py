@@ -39,7 +39,7 @@ def raise_conflict(customer: StripeCustomer, *, other: User, now: datetime) -> N
     _raise(Attention.Kind.CONFLICT, key, subject=customer.stripe_id, user=customer.user, now=now, **details)
 
 
-def raise_brake(closing: list[str], *, key: str, now: datetime) -> None:
+def raise_brake(closing: list[dict[str, Any]], *, key: str, now: datetime) -> None:
     """A pass that would close too much: its list, for the owner to allow or refuse."""
     _raise(Attention.Kind.BRAKE, key, subject="", now=now, closing=closing)
 

@@ -61,7 +61,12 @@ def links_of(connection: Connection) -> dict[str, ProductLink]:
 
 
 def entitle_subscriptions(
-    rows: Iterable[Subscription], *, links: dict[str, ProductLink], policies: Policies, now: datetime, happened_at: datetime
+    rows: Iterable[Subscription],
+    *,
+    links: dict[str, ProductLink],
+    policies: Policies,
+    now: datetime,
+    happened_at: datetime,
 ) -> dict[str, list[Entitlement]]:
     """Subscription id to its entitlements: for each linked product on it, and for those it used to grant."""
     rows = list(rows)
@@ -71,7 +76,9 @@ def entitle_subscriptions(
     for row in rows:
         facts = subscription_facts(row)
         on_it = {item.product for item in facts.items} & links.keys()
-        used_to = {by_product[product_id].stripe_product for product_id in granted[row.stripe_id] if product_id in by_product}
+        used_to = {
+            by_product[product_id].stripe_product for product_id in granted[row.stripe_id] if product_id in by_product
+        }
         found[row.stripe_id] = [
             _entitle_subscription(facts, links[product], policies=policies, now=now, happened_at=happened_at)
             for product in sorted(on_it | used_to)
@@ -147,7 +154,9 @@ def _order_true_at(facts: OrderFacts, decision: Decision, *, happened_at: dateti
 
 def _granted(source: str, refs: list[str]) -> dict[str, set[int]]:
     granted: dict[str, set[int]] = defaultdict(set)
-    for ref, product_id in Grant.objects.filter(source=source, source_ref__in=refs).values_list("source_ref", "product_id"):
+    for ref, product_id in Grant.objects.filter(source=source, source_ref__in=refs).values_list(
+        "source_ref", "product_id"
+    ):
         granted[ref].add(product_id)
     return granted
 

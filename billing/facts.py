@@ -127,9 +127,7 @@ def order_facts(row: Order) -> OrderFacts:
 def oldest_open_since(invoices: Iterable[Json]) -> datetime | None:
     """When the oldest open invoice became due: the anchor of the days of grace."""
     starts = [
-        invoice.get("due_date")
-        or (invoice.get("status_transitions") or {}).get("finalized_at")
-        or invoice["created"]
+        invoice.get("due_date") or (invoice.get("status_transitions") or {}).get("finalized_at") or invoice["created"]
         for invoice in invoices
     ]
     return moment(min(starts, default=None))

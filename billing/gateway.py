@@ -176,7 +176,9 @@ class Gateway:
     def _with_all_lines(self, session: Json) -> Json:
         lines = session.get("line_items")
         if lines and lines["has_more"]:
-            found = self._all(lambda params: self._client.v1.checkout.sessions.line_items.list(session["id"], params), {})
+            found = self._all(
+                lambda params: self._client.v1.checkout.sessions.line_items.list(session["id"], params), {}
+            )
             session["line_items"] = {**lines, "data": found, "has_more": False}
         return session
 

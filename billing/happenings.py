@@ -91,7 +91,11 @@ def of_payment(payment: Payment, *, product: Product | None, teller: Teller) -> 
         yield teller.tell(Verb.REFUNDED, f"{charge['id']}:{refunded}", amount=refunded, **about)
     for dispute in payment.disputes:
         yield teller.tell(
-            Verb.DISPUTED, f"{dispute['id']}:{dispute['status']}", amount=dispute["amount"], reason=dispute["status"], **about
+            Verb.DISPUTED,
+            f"{dispute['id']}:{dispute['status']}",
+            amount=dispute["amount"],
+            reason=dispute["status"],
+            **about,
         )
 
 
@@ -129,9 +133,7 @@ def _of_cancelling(
         )
     was_ending = before is not None and (before.cancel_at or before.data.get("cancel_at_period_end"))
     if was_ending and before and before.canceled_at and not ending and row.status != "canceled":
-        yield teller.tell(
-            Verb.SUBSCRIPTION_RESUMED, f"{row.stripe_id}:{before.canceled_at.timestamp():.0f}", **about
-        )
+        yield teller.tell(Verb.SUBSCRIPTION_RESUMED, f"{row.stripe_id}:{before.canceled_at.timestamp():.0f}", **about)
     if row.status == "canceled":
         yield teller.tell(Verb.SUBSCRIPTION_ENDED, row.stripe_id, at=row.ended_at, **about)
 

@@ -18,6 +18,7 @@ from billing.models import StripeCustomer
 from hub.models import User
 from hub.models.people import normalise_email
 
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     user: User

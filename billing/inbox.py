@@ -116,5 +116,3 @@ def _event(body: bytes) -> Json | None:
         return None
     data = event.get("data")
     return event if isinstance(data, dict) and isinstance(data.get("object"), dict) else None
-
-

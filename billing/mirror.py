@@ -65,12 +65,12 @@ def _upsert(kind: str, model: Any, found: Iterable[Json], *, connection: Connect
             )
         )
     fields = ["stripe_data", "livemode", "created", "metadata", *columns, *([parent] if parent else [])]
-    model.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["id"], update_fields=fields, batch_size=200
-    )
+    model.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=fields, batch_size=200)
 
 
 def _add_stubs(kind: str, ids: set[str], *, connection: Connection) -> None:
     """A parent that was not fetched: known by its id until it is."""
-    stubs = [MODELS[kind](id=found, stripe_data={"id": found, "object": kind}, livemode=connection.livemode) for found in ids]
+    stubs = [
+        MODELS[kind](id=found, stripe_data={"id": found, "object": kind}, livemode=connection.livemode) for found in ids
+    ]
     MODELS[kind].objects.bulk_create(stubs, ignore_conflicts=True)

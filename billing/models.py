@@ -45,9 +45,7 @@ class Connection(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["livemode"], condition=~Q(state="off"), name="one_connection_per_mode"
-            )
+            models.UniqueConstraint(fields=["livemode"], condition=~Q(state="off"), name="one_connection_per_mode")
         ]
 
     def __str__(self) -> str:
@@ -330,7 +328,9 @@ class Attention(models.Model):
     kind = models.CharField(max_length=20, choices=Kind)
     key = models.CharField(max_length=255, unique=True)
     subject = models.CharField(max_length=255, blank=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
     details = models.JSONField(default=dict, blank=True)
     opened_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)

@@ -265,9 +265,7 @@ def _open(rule: str, reason: str, *, until: datetime | None, now: datetime) -> D
     )
 
 
-def _closed(
-    rule: str, reason: str, *, until: datetime | None = None, review_at: datetime | None = None
-) -> Decision:
+def _closed(rule: str, reason: str, *, until: datetime | None = None, review_at: datetime | None = None) -> Decision:
     return Decision(Access.CLOSED, reason, rule, until=until, review_at=review_at)
 
 

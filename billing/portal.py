@@ -55,6 +55,8 @@ def names_by_customer(customers: list[StripeCustomer]) -> dict[str, list[str]]:
         for link in ProductLink.objects.filter(unlinked_at__isnull=True).select_related("product")
     }
     names: dict[str, list[str]] = {customer.stripe_id: [] for customer in customers}
-    for row in Subscription.objects.filter(customer_id__in=names).exclude(status__in=["canceled", "incomplete_expired"]):
+    for row in Subscription.objects.filter(customer_id__in=names).exclude(
+        status__in=["canceled", "incomplete_expired"]
+    ):
         names[row.customer_id] += [links[product] for product in products_of(row.data) if product in links]
     return names

@@ -323,7 +323,16 @@ def _add_charge(order: Order, charge: Json, snapshot: Snapshot) -> None:
 def _carry_over(order: Order, known: Order | None, *, now: datetime) -> None:
     """What an order learned from another object, or once was, is not forgotten."""
     if known is not None:
-        for name in ("session_id", "invoice_id", "payment_intent", "charge_id", "email", "name", "reference", "customer_id"):
+        for name in (
+            "session_id",
+            "invoice_id",
+            "payment_intent",
+            "charge_id",
+            "email",
+            "name",
+            "reference",
+            "customer_id",
+        ):
             setattr(order, name, getattr(order, name) or getattr(known, name))
         order.dispute_lost_at = known.dispute_lost_at
         if not order.lines:

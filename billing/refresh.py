@@ -185,9 +185,7 @@ def _finish(subject: Subject, errand: Errand) -> None:
 
 
 def _answered(errand: Errand) -> QuerySet[InboxEvent]:
-    return InboxEvent.objects.filter(
-        subject=errand.lease.key, state=InboxEvent.State.PENDING, id__lte=errand.newest
-    )
+    return InboxEvent.objects.filter(subject=errand.lease.key, state=InboxEvent.State.PENDING, id__lte=errand.newest)
 
 
 def _subject_of_payment(key: str) -> str:
@@ -275,5 +273,3 @@ def _note_answer(connection: Connection) -> None:
         Connection.objects.filter(pk=connection.pk).exclude(state=Connection.State.OFF).update(
             state=Connection.State.OK, last_ok_at=now, last_error=""
         )
-
-

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from billing import draining
+from billing import draining, reconcile, retention
 
 
 @shared_task
@@ -13,3 +13,20 @@ def drain() -> None:
 @shared_task
 def sweep() -> None:
     draining.sweep()
+
+
+@shared_task
+def catch_up() -> None:
+    if reconcile.catch_up():
+        draining.drain()
+
+
+@shared_task
+def full_pass() -> None:
+    reconcile.full_pass()
+    draining.drain()
+
+
+@shared_task
+def tidy() -> None:
+    retention.tidy()

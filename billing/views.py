@@ -124,5 +124,3 @@ def _to_portal(request: HttpRequest, *, customer: str, flow: str, subscription: 
     except StripeUnavailable:
         return render(request, "billing/checkout_unavailable.html", status=503)
     return SeeOther(url)
-
-

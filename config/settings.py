@@ -83,6 +83,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db_url_config(DATABASE_URL or f"sqlite:///{VAR_DIR / 'foyer.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -105,7 +106,10 @@ CACHES = {"default": env.cache_url_config(env.str("CACHE_URL", default=f"filecac
 # Identity
 AUTH_USER_MODEL = "hub.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -151,7 +155,9 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
     name: [] for name in ("camera", "geolocation", "gyroscope", "magnetometer", "microphone", "payment", "usb")
 }
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="")
-CHECKOUT_ORIGINS = [STRIPE_API_BASE] if STRIPE_API_BASE else ["https://checkout.stripe.com", "https://billing.stripe.com"]
+CHECKOUT_ORIGINS = (
+    [STRIPE_API_BASE] if STRIPE_API_BASE else ["https://checkout.stripe.com", "https://billing.stripe.com"]
+)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -240,6 +246,8 @@ DJSTRIPE_USE_NATIVE_JSONFIELD = True
 
 # The sandbox's clock can be moved; a site that talks to it reads the offset from this file.
 CLOCK_FILE = env.str("FOYER_CLOCK_FILE", default="")
+# Lets a monitor read /health/ with "Authorization: Bearer …"; without it only the staff can.
+HEALTH_TOKEN = env.str("HEALTH_TOKEN", default="")
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=60)
 
 LANGUAGE_CODE = "en-gb"

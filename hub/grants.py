@@ -12,13 +12,14 @@ from typing import Any
 
 from django.db import transaction
 
-from activities import deliveries, notices
+from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record
 from hub.models import Grant, Ledger, Product, User
 
 Pair = tuple[int, int]
 CLOSED = "closed"
+INVOLUNTARY = frozenset({"past_due_expired", "unpaid", "trial_ended_no_payment_method"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ class Change:
 
 
 @transaction.atomic
-def apply(
-    wanted: Sequence[Wanted], *, cause: str, now: datetime, batch: str = "", notify: bool = True
-) -> list[Ledger]:
+def apply(wanted: Sequence[Wanted], *, cause: str, now: datetime, batch: str = "", notify: bool = True) -> list[Ledger]:
     """Makes the grants as wanted and returns the ledger rows of what changed. A constant number of queries."""
     if not wanted:
         return []
@@ -219,9 +218,7 @@ def _write(
     return ledger
 
 
-def _ledger_row(
-    change: Change, *, cause: str, now: datetime, batch: str, actor: User | None, note: str
-) -> Ledger:
+def _ledger_row(change: Change, *, cause: str, now: datetime, batch: str, actor: User | None, note: str) -> Ledger:
     grant = change.grant
     return Ledger(
         grant=grant,
@@ -275,39 +272,31 @@ def _tell(
         )
     written = record(happenings, now=now)
     if notify:
-        _queue_access_mail([activity for activity in written if activity.verb == Activity.Verb.ACCESS_GRANTED], first, now=now)
+        notices.queue(_mails(written, first), now=now)
 
 
-def _queue_access_mail(granted: list[Activity], first: dict[Pair, Ledger], *, now: datetime) -> None:
-    """One e-mail for each new access: a grant that comes back (a card that works again) is not new."""
-    wants_mail = set(
-        Product.objects.filter(
-            pk__in={activity.product_id for activity in granted}, send_access_email=True
-        ).values_list("pk", flat=True)
-    )
-    for activity in granted:
-        if activity.product_id not in wants_mail or activity.user_id is None:
+def _mails(written: list[Activity], first: dict[Pair, Ledger]) -> list[notices.Notice]:
+    """One e-mail for each new access: a grant that comes back (a card that works again) is not new.
+
+    Who lost access without asking for it is told so; who cancelled knows.
+    """
+    products = Product.objects.filter(pk__in={activity.product_id for activity in written})
+    wants_mail = set(products.filter(send_access_email=True).values_list("pk", flat=True)) if written else set()
+    mails = []
+    for activity in written:
+        if activity.user_id is None or activity.product_id not in wants_mail:
             continue
         row = first[(activity.user_id, activity.product_id)]
-        if row.from_state:
-            continue
-        notices.queue(
-            "access",
-            key=f"access:{row.grant_id}",
-            user_id=activity.user_id,
-            product_id=activity.product_id,
-            activity=activity,
-            context={},
-            now=now,
-        )
-    if granted:
-        transaction.on_commit(deliveries.ring)
+        about = {"user_id": activity.user_id, "product_id": activity.product_id, "activity": activity}
+        if activity.verb == Activity.Verb.ACCESS_GRANTED and not row.from_state:
+            mails.append(notices.access(key=f"access:{row.grant_id}", **about))
+        elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in INVOLUNTARY:
+            mails.append(notices.access_ended(key=f"access_ended:{row.pk}", **about))
+    return mails
 
 
 def _open_pairs(user_ids: set[int]) -> set[Pair]:
-    return set(
-        Grant.objects.filter(user_id__in=user_ids, state__in=Grant.OPEN).values_list("user_id", "product_id")
-    )
+    return set(Grant.objects.filter(user_id__in=user_ids, state__in=Grant.OPEN).values_list("user_id", "product_id"))
 
 
 def _details(row: Ledger) -> dict[str, Any]:

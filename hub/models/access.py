@@ -44,9 +44,7 @@ class Grant(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["user", "product", "source", "source_ref"], name="one_grant_per_reason"
-            ),
+            models.UniqueConstraint(fields=["user", "product", "source", "source_ref"], name="one_grant_per_reason"),
             models.CheckConstraint(condition=~Q(source_ref=""), name="grant_has_a_source"),
             models.CheckConstraint(
                 condition=Q(source__in=["subscription", "order", "manual"])
@@ -66,9 +64,7 @@ class Grant(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["user", "product"], condition=Q(state__in=["active", "grace"]), name="open_grants"
-            ),
+            models.Index(fields=["user", "product"], condition=Q(state__in=["active", "grace"]), name="open_grants"),
             models.Index(fields=["source", "source_ref"], name="grants_by_source"),
             models.Index(fields=["ends_at"], condition=Q(state__in=["active", "grace"]), name="grants_with_an_end"),
         ]

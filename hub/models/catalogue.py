@@ -67,7 +67,9 @@ class Product(models.Model):
             models.CheckConstraint(
                 condition=Q(contains_all=False) | Q(kind="collection"), name="only_a_collection_contains_all"
             ),
-            models.CheckConstraint(condition=Q(access_days__isnull=True) | Q(access_days__gt=0), name="days_are_positive"),
+            models.CheckConstraint(
+                condition=Q(access_days__isnull=True) | Q(access_days__gt=0), name="days_are_positive"
+            ),
             models.CheckConstraint(condition=Q(hue__lt=360), name="hue_is_an_angle"),
         ]
 

@@ -1,0 +1,33 @@
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from billing import reconcile
+from billing.errors import StripeError
+from hub.rebuilding import disagreements
+from hub.models import Grant
+
+
+class Command(BaseCommand):
+    help = "Recomputes grants from Stripe's present state and from the ledger, and prints every difference. Writes nothing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wrong = 0
+        for line in disagreements():
+            self.stdout.write(f"ledger: {line}")
+            wrong += 1
+        try:
+            for found in reconcile.differences():
+                self.stdout.write(
+                    f"stripe: {found.email} {found.product} ({found.source_ref}): is {found.is_state or 'absent'} "
+                    f"until {found.is_ends_at or 'open end'}, should be {found.should_be} ({found.reason}) "
+                    f"until {found.should_end_at or 'open end'}"
+                )
+                wrong += 1
+        except StripeError as error:
+            raise CommandError(f"Stripe could not be asked: {error}") from error
+        total = Grant.objects.filter(state__in=Grant.OPEN).count()
+        self.stdout.write(f"{total} open grants, {wrong} differences")
+        if wrong:
+            sys.exit(1)

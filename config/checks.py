@@ -1,0 +1,155 @@
+"""What must not be so when the site is started for real: `manage.py check --deploy` refuses or warns."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import DatabaseError
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def _in_production() -> bool:
+    return not (settings.DEBUG or settings.DEMO)
+
+
+def _live_key_is_used() -> bool:
+    """A live key, from the environment or connected in the console."""
+    key = settings.STRIPE_SECRET_KEY_FROM_ENV
+    if key.startswith(("sk_live_", "rk_live_")):
+        return True
+    return any(connection.livemode for connection in _connections())
+
+
+def _connections() -> list[Any]:
+    """The connections in use; none while there is no database to ask (a first deployment)."""
+    from billing.models import Connection
+
+    try:
+        return list(Connection.objects.exclude(state=Connection.State.OFF))
+    except DatabaseError:
+        return []
+
+
+@register(deploy=True)
+def live_key_is_kept_from_toys(**_kwargs: object) -> Sequence[CheckMessage]:
+    if not _live_key_is_used():
+        return []
+    found: list[CheckMessage] = []
+    if settings.DEBUG or settings.DEMO:
+        found.append(
+            Error(
+                "A live Stripe key is used with DEBUG or FOYER_DEMO.",
+                hint="Take a test key, or unset both.",
+                id="foyer.E001",
+            )
+        )
+    if settings.CLOCK_FILE or settings.STRIPE_API_BASE:
+        found.append(
+            Error(
+                "A live Stripe key is used beside a sandbox.",
+                hint="Unset FOYER_CLOCK_FILE and STRIPE_API_BASE.",
+                id="foyer.E002",
+            )
+        )
+    return found
+
+
+@register(deploy=True)
+def sqlite_has_one_worker(**_kwargs: object) -> Sequence[CheckMessage]:
+    workers = os.environ.get("WEB_CONCURRENCY", "1")
+    is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    if not _in_production() or not is_sqlite or not workers.isdecimal() or int(workers) <= 1:
+        return []
+    return [
+        Warning(
+            f"{workers} web workers share one SQLite database: their writes wait for each other.",
+            hint="Give DATABASE_URL of a PostgreSQL, or set WEB_CONCURRENCY=1.",
+            id="foyer.W003",
+        )
+    ]
+
+
+@register(deploy=True)
+def webhooks_can_be_verified(**_kwargs: object) -> Sequence[CheckMessage]:
+    return [
+        Error(
+            f"The Stripe connection {connection} has no webhook signing secret: every webhook is refused.",
+            hint="Console → Stripe: let Foyer make the webhook endpoint, or paste its secret.",
+            id="foyer.E004",
+        )
+        for connection in _connections()
+        if not connection.sealed_webhook_secrets
+    ]
+
+
+@register()
+def stripe_speaks_one_version(**_kwargs: object) -> Sequence[CheckMessage]:
+    from billing.gateway import SDK_API_VERSION
+
+    if SDK_API_VERSION == settings.STRIPE_API_VERSION:
+        return []
+    return [
+        Error(
+            f"Foyer is written for Stripe's API {settings.STRIPE_API_VERSION}, the installed SDK for {SDK_API_VERSION}.",
+            hint="Install the locked requirements.",
+            id="foyer.E005",
+        )
+    ]
+
+
+@register(deploy=True)
+def site_is_served_over_https(**_kwargs: object) -> Sequence[CheckMessage]:
+    url = urlsplit(settings.SITE_URL)
+    if not _in_production() or url.scheme == "https" or url.hostname in LOOPBACK:
+        return []
+    return [
+        Error(
+            f"SITE_URL is {settings.SITE_URL}: sign-in codes and cookies would travel in the clear.",
+            hint="Put a TLS proxy in front, and give SITE_URL=https://…",
+            id="foyer.E006",
+        )
+    ]
+
+
+@register(deploy=True)
+def rate_limits_are_shared(**_kwargs: object) -> Sequence[CheckMessage]:
+    backend = settings.CACHES["default"]["BACKEND"]
+    if not _in_production() or not backend.endswith(("FileBasedCache", "LocMemCache", "DummyCache")):
+        return []
+    return [
+        Warning(
+            "The cache is local to this machine, and so are the rate limits that live in it.",
+            hint="Give CACHE_URL (Redis or Valkey) as soon as there is more than one web machine.",
+            id="foyer.W007",
+        )
+    ]
+
+
+@register(deploy=True)
+def broker_is_a_server(**_kwargs: object) -> Sequence[CheckMessage]:
+    if not _in_production() or not settings.CELERY_BROKER_URL.startswith(("folder", "memory", "filesystem")):
+        return []
+    return [
+        Warning(
+            "The queue is a folder: good for one machine, slow for many workers.",
+            hint="Give CELERY_BROKER_URL (Redis, Valkey or RabbitMQ).",
+            id="foyer.W008",
+        )
+    ]
+
+
+@register(deploy=True)
+def secrets_have_their_own_key(**_kwargs: object) -> Sequence[CheckMessage]:
+    if not _in_production() or list(settings.ENCRYPTION_KEYS) != [settings.SECRET_KEY]:
+        return []
+    return [
+        Error(
+            "ENCRYPTION_KEYS is not set: stored Stripe keys would be lost when SECRET_KEY is changed.",
+            hint="Give ENCRYPTION_KEYS, a long random text of its own, and keep it with the backups.",
+            id="foyer.E009",
+        )
+    ]

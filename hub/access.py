@@ -1,0 +1,185 @@
+"""The gate, and why it is open or shut.
+
+A person has a product when any grant of theirs for it, or for a collection that contains it, is open and not
+past its end.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from hub.models import CollectionItem, Grant, Ledger, Product, User
+from hub.reasons import say
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """A ledger row in plain words."""
+
+    sentence: str
+    from_state: str
+    to_state: str
+    reason: str
+    rule: str
+    until: datetime | None
+    true_at: datetime
+    learned_at: datetime
+    cause: str
+    actor: str
+    note: str
+    grant_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One person, one product, one moment. `state`: open, ending, grace, ended, revoked, pending or none."""
+
+    product: Product
+    access: bool
+    state: str
+    reason: str
+    sentence: str
+    until: datetime | None
+    grants: Sequence[Grant] = ()
+    ledger: Sequence[LedgerLine] = field(default=())
+    via: Product | None = None
+
+
+def can_open(user: User, product: Product, *, now: datetime) -> bool:
+    """Whether the gate is open: one indexed query."""
+    return _open(now=now).filter(_reaches(product), user=user).exists()
+
+
+def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
+    """What the person can open: product id to the strongest grant behind it, collections resolved. Two queries."""
+    grants = list(_open(now=now).filter(user=user).select_related("product"))
+    best: dict[int, Grant] = {}
+    inside = _inside({grant.product_id for grant in grants if grant.product.kind == Product.Kind.COLLECTION})
+    for grant in sorted(grants, key=_strength):
+        for product_id in (grant.product_id, *inside.get(grant.product_id, ())):
+            best.setdefault(product_id, grant)
+    return best
+
+
+def explain(user: User, product: Product, *, at: datetime, now: datetime) -> Explanation:
+    """Why the person has or lacks the product at `at`, now or in the past (as the gate stood then)."""
+    return explain_all(user, [product], at=at, now=now)[0]
+
+
+def explain_all(user: User, products: Sequence[Product], *, at: datetime, now: datetime) -> list[Explanation]:
+    """`explain` for several products in a constant number of queries."""
+    grants = list(Grant.objects.filter(user=user).select_related("product").order_by("pk"))
+    ledger = Ledger.objects.filter(grant__user=user).select_related("actor").order_by("pk")
+    if at < now:
+        rows = list(ledger.filter(learned_at__lte=at))
+        grants = _as_they_stood(grants, rows)
+    else:
+        rows = list(ledger)
+    by_product: dict[int, list[Grant]] = defaultdict(list)
+    for grant in grants:
+        by_product[grant.product_id].append(grant)
+    inside = _inside({grant.product_id for grant in grants if grant.product.kind == Product.Kind.COLLECTION})
+    for collection_id, product_ids in inside.items():
+        for product_id in product_ids:
+            by_product[product_id] += [grant for grant in grants if grant.product_id == collection_id]
+    lines: dict[int, list[LedgerLine]] = defaultdict(list)
+    for row in rows:
+        lines[row.grant_id].append(_line(row))
+    return [_explain(product, by_product[product.pk], lines, at=at) for product in products]
+
+
+def _explain(product: Product, grants: list[Grant], lines: dict[int, list[LedgerLine]], *, at: datetime) -> Explanation:
+    ledger = sorted((line for grant in grants for line in lines[grant.pk]), key=lambda line: line.learned_at)
+    living = sorted((grant for grant in grants if _is_open(grant, at=at)), key=_strength)
+    if living:
+        grant = living[0]
+        reason = grant.reason
+        state = {"active": "ending" if reason in {"ending", "canceled_paid_through"} else "open"}.get(
+            grant.state, grant.state
+        )
+        until = grant.until
+    elif grants:
+        grant = max(grants, key=lambda grant: (grant.closed_at or grant.ends_at or grant.starts_at, grant.pk))
+        if grant.is_open:  # its time is over, and the sweep has not written so yet
+            reason, state, until = ("past_due_expired" if grant.state == "grace" else "time_over"), "ended", grant.until
+        else:
+            reason, state = grant.close_reason, grant.state
+            until = grant.until if reason in {"past_due_expired", "time_over"} else grant.closed_at
+    else:
+        return Explanation(product, False, "none", "never_had", say("never_had"), None)
+    via = grant.product if grant.product_id != product.pk else None
+    sentence = say(reason, until=until) if via is None else f"Part of {via.name}. {say(reason, until=until)}"
+    return Explanation(product, bool(living), state, reason, sentence, until, grants, ledger, via)
+
+
+def _as_they_stood(grants: list[Grant], rows: list[Ledger]) -> list[Grant]:
+    """The grants as the ledger left them then: those it did not know yet are left out."""
+    last: dict[int, Ledger] = {row.grant_id: row for row in rows}
+    stood = []
+    for grant in grants:
+        if row := last.get(grant.pk):
+            grant.state, grant.reason, grant.until, grant.ends_at = row.to_state, row.reason, row.until, row.ends_at
+            closed = row.to_state not in Grant.OPEN
+            grant.closed_at, grant.close_reason = (row.true_at, row.reason) if closed else (None, "")
+            stood.append(grant)
+    return stood
+
+
+def _open(*, now: datetime) -> QuerySet[Grant]:
+    return Grant.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now), state__in=Grant.OPEN)
+
+
+def _reaches(product: Product) -> Q:
+    reach = Q(product=product) | Exists(
+        CollectionItem.objects.filter(collection=OuterRef("product_id"), product=product)
+    )
+    if product.kind == Product.Kind.STANDARD:
+        reach |= Q(product__contains_all=True)
+    return reach
+
+
+def _inside(collection_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Collection id to the ids of what it contains."""
+    ids = set(collection_ids)
+    inside: dict[int, list[int]] = defaultdict(list)
+    if not ids:
+        return inside
+    named = CollectionItem.objects.filter(collection__in=ids).values_list("collection_id", F("product_id"))
+    everything = Product.objects.filter(pk__in=ids, contains_all=True).values_list("pk", flat=True)
+    for collection_id, product_id in named:
+        inside[collection_id].append(product_id)
+    if whole := list(everything):
+        standard = list(Product.objects.filter(kind=Product.Kind.STANDARD).values_list("pk", flat=True))
+        for collection_id in whole:
+            inside[collection_id] = standard
+    return inside
+
+
+def _is_open(grant: Grant, *, at: datetime) -> bool:
+    return grant.is_open and (grant.ends_at is None or grant.ends_at > at)
+
+
+def _strength(grant: Grant) -> tuple[bool, bool, float]:
+    """The best reason first: open before grace, without an end before with one, the latest end first."""
+    end = grant.ends_at.timestamp() if grant.ends_at else float("inf")
+    return (grant.state == Grant.State.GRACE, grant.reason == "ending", -end)
+
+
+def _line(row: Ledger) -> LedgerLine:
+    return LedgerLine(
+        sentence=say(row.reason, until=row.until),
+        from_state=row.from_state,
+        to_state=row.to_state,
+        reason=row.reason,
+        rule=row.rule,
+        until=row.until,
+        true_at=row.true_at,
+        learned_at=row.learned_at,
+        cause=row.cause,
+        actor=str(row.actor) if row.actor else "",
+        note=row.note,
+        grant_id=row.grant_id,
+    )

@@ -1,0 +1,63 @@
+"""Reasons in plain words: one sentence for each code that policy, people and clocks leave on a grant."""
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+# {date} is the day the reason turns on; the second form is said where none is known.
+SENTENCES: dict[str, tuple[str, str]] = {
+    "active": ("The subscription is paid and renews on {date}.", "The subscription is active."),
+    "trial": ("The free trial runs until {date}.", "The free trial is running."),
+    "ending": ("The subscription was cancelled and ends on {date}.", "The subscription was cancelled and is ending."),
+    "canceled_paid_through": (
+        "The subscription was cancelled; it is paid until {date}.",
+        "The subscription was cancelled.",
+    ),
+    "past_due_grace": (
+        "The last payment failed. Access is kept until {date} while the card is tried again.",
+        "The last payment failed. Access is kept while the card is tried again.",
+    ),
+    "bought": ("Bought; open until {date}.", "Bought, with no end."),
+    "given": ("Given by hand until {date}.", "Given by hand."),
+    "restored": ("Given back by hand.", "Given back by hand."),
+    "held_stripe_unreachable": ("Kept open: Stripe could not be asked.", "Kept open: Stripe could not be asked."),
+    "not_on_subscription": ("The subscription no longer contains it.",) * 2,
+    "not_on_order": ("The purchase does not contain it.",) * 2,
+    "disputed": ("The payment was disputed at the bank.",) * 2,
+    "refunded": ("The payment was refunded.",) * 2,
+    "partially_refunded": ("A large part of the payment was refunded.",) * 2,
+    "first_payment_pending": ("The first payment has not gone through yet.",) * 2,
+    "first_payment_never_made": ("The first payment was never made.",) * 2,
+    "trial_not_granted": ("The trial does not include access; it opens when the trial ends.",) * 2,
+    "collection_paused": ("Payments are paused until {date}.", "Payments are paused."),
+    "awaiting_first_payment": ("The first payment has not arrived yet.",) * 2,
+    "past_due": ("The last payment failed.",) * 2,
+    "past_due_expired": (
+        "The last payment failed, and the days of grace were over on {date}.",
+        "The last payment failed, and the days of grace are over.",
+    ),
+    "unpaid": ("The subscription's invoices were not paid.",) * 2,
+    "trial_ended_no_payment_method": ("The trial ended and there was no card to continue with.",) * 2,
+    "canceled": ("The subscription ended on {date}.", "The subscription has ended."),
+    "unknown_status": ("Stripe reports a status we do not know; nothing was changed.",) * 2,
+    "payment_processing": ("The payment is still being processed.",) * 2,
+    "payment_failed": ("The payment failed.",) * 2,
+    "time_over": ("The time that was bought was over on {date}.", "The time that was bought is over."),
+    "no_word_from_stripe": ("Stripe could not tell us that it was renewed.",) * 2,
+    "revoked": ("Taken back by hand.",) * 2,
+    "never_had": ("Never bought, never given.",) * 2,
+    "everyone": ("Open to everyone.",) * 2,
+    "members": ("Open to every member.",) * 2,
+}
+
+
+def say(reason: str, *, until: datetime | None = None) -> str:
+    """The sentence for a reason code, with its date in the reader's time zone."""
+    dated, plain = SENTENCES.get(reason, (reason.replace("_", " ").capitalize() + ".",) * 2)
+    return dated.format(date=_day(until)) if until else plain
+
+
+def _day(moment: datetime) -> str:
+    local = timezone.localtime(moment)
+    return date_format(local, "j F Y")
