@@ -51,6 +51,8 @@ class Order:
     def headline(self, merchant: str) -> str:
         """The first line: what one is about to do."""
         name = self.names[0] if len(self.names) == 1 else ""
+        if not self.rows:
+            return f"Save a card with {merchant}"
         if self.trial_end:
             return f"Try {name or merchant}"
         if self.interval:
@@ -58,7 +60,9 @@ class Order:
         return name or f"Pay {merchant}"
 
     def figure(self) -> str:
-        """The figure everybody looks for."""
+        """The figure everybody looks for; none where nothing is bought."""
+        if not self.rows:
+            return ""
         if self.trial_end:
             return days_text(self.trial_end - self.now)
         return money(self.recurring - self.recurring_off if self.interval else self.due, self.currency)
