@@ -1,0 +1,81 @@
+"""`python -m sandbox serve|advance|reset`: run the sandbox, move its clock, empty it."""
+
+import argparse
+import json
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+from sandbox.box import refuse_live_keys
+from sandbox.clock import parse_span
+
+LOOPBACK = "http://127.0.0.1:4242"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and do what it says; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="run the sandbox")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=4242, help="0 takes a free one")
+    serve.add_argument("--state", default="var/sandbox.sqlite3", help='file, or ":memory:"')
+    serve.add_argument("--seed", type=int, default=1)
+    serve.add_argument("--key", default="", help="the account's test key")
+    serve.add_argument("--clock-file", default="", help='kept at {"offset": seconds}')
+    serve.add_argument("--mail", default="", help="folder of .eml files to show")
+    serve.add_argument("--port-file", default="", help="where to write the port once listening")
+    serve.add_argument("--exchanges", default="", help='record exchanges to this file ("-": memory only)')
+    serve.add_argument("--allow-hosts", default="", help="webhook hosts besides loopback, comma separated")
+    serve.add_argument("--behind", type=parse_span, default=0, metavar="SPAN", help="start a new account in the past: 35d")
+    serve.add_argument("--threads", type=int, default=16)
+    advance = commands.add_parser("advance", help="move the clock: 31d, 12h, 2w")
+    advance.add_argument("span")
+    advance.add_argument("--url", default=LOOPBACK)
+    reset = commands.add_parser("reset", help="forget everything")
+    reset.add_argument("--url", default=LOOPBACK)
+    options = parser.parse_args(argv)
+    if options.command == "serve":
+        return run_server(options)
+    if options.command == "advance":
+        return tell(options.url, "clock", {"advance": options.span})
+    return tell(options.url, "reset", {})
+
+
+def tell(url: str, what: str, wishes: dict[str, str]) -> int:
+    """Ask a running sandbox; prints its answer."""
+    request = urllib.request.Request(  # noqa: S310 - the operator names the address
+        f"{url.rstrip('/')}/sandbox/{what}", data=json.dumps(wishes).encode(), headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310
+        print(answer.read().decode())
+    return 0
+
+
+def run_server(options: argparse.Namespace) -> int:
+    """Serve until stopped: one process, many threads, all state under one lock."""
+    refuse_live_keys(os.environ.values())
+    if options.state != ":memory:":
+        Path(options.state).parent.mkdir(parents=True, exist_ok=True)
+    values = {
+        "SANDBOX_STATE": options.state,
+        "SANDBOX_SEED": str(options.seed),
+        "SANDBOX_CLOCK_FILE": options.clock_file,
+        "SANDBOX_MAIL": options.mail,
+        "SANDBOX_EXCHANGES": options.exchanges,
+        "SANDBOX_ALLOW_HOSTS": options.allow_hosts,
+        "SANDBOX_BEHIND": str(options.behind),
+        "DJANGO_SETTINGS_MODULE": "sandbox.settings",
+    }
+    if options.key:
+        values["SANDBOX_KEY"] = options.key
+    os.environ.update(values)
+    from sandbox.server import Server
+
+    Server(host=options.host, port=options.port, threads=options.threads, port_file=options.port_file).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The running sandbox: its accounts, one lock around all state, the store, the post, and what it has seen."""
+
+import json
+import os
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sandbox.account import Account
+from sandbox.chaos import Chaos
+from sandbox.clock import run_due
+from sandbox.deliveries import Post
+from sandbox.events import Event
+from sandbox.expansion import show
+from sandbox.store import Store
+from sandbox.types import Obj
+
+DEMO_KEY = "sk_test_foyer_demo"
+DEMO_ACCOUNT = "acct_1FoyerSandboxDemo"
+
+
+@dataclass
+class Options:
+    """Read from the environment that `python -m sandbox serve` sets."""
+
+    state: str = ":memory:"
+    seed: int = 1
+    key: str = DEMO_KEY
+    clock_file: str = ""
+    mail: str = ""
+    exchanges: str = ""
+    behind: int = 0  # seconds by which a new account's clock starts in the past
+    allow_hosts: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_environment(cls) -> "Options":
+        env = os.environ
+        return cls(
+            state=env.get("SANDBOX_STATE", ":memory:"),
+            seed=int(env.get("SANDBOX_SEED", "1")),
+            key=env.get("SANDBOX_KEY", DEMO_KEY),
+            clock_file=env.get("SANDBOX_CLOCK_FILE", ""),
+            mail=env.get("SANDBOX_MAIL", ""),
+            exchanges=env.get("SANDBOX_EXCHANGES", ""),
+            behind=int(env.get("SANDBOX_BEHIND", "0")),
+            allow_hosts=[host for host in env.get("SANDBOX_ALLOW_HOSTS", "").split(",") if host],
+        )
+
+
+class Box:
+    """Everything is read and changed under `lock`; deliveries talk to the outside without it."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.lock = threading.RLock()
+        self.chaos = Chaos(seed=options.seed)
+        self.post = Post(lock=self.lock, chaos=self.chaos, allowed_hosts=options.allow_hosts)
+        self.store = Store(options.state)
+        self.log: deque[Obj] = deque(maxlen=10_000)
+        self.counts: Counter[str] = Counter()
+        self.exchanges: list[str] = []
+        self.accounts = [Account(DEMO_ACCOUNT, keys={options.key}, seed=options.seed)]
+        for account in self.accounts:
+            account.listener = self.hear
+            account.renderer = show
+            account.restore(self.store.load(account.id), self.store.meta())
+            if options.behind and not account.events and not any(account.tables.values()):
+                account.main.offset, account.main.latest = -options.behind, 0
+
+    @property
+    def account(self) -> Account:
+        """The account that the hosted pages and the control API mean unless told otherwise."""
+        return self.accounts[0]
+
+    def account_for(self, key: str) -> Account | None:
+        return next((account for account in self.accounts if key in account.keys), None)
+
+    def start(self) -> None:
+        """Begin delivering and ticking. Called once, in the process that serves."""
+        from sandbox import engine  # noqa: F401 - registers what happens when something is due
+
+        self.post.start()
+        threading.Thread(target=self.tick_for_ever, name="clock", daemon=True).start()
+
+    def hear(self, account: Account, event: Event) -> None:
+        self.post.offer(account, event)
+        if self.options.exchanges:
+            self.record({"event": event.as_json()})
+
+    def save(self) -> None:
+        """Write what changed since the last call, in one transaction."""
+        for account in self.accounts:
+            rows, gone = account.take_unsaved()
+            if rows or gone:
+                self.store.write(rows, gone=gone, meta=account.meta())
+
+    def move_clock(self, account: Account, *, to: int) -> int:
+        """Run everything due up to `to`, each at its time, then let time go on from there. Returns what was done."""
+        done = run_due(account, account.main, until=to)
+        account.main.offset = max(account.main.offset, to - int(time.time()))
+        account.main.latest = max(account.main.latest, to)
+        self.save()
+        self.tell_clock(account)
+        return done
+
+    def tell_clock(self, account: Account) -> None:
+        """Let the product share our time: {"offset": seconds}, replaced atomically."""
+        if not self.options.clock_file:
+            return
+        path = Path(self.options.clock_file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(path.suffix + ".new")
+        fresh.write_text(json.dumps({"offset": account.main.offset}))
+        fresh.replace(path)
+
+    def tick_for_ever(self) -> None:
+        with self.lock:
+            self.tell_clock(self.account)
+        while True:
+            with self.lock:
+                for account in self.accounts:
+                    if run_due(account, account.main, until=account.main.now(), limit=200):
+                        self.save()
+            time.sleep(1)
+
+    def reset(self) -> None:
+        """Back to an empty account; keys stay."""
+        self.store.clear()
+        for account in self.accounts:
+            account.clear()
+        self.post.log.clear()
+        self.post.queue.clear()
+        self.chaos.configure({"deliveries": {}, "answers": [], "latency": 0})
+        self.clear_log()
+        self.exchanges.clear()
+        self.tell_clock(self.account)
+
+    # What was asked of us
+
+    def note_request(self, entry: Obj) -> None:
+        self.log.append(entry)
+        self.counts[f"{entry['method']} {entry['route']}"] += 1
+
+    def clear_log(self) -> None:
+        self.log.clear()
+        self.counts.clear()
+
+    def record(self, exchange: Obj) -> None:
+        """Keep one exchange for the check against Stripe's OpenAPI document."""
+        line = json.dumps(exchange, separators=(",", ":"))
+        self.exchanges.append(line)
+        if self.options.exchanges not in ("", "-"):
+            with Path(self.options.exchanges).open("a") as out:
+                out.write(line + "\n")
+
+
+@cache
+def box() -> Box:
+    """The one sandbox of this process."""
+    return Box(Options.from_environment())
+
+
+def refuse_live_keys(values: Iterable[str | Any]) -> None:
+    """A sandbox beside a live key is an accident waiting: do not start."""
+    if any(str(value).startswith(("sk_live_", "rk_live_")) for value in values):
+        raise SystemExit("The sandbox does not start where a live Stripe key is set in the environment.")

@@ -1,0 +1,213 @@
+"""Stripe's published test cards and bank debits, and what each does when it is charged."""
+
+from dataclasses import dataclass
+
+from sandbox.account import Account
+from sandbox.errors import CardDeclined, InvalidRequest
+from sandbox.types import Obj
+
+
+@dataclass(frozen=True)
+class Card:
+    """`decline` applies at every charge, `later_decline` only off-session after the first payment."""
+
+    number: str
+    brand: str = "visa"
+    funding: str = "credit"
+    decline: tuple[str, str | None, str] | None = None
+    later_decline: tuple[str, str | None, str] | None = None
+    attaches: bool = True
+    asks_authentication: bool = False
+    dispute: tuple[str, str] | None = None  # (reason, status)
+    refund: str = "succeeded"  # or "pending" (succeeds later), "failing" (fails later)
+
+
+GENERIC = ("card_declined", "generic_decline", "Your card was declined.")
+FUNDS = ("card_declined", "insufficient_funds", "Your card has insufficient funds.")
+EXPIRED = ("expired_card", None, "Your card has expired.")
+CVC = ("incorrect_cvc", None, "Your card's security code is incorrect.")
+PROCESSING = ("processing_error", None, "An error occurred while processing your card. Try again in a little bit.")
+LOST = ("card_declined", "lost_card", "Your card was declined.")
+
+CARDS = {
+    card.number: card
+    for card in (
+        Card("4242424242424242"),
+        Card("4000056655665556", funding="debit"),
+        Card("5555555555554444", brand="mastercard"),
+        Card("378282246310005", brand="amex"),
+        Card("4000000000000002", decline=GENERIC, attaches=False),
+        Card("4000000000009995", decline=FUNDS, attaches=False),
+        Card("4000000000009987", decline=LOST, attaches=False),
+        Card("4000000000000069", decline=EXPIRED, attaches=False),
+        Card("4000000000000127", decline=CVC, attaches=False),
+        Card("4000000000000119", decline=PROCESSING, attaches=False),
+        Card("4000000000000341", later_decline=GENERIC),
+        Card("4000002500003155", asks_authentication=True),
+        Card("4000000000000259", dispute=("fraudulent", "needs_response")),
+        Card("4000000000002685", dispute=("product_not_received", "needs_response")),
+        Card("4000000000001976", dispute=("fraudulent", "warning_needs_response")),
+        Card("4000000000005126", refund="failing"),
+        Card("4000000000007726", refund="pending"),
+    )
+}
+# Stripe's ready-made payment methods and tokens.
+NAMED = {
+    "pm_card_visa": "4242424242424242",
+    "pm_card_visa_debit": "4000056655665556",
+    "pm_card_mastercard": "5555555555554444",
+    "pm_card_amex": "378282246310005",
+    "pm_card_chargeDeclined": "4000000000000002",
+    "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",
+    "pm_card_chargeCustomerFail": "4000000000000341",
+    "pm_card_authenticationRequiredOnSetup": "4000002500003155",
+    "pm_card_createDispute": "4000000000000259",
+    "pm_card_createDisputeInquiry": "4000000000001976",
+    "pm_card_refundFail": "4000000000005126",
+    "pm_card_pendingRefund": "4000000000007726",
+    "tok_visa": "4242424242424242",
+    "tok_mastercard": "5555555555554444",
+    "tok_chargeDeclined": "4000000000000002",
+    "tok_chargeCustomerFail": "4000000000000341",
+}
+
+
+def read_card(number: str) -> Card:
+    """The test card of a number typed with or without spaces. Raises CardDeclined for any other number."""
+    digits = "".join(letter for letter in number if letter.isdigit())
+    card = CARDS.get(digits)
+    if card is None:
+        raise CardDeclined(
+            "Your card number is incorrect." if not passes_luhn(digits) else "Your card was declined. Your request was "
+            "in test mode, but used a non test card. For a list of valid test cards, visit: "
+            "https://stripe.com/docs/testing.",
+            code="incorrect_number" if not passes_luhn(digits) else "card_declined",
+            decline_code=None if not passes_luhn(digits) else "test_mode_live_card",
+        )
+    return card
+
+
+def passes_luhn(digits: str) -> bool:
+    doubled = [int(digit) * (2 if at % 2 else 1) for at, digit in enumerate(reversed(digits))]
+    return len(digits) >= 12 and sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
+
+
+def decline(reason: tuple[str, str | None, str], **more: object) -> CardDeclined:
+    code, decline_code, message = reason
+    return CardDeclined(message, code=code, decline_code=decline_code, **more)
+
+
+def blank_address() -> Obj:
+    return dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
+
+
+def billing_details(*, email: str | None = None, name: str | None = None) -> Obj:
+    return {"address": blank_address(), "email": email, "name": name, "phone": None, "tax_id": None}
+
+
+def new_card_method(account: Account, number: str, *, email: str | None = None, name: str | None = None) -> Obj:
+    """A card PaymentMethod attached to nobody yet. Raises CardDeclined for a number that is no test card."""
+    card = read_card(number)
+    details = {
+        "brand": card.brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": "US",
+        "display_brand": card.brand,
+        "exp_month": 12,
+        "exp_year": 2034,
+        "fingerprint": "Foyer" + card.number[-10:],
+        "funding": card.funding,
+        "generated_from": None,
+        "last4": card.number[-4:],
+        "networks": {"available": [card.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }
+    return _method(account, "card", details, email=email, name=name, number=card.number)
+
+
+def new_debit_method(
+    account: Account, kind: str, *, email: str | None = None, name: str | None = None, outcome: str = "succeed"
+) -> Obj:
+    """A `us_bank_account` or `sepa_debit` PaymentMethod whose debits settle days later, or fail then."""
+    if kind == "us_bank_account":
+        details: Obj = {
+            "account_holder_type": "individual",
+            "account_type": "checking",
+            "bank_name": "STRIPE TEST BANK",
+            "financial_connections_account": None,
+            "fingerprint": "FoyerBank6789",
+            "last4": "6789",
+            "networks": {"preferred": "ach", "supported": ["ach"]},
+            "routing_number": "110000000",
+            "status_details": None,
+        }
+    elif kind == "sepa_debit":
+        details = {
+            "bank_code": "37040044",
+            "branch_code": "",
+            "country": "DE",
+            "fingerprint": "FoyerSepa3000",
+            "generated_from": {"charge": None, "setup_attempt": None},
+            "last4": "3000",
+        }
+    else:
+        raise InvalidRequest(f"The payment method type {kind} is not modelled here.", param="payment_method_types")
+    return _method(account, kind, details, email=email, name=name, debit=outcome)
+
+
+def _method(
+    account: Account, kind: str, details: Obj, *, email: str | None, name: str | None, **notes: object
+) -> Obj:
+    return account.add(
+        {
+            "id": account.ids.make("pm"),
+            "object": "payment_method",
+            "allow_redisplay": "unspecified",
+            "billing_details": billing_details(email=email, name=name),
+            kind: details,
+            "created": account.now(),
+            "customer": None,
+            "customer_account": None,
+            "livemode": False,
+            "metadata": {},
+            "type": kind,
+        },
+        **notes,
+    )
+
+
+def find_method(account: Account, name: str, *, param: str = "payment_method") -> Obj:
+    """A stored PaymentMethod, or a fresh one where `name` is one of Stripe's ready-made test names."""
+    if name in NAMED:
+        return new_card_method(account, NAMED[name])
+    return account.get("payment_method", name, param=param)
+
+
+def card_of(account: Account, method: Obj) -> Card | None:
+    """The test card behind a PaymentMethod; None for a bank debit."""
+    number = account.notes(method["id"]).get("number")
+    return CARDS[number] if number else None
+
+
+def attach(account: Account, method: Obj, *, customer: Obj, checked: bool = False) -> Obj:
+    """Attach to a customer. Cards that fail Stripe's check at attachment are declined unless already `checked`."""
+    card = card_of(account, method)
+    if card and card.decline and not checked:
+        raise decline(card.decline)
+    if method["customer"] not in (None, customer["id"]):
+        raise InvalidRequest(
+            "The payment method you provided has already been attached to a customer.", param="customer"
+        )
+    if method["customer"] is None:
+        account.change(method, customer=customer["id"])
+        account.emit("payment_method.attached", method)
+    return method
+
+
+def default_method(account: Account, *, customer: Obj, subscription: Obj | None = None) -> Obj | None:
+    """What an automatic charge uses: the subscription's method, else the customer's default."""
+    if subscription and subscription["default_payment_method"]:
+        return account.find("payment_method", subscription["default_payment_method"])
+    return account.find("payment_method", customer["invoice_settings"]["default_payment_method"])

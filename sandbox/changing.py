@@ -1,0 +1,163 @@
+"""Changes to a running subscription: items added, removed, switched; prorations; trials moved."""
+
+from sandbox import invoicing
+from sandbox.account import Account
+from sandbox.catalogue import price_of
+from sandbox.errors import InvalidRequest, NotFound
+from sandbox.invoice_items import prorate
+from sandbox.periods import period_end
+from sandbox.subscribing import ItemWish, bill, bill_period, new_item, plan, start_period
+from sandbox.types import Obj, Params
+from sandbox.validation import merge_metadata
+
+
+def change_items(
+    account: Account, subscription: Obj, wishes: list[Params], *, proration: str, at: int | None = None
+) -> Obj:
+    """Apply `items[]` of a subscription update; each wish names an item by id, or a new price.
+
+    `proration`: create_prorations, always_invoice or none. Emits one `customer.subscription.updated`.
+    """
+    now = account.now()
+    at = at or now
+    before = {"items": {**subscription["items"], "data": [dict(item) for item in subscription["items"]["data"]]}}
+    data = list(subscription["items"]["data"])
+    pairs: list[tuple[Obj | None, Obj | None]] = []
+    for number, wish in enumerate(wishes):
+        old = named_item(data, wish, param=f"items[{number}][id]")
+        new = changed_item(account, subscription, wish, old=old, param=f"items[{number}]")
+        if old is None and new is not None:
+            data.append(new)
+        elif old is not None:
+            at_index = data.index(old)
+            data[at_index : at_index + 1] = [new] if new else []
+            if new is None:
+                account.item_owner.pop(old["id"], None)
+        pairs.append((old, new))
+    if not data:
+        raise InvalidRequest(
+            "A subscription must have at least one active plan. To cancel a subscription, please use the cancel API "
+            "endpoint instead."
+        )
+    check_items(data)
+    subscription["items"] = {**subscription["items"], "data": data}
+    account.save(subscription)
+    restarts = [pair for pair in pairs if pair[0] and pair[1] and interval_of(pair[0]) != interval_of(pair[1])]
+    if proration != "none" and subscription["status"] != "trialing":
+        for old, new in pairs:
+            if old is None or new is None or price_changed(old, new):
+                prorate(account, subscription, old=old, new=None if restarts else new, at=at)
+    account.emit("customer.subscription.updated", subscription, before=before)
+    plan(account, subscription)
+    if restarts and subscription["status"] != "trialing":
+        restart_period(account, subscription)
+    elif proration == "always_invoice":
+        invoice_now(account, subscription)
+    return subscription
+
+
+def named_item(data: list[Obj], wish: Params, *, param: str) -> Obj | None:
+    if not wish.get("id"):
+        return None
+    for item in data:
+        if item["id"] == wish["id"]:
+            return item
+    raise NotFound("subscription item", wish["id"], param=param)
+
+
+def changed_item(account: Account, subscription: Obj, wish: Params, *, old: Obj | None, param: str) -> Obj | None:
+    """The item as wished; None where it is deleted."""
+    if wish.get("deleted"):
+        return None
+    price = price_of(account, wish, param=param, use="recurring") if wish.get("price") or wish.get("price_data") else None
+    if old is None:
+        if price is None:
+            price_of(account, wish, param=param)
+        assert price is not None  # noqa: S101 - price_of refused
+        now = account.now()
+        same = [item for item in subscription["items"]["data"] if interval_of(item) == price["recurring"]]
+        end = same[0]["current_period_end"] if same else period_end(now, price["recurring"], anchor=now)
+        made = ItemWish(price, wish.get("quantity", 1), wish.get("metadata") or {})
+        return new_item(account, subscription["id"], made, start=now, end=end)
+    new = dict(old)
+    if price:
+        new["price"] = price
+    if wish.get("quantity") is not None:
+        new["quantity"] = wish["quantity"]
+    if "metadata" in wish:
+        new["metadata"] = merge_metadata(old["metadata"], wish["metadata"])
+    return new
+
+
+def check_items(data: list[Obj]) -> None:
+    prices = [item["price"]["id"] for item in data]
+    for price in prices:
+        if prices.count(price) > 1:
+            raise InvalidRequest(
+                "Cannot add multiple subscription items with the same plan: " + price, param="items"
+            )
+    if len({item["price"]["currency"] for item in data}) > 1:
+        raise InvalidRequest(
+            "The price specified only supports one currency, and the subscription uses another.", param="items"
+        )
+
+
+def interval_of(item: Obj) -> Obj:
+    return dict(item["price"]["recurring"])
+
+
+def price_changed(old: Obj, new: Obj) -> bool:
+    return old["price"]["id"] != new["price"]["id"] or old.get("quantity") != new.get("quantity")
+
+
+def restart_period(account: Account, subscription: Obj) -> None:
+    """Another interval begins a new period at once and is billed at once, as at Stripe."""
+    now = account.now()
+    data = []
+    for item in subscription["items"]["data"]:
+        end = period_end(now, item["price"]["recurring"], anchor=now)
+        data.append({**item, "current_period_start": now, "current_period_end": end})
+    subscription["billing_cycle_anchor"] = now
+    subscription["items"] = {**subscription["items"], "data": data}
+    invoice = bill(account, subscription, data, reason="subscription_update")
+    account.change(subscription, latest_invoice=invoice["id"])
+    account.emit("invoice.created", invoice)
+    plan(account, subscription)
+    bill_period(account, subscription, invoice)
+
+
+def invoice_now(account: Account, subscription: Obj) -> None:
+    """Bill pending prorations at once."""
+    if not invoicing.pending_items(account, subscription["customer"], subscription=subscription["id"]):
+        return
+    invoice = bill(account, subscription, [], reason="subscription_update")
+    account.change(subscription, latest_invoice=invoice["id"])
+    account.emit("invoice.created", invoice)
+    bill_period(account, subscription, invoice)
+
+
+def move_trial(account: Account, subscription: Obj, *, trial_end: int | str) -> Obj:
+    """Set the end of the trial, epoch seconds or "now"."""
+    now = account.now()
+    if trial_end == "now" or (isinstance(trial_end, int) and trial_end <= now):
+        if subscription["status"] != "trialing":
+            return subscription
+        data = [{**item, "current_period_end": now} for item in subscription["items"]["data"]]
+        subscription["items"] = {**subscription["items"], "data": data}
+        account.change(subscription, trial_end=now, billing_cycle_anchor=now)
+        start_period(account, subscription, now=now, trial_over=True)
+        return subscription
+    end = int(trial_end)
+    data = [{**item, "current_period_end": end} for item in subscription["items"]["data"]]
+    account.change(
+        subscription,
+        event="customer.subscription.updated",
+        billing_cycle_anchor=end,
+        items={**subscription["items"], "data": data},
+        status="trialing",
+        trial_end=end,
+        trial_start=subscription["trial_start"] or now,
+    )
+    account.note(subscription["id"], warned=False)
+    plan(account, subscription)
+    return subscription

@@ -1,0 +1,60 @@
+"""Misbehaviour on request: failing answers, latency, lost and reordered deliveries. Seeded, so it can be repeated."""
+
+from random import Random
+from dataclasses import dataclass, field
+
+from sandbox.types import Obj
+
+
+@dataclass
+class Chaos:
+    """`answers` are tried in order; a rule with `times` wears out."""
+
+    answers: list[Obj] = field(default_factory=list)
+    deliveries: Obj = field(default_factory=dict)
+    latency: float = 0.0
+    seed: int = 1
+    random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - not a secret
+    done: list[Obj] = field(default_factory=list)
+
+    def configure(self, wishes: Obj) -> None:
+        """Replace the parts that `wishes` names: deliveries, answers, latency (seconds), seed."""
+        self.seed = int(wishes.get("seed", self.seed))
+        self.random = Random(self.seed)  # noqa: S311 - not a secret
+        if "deliveries" in wishes:
+            self.deliveries = dict(wishes["deliveries"] or {})
+        if "answers" in wishes:
+            self.answers = [dict(rule) for rule in wishes["answers"] or []]
+        if "latency" in wishes:
+            self.latency = float(wishes["latency"] or 0)
+
+    def answer_for(self, *, method: str, path: str) -> Obj | None:
+        """The rule that spoils this request, if one does: {"status": …, "seconds": …}."""
+        for rule in self.answers:
+            if not path.startswith(rule.get("path", "/")) or rule.get("method", method).upper() != method:
+                continue
+            if rule.get("times") == 0 or self.random.random() >= float(rule.get("probability", 1)):
+                continue
+            if "times" in rule:
+                rule["times"] -= 1
+            self.done.append({"method": method, "path": path, "status": rule["status"]})
+            return rule
+        return None
+
+    def happens(self, what: str) -> bool:
+        """Whether a delivery suffers `what` (drop, duplicate) this time."""
+        return self.random.random() < float(self.deliveries.get(what) or 0)
+
+    def delay(self) -> float:
+        """Seconds that a delivery waits. `reorder` spreads deliveries without other delay over a second."""
+        low, high = self.deliveries.get("delay") or ((0, 1) if self.deliveries.get("reorder") else (0, 0))
+        return self.random.uniform(low, high)
+
+    def as_json(self) -> Obj:
+        return {
+            "answers": self.answers,
+            "deliveries": self.deliveries,
+            "latency": self.latency,
+            "seed": self.seed,
+            "done": self.done[-100:],
+        }

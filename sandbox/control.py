@@ -1,0 +1,303 @@
+"""The control API under `/sandbox/`: JSON, for tests, the demo and the command line. Stripe has none of this."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+from sandbox import checkout, customers, portal
+from sandbox.account import Account
+from sandbox.box import Box, box
+from sandbox.clock import parse_span
+from sandbox.control_objects import act_on_dispute, set_object
+from sandbox.deliveries import is_loopback, signed
+from sandbox.errors import AuthenticationRequired, StripeRefusal
+from sandbox.expansion import show
+from sandbox.http import REMEMBERED
+from sandbox.timelines import timeline_for
+from sandbox.types import Obj
+
+Action = Callable[..., Any]
+
+
+def control(*methods: str) -> Callable[[Action], Action]:
+    """A JSON endpoint: the action gets (box, account, wishes, *ids) under the lock and returns what to show."""
+
+    def wrap(action: Action) -> Action:
+        @csrf_exempt
+        def view(request: HttpRequest, **ids: str) -> HttpResponse:
+            if request.method not in methods:
+                return JsonResponse({"error": {"message": f"Use {' or '.join(methods)}."}}, status=405)
+            if not is_loopback(request.META.get("REMOTE_ADDR") or "127.0.0.1") or "Origin" in request.headers:
+                return JsonResponse({"error": {"message": "Only for programs on this machine."}}, status=403)
+            try:
+                wishes = json.loads(request.body or b"{}")
+            except ValueError:
+                return JsonResponse({"error": {"message": "The body must be JSON."}}, status=400)
+            return run(action, request, wishes, ids)
+
+        return view
+
+    return wrap
+
+
+def run(action: Action, request: HttpRequest, wishes: Obj, ids: dict[str, str]) -> HttpResponse:
+    sandbox = box()
+    with sandbox.lock:
+        account = sandbox.account
+        account.base_url = f"{request.scheme}://{request.get_host()}"
+        try:
+            with account.on(timeline_for(account, ids.values(), {})):
+                shown = action(sandbox, account, {**request.GET.dict(), **wishes}, *ids.values())
+        except StripeRefusal as refusal:
+            return JsonResponse(refusal.as_json(), status=refusal.status)
+        except AuthenticationRequired as required:
+            return JsonResponse(
+                {"error": {"type": "card_error", "code": "authentication_required", "message": str(required)}}, status=402
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            return JsonResponse({"error": {"message": f"{type(error).__name__}: {error}"}}, status=400)
+        finally:
+            sandbox.save()
+    return shown if isinstance(shown, HttpResponse) else JsonResponse(shown, safe=False)
+
+
+@control("GET")
+def health(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    return {
+        "ok": True,
+        "account": account.id,
+        "now": account.main.now(),
+        "offset": account.main.offset,
+        "objects": {kind: len(table) for kind, table in sorted(account.tables.items())},
+        "events": len(account.events),
+    }
+
+
+@control("GET", "POST")
+def clock(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    """{"advance": "31d"} or {"to": epoch seconds} moves time; a GET, or neither, only tells it."""
+    done = 0
+    if "advance" in wishes or "to" in wishes:
+        now = account.main.now()
+        to = now + parse_span(str(wishes["advance"])) if "advance" in wishes else int(wishes["to"])
+        if to < now:
+            raise ValueError("time only moves forward")
+        done = sandbox.move_clock(account, to=to)
+    return {"now": account.main.now(), "offset": account.main.offset, "next": account.main.next_at(), "done": done}
+
+
+@control("POST")
+def reset(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    sandbox.reset()
+    REMEMBERED.clear()
+    return {"ok": True}
+
+
+@control("GET", "POST")
+def settings(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    """The account's Dashboard settings: retry_days, after_retries, debit_days, …"""
+    unknown = set(wishes) - set(account.settings) - {"display_name"}
+    if unknown:
+        raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+    account.settings.update(wishes)
+    return account.settings
+
+
+@control("GET", "POST")
+def chaos(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    if wishes:
+        sandbox.chaos.configure(wishes)
+    return sandbox.chaos.as_json()
+
+
+@control("GET", "POST")
+def log(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    """Requests received and how many of each; a POST forgets them."""
+    seen = {"requests": list(sandbox.log), "counts": dict(sandbox.counts), "total": sum(sandbox.counts.values())}
+    if wishes.get("clear"):
+        sandbox.clear_log()
+    return seen
+
+
+@csrf_exempt
+def log_view(request: HttpRequest) -> HttpResponse:
+    """GET shows the log, POST shows and clears it."""
+    if request.method == "POST":
+        request.GET = request.GET.copy()
+        request.GET["clear"] = "1"
+    shown: HttpResponse = log(request)
+    return shown
+
+
+@control("GET")
+def exchanges(sandbox: Box, account: Account, wishes: Obj) -> HttpResponse:
+    """What was recorded, one JSON exchange a line."""
+    return HttpResponse("".join(line + "\n" for line in sandbox.exchanges), content_type="application/jsonl")
+
+
+@control("GET")
+def deliveries(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    rows = [row for row in sandbox.post.log.values() if wishes.get("state") in (None, row.state)]
+    return {"data": [row.as_json() for row in reversed(rows)]}
+
+
+@control("GET")
+def pending(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    """Held deliveries with body and headers, for a test that posts them itself; `take=1` removes them."""
+    held = sandbox.post.held()
+    shown = []
+    for row in held:
+        body, headers = signed(row)
+        shown.append({"id": row.id, "url": row.url, "event": row.event.as_json(), "body": body.decode(), "headers": headers})
+        if wishes.get("take"):
+            row.state = "delivered"
+            row.event.pending.discard(row.endpoint)
+    return {"data": shown}
+
+
+@control("POST")
+def flush(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    sent = sandbox.post.flush(
+        order=wishes.get("order", "created"),
+        duplicate=float(wishes.get("duplicate", 0)),
+        drop=float(wishes.get("drop", 0)),
+    )
+    return {"sent": [row.event.id for row in sent]}
+
+
+@control("POST")
+def resend(sandbox: Box, account: Account, wishes: Obj, delivery_id: str) -> Obj:
+    row = sandbox.post.log.get(delivery_id)
+    if row is None:
+        raise ValueError(f"no delivery {delivery_id}")
+    sandbox.post.resend(row)
+    return row.as_json()
+
+
+@control("POST")
+def resend_event(sandbox: Box, account: Account, wishes: Obj, event_id: str) -> Obj:
+    """Deliver an event again to every endpoint that wants it."""
+    event = account.events.get(event_id)
+    if event is None:
+        raise ValueError(f"no event {event_id}")
+    sandbox.post.offer(account, event)
+    return event.as_json()
+
+
+@control("POST")
+def roll_secret(sandbox: Box, account: Account, wishes: Obj, endpoint_id: str) -> Obj:
+    """Roll a signing secret: for `hours` (default 24, real time) both the old and the new one sign."""
+    account.get("webhook_endpoint", endpoint_id)
+    until = time.time() + float(wishes.get("hours", 24)) * 3_600
+    fresh = account.ids.make("whsec")
+    old = [[secret, min(end or until, until)] for secret, end in account.notes(endpoint_id)["secrets"]]
+    account.note(endpoint_id, secrets=[*old, [fresh, None]])
+    return {"id": endpoint_id, "secret": fresh}
+
+
+def paid(account: Account, session: Obj) -> Obj:
+    return {"session": show(account, session), "redirect_url": checkout.redirect_url(account, session)}
+
+
+def pay_wishes(wishes: Obj) -> Obj:
+    names = ("email", "name", "card", "promotion_code", "outcome", "authenticated")
+    return {name: wishes[name] for name in names if wishes.get(name) is not None}
+
+
+@control("POST")
+def pay_session(sandbox: Box, account: Account, wishes: Obj, session_id: str) -> Obj:
+    """{email, name, card, promotion_code, outcome, authenticated} → {session, redirect_url}; 402 with the decline."""
+    return paid(account, checkout.pay_session(account, session_id, **pay_wishes({"card": "4242424242424242", **wishes})))
+
+
+@control("POST")
+def pay_link(sandbox: Box, account: Account, wishes: Obj, link_id: str) -> Obj:
+    """Open a payment link and pay: as above, and {client_reference_id, url_params}."""
+    link = account.get("payment_link", link_id)
+    params = dict(wishes.get("url_params") or {})
+    if wishes.get("client_reference_id"):
+        params["client_reference_id"] = wishes["client_reference_id"]
+    session = checkout.open_session_from_link(account, link, params=params)
+    fields = pay_wishes({"card": "4242424242424242", **wishes})
+    return paid(account, checkout.pay_session(account, session["id"], **fields))
+
+
+@control("POST")
+def answer_authentication(sandbox: Box, account: Account, wishes: Obj, session_id: str) -> Obj:
+    return paid(
+        account, checkout.answer_authentication(account, session_id, approved=bool(wishes.get("approved", True)))
+    )
+
+
+@control("POST")
+def use_portal(sandbox: Box, account: Account, wishes: Obj, session_id: str, act: str) -> Obj:
+    """cancel {subscription, feedback, comment} · resume {subscription} · update_card {card} ·
+    update_details {email, name} · switch_price {subscription, price}"""
+    if act == "cancel":
+        details = {name: wishes.get(name) for name in ("feedback", "comment")}
+        return portal.cancel(account, session_id, subscription_id=wishes["subscription"], **details)
+    if act == "resume":
+        return portal.resume(account, session_id, subscription_id=wishes["subscription"])
+    if act == "update_card":
+        return portal.update_card(account, session_id, card=str(wishes.get("card", "4242424242424242")))
+    if act == "update_details":
+        return portal.update_details(account, session_id, email=wishes.get("email"), name=wishes.get("name"))
+    if act == "switch_price":
+        return portal.switch_price(
+            account, session_id, subscription_id=wishes["subscription"], price_id=wishes["price"]
+        )
+    raise ValueError(f"the portal has no {act}")
+
+
+@control("POST")
+def set_card(sandbox: Box, account: Account, wishes: Obj, customer_id: str) -> Obj:
+    """{card, retry}: put another default card in place, as its owner would."""
+    customer = account.get("customer", customer_id)
+    return customers.set_default_card(account, customer, number=str(wishes["card"]), retry=bool(wishes.get("retry")))
+
+
+@control("POST")
+def retry_customer(sandbox: Box, account: Account, wishes: Obj, customer_id: str) -> Obj:
+    return {"paid": customers.pay_open_invoices(account, account.get("customer", customer_id))}
+
+
+@control("POST")
+def dispute_charge(sandbox: Box, account: Account, wishes: Obj, charge_id: str) -> Obj:
+    """{reason, status, amount}"""
+    return act_on_dispute(account, charge_id, wishes)
+
+
+@control("POST")
+def change_object(sandbox: Box, account: Account, wishes: Obj, object_id: str) -> Obj:
+    """{"set": {...}, "emit": event type}: force a state that the API cannot reach."""
+    return set_object(account, object_id, wishes)
+
+
+urlpatterns = [
+    path("sandbox/health", health),
+    path("sandbox/clock", clock),
+    path("sandbox/reset", reset),
+    path("sandbox/settings", settings),
+    path("sandbox/chaos", chaos),
+    path("sandbox/log", log_view),
+    path("sandbox/exchanges", exchanges),
+    path("sandbox/deliveries", deliveries),
+    path("sandbox/deliveries/pending", pending),
+    path("sandbox/deliveries/flush", flush),
+    path("sandbox/deliveries/<str:delivery_id>/resend", resend),
+    path("sandbox/events/<str:event_id>/resend", resend_event),
+    path("sandbox/webhook_endpoints/<str:endpoint_id>/roll", roll_secret),
+    path("sandbox/checkout/<str:session_id>/pay", pay_session),
+    path("sandbox/checkout/<str:session_id>/authenticate", answer_authentication),
+    path("sandbox/links/<str:link_id>/pay", pay_link),
+    path("sandbox/portal/<str:session_id>/<str:act>", use_portal),
+    path("sandbox/customers/<str:customer_id>/card", set_card),
+    path("sandbox/customers/<str:customer_id>/retry", retry_customer),
+    path("sandbox/charges/<str:charge_id>/dispute", dispute_charge),
+    path("sandbox/objects/<str:object_id>", change_object),
+]

@@ -1,0 +1,209 @@
+"""Webhooks: which endpoint hears of an event, when, and what it answered."""
+
+import heapq
+import http.client
+import ipaddress
+import json
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from sandbox.account import Account
+from sandbox.chaos import Chaos
+from sandbox.events import Event
+from sandbox.signing import signature_header
+from sandbox.types import Obj
+
+TIMEOUT = 10
+# Real seconds between attempts; Stripe's own take hours, a demo cannot wait.
+BACKOFF = (1, 5, 30, 120, 600, 3_600)
+WORKERS = 4
+
+
+@dataclass
+class Delivery:
+    """One event on its way to one endpoint. `state`: held, waiting, sending, delivered, failed or dropped."""
+
+    id: str
+    account: Account
+    endpoint: str
+    url: str
+    event: Event
+    state: str = "waiting"
+    attempts: list[Obj] = field(default_factory=list)
+
+    def as_json(self) -> Obj:
+        return {
+            "id": self.id,
+            "endpoint": self.endpoint,
+            "url": self.url,
+            "event": self.event.id,
+            "type": self.event.type,
+            "created": self.event.created,
+            "state": self.state,
+            "attempts": self.attempts,
+        }
+
+
+class Post:
+    """The queue and its workers. `lock` is the sandbox's: held to read state, never while talking to an endpoint."""
+
+    def __init__(self, *, lock: threading.RLock, chaos: Chaos, allowed_hosts: Iterable[str] = ()) -> None:
+        self.lock = lock
+        self.chaos = chaos
+        self.allowed_hosts = set(allowed_hosts)
+        self.log: dict[str, Delivery] = {}
+        self.queue: list[tuple[float, int, Delivery]] = []
+        self.count = 0
+        self.wake = threading.Condition()
+        self.stopped = False
+
+    def start(self) -> None:
+        for number in range(WORKERS):
+            threading.Thread(target=self.work, name=f"webhooks-{number}", daemon=True).start()
+
+    def offer(self, account: Account, event: Event) -> None:
+        """Queue an event for every enabled endpoint that asked for its type."""
+        for endpoint in account.table("webhook_endpoint"):
+            if endpoint["status"] != "enabled" or not wants(endpoint, event.type):
+                continue
+            event.pending.add(endpoint["id"])
+            copies = 2 if self.chaos.happens("duplicate") else 1
+            for _ in range(copies):
+                self._queue_copy(account, endpoint, event)
+
+    def _queue_copy(self, account: Account, endpoint: Obj, event: Event) -> None:
+        self.count += 1
+        delivery = Delivery(f"del_{self.count}", account, endpoint["id"], endpoint["url"], event)
+        self.log[delivery.id] = delivery
+        while len(self.log) > 20_000:
+            del self.log[next(iter(self.log))]
+        if self.chaos.happens("drop"):
+            delivery.state = "dropped"
+        elif self.chaos.deliveries.get("hold"):
+            delivery.state = "held"
+        else:
+            self.enqueue(delivery, after=self.chaos.delay())
+
+    def enqueue(self, delivery: Delivery, *, after: float) -> None:
+        delivery.state = "waiting"
+        with self.wake:
+            self.count += 1
+            heapq.heappush(self.queue, (time.monotonic() + after, self.count, delivery))
+            self.wake.notify()
+
+    def held(self) -> list[Delivery]:
+        return [delivery for delivery in self.log.values() if delivery.state == "held"]
+
+    def flush(self, *, order: object = "created", duplicate: float = 0, drop: float = 0) -> list[Delivery]:
+        """Send what is held: "created", "reversed" or "shuffled" order, or a list of event ids. One worker keeps it."""
+        chosen = self.held()
+        if isinstance(order, list):
+            chosen = sorted((d for d in chosen if d.event.id in order), key=lambda d: order.index(d.event.id))
+        elif order == "shuffled":
+            self.chaos.random.shuffle(chosen)
+        elif order == "reversed":
+            chosen.reverse()
+        sent = []
+        for delivery in chosen:
+            if self.chaos.random.random() < drop:
+                delivery.state = "dropped"
+                continue
+            sent += [delivery] * (2 if self.chaos.random.random() < duplicate else 1)
+        for delivery in sent:
+            self.enqueue(delivery, after=0)
+        return sent
+
+    def resend(self, delivery: Delivery) -> None:
+        self.enqueue(delivery, after=0)
+
+    def work(self) -> None:
+        while not self.stopped:
+            delivery = self._next()
+            if delivery:
+                self.send(delivery)
+
+    def _next(self) -> Delivery | None:
+        with self.wake:
+            wait = self.queue[0][0] - time.monotonic() if self.queue else 60
+            if wait > 0:
+                self.wake.wait(wait)
+                return None
+            return heapq.heappop(self.queue)[2]
+
+    def send(self, delivery: Delivery) -> None:
+        """One attempt; a failed one is tried again after BACKOFF."""
+        with self.lock:
+            endpoint = delivery.account.find("webhook_endpoint", delivery.endpoint)
+            if endpoint is None or endpoint["status"] != "enabled":
+                delivery.state = "failed"
+                return
+            delivery.state = "sending"
+            body, headers = signed(delivery)
+            url = endpoint["url"]
+        started = time.monotonic()
+        status, excerpt = self._post(url, body, headers)
+        attempt = {"at": int(time.time()), "status": status, "ms": round((time.monotonic() - started) * 1000), "body": excerpt}
+        with self.lock:
+            delivery.attempts.append(attempt)
+            self._settle(delivery, ok=status is not None and 200 <= status < 300)
+
+    def _settle(self, delivery: Delivery, *, ok: bool) -> None:
+        event, tries = delivery.event, len(delivery.attempts)
+        if ok:
+            delivery.state = "delivered"
+            event.pending.discard(delivery.endpoint)
+            event.failed.discard(delivery.endpoint)
+        elif tries <= len(BACKOFF):
+            event.failed.add(delivery.endpoint)
+            self.enqueue(delivery, after=BACKOFF[tries - 1])
+        else:
+            delivery.state = "failed"
+            event.pending.discard(delivery.endpoint)
+
+    def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str]:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if not (is_loopback(host) or host in self.allowed_hosts):
+            return None, f"{host} is not a loopback address: start the sandbox with --allow-hosts"
+        connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = connect(host, parts.port, timeout=TIMEOUT)
+        try:
+            path = parts.path or "/"
+            connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(500).decode(errors="replace")
+        except OSError as error:
+            return None, f"{type(error).__name__}: {error}"
+        except http.client.HTTPException as error:
+            return None, f"{type(error).__name__}: {error}"
+        finally:
+            connection.close()
+
+
+def wants(endpoint: Obj, event_type: str) -> bool:
+    return "*" in endpoint["enabled_events"] or event_type in endpoint["enabled_events"]
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def signed(delivery: Delivery) -> tuple[bytes, dict[str, str]]:
+    """(body, headers) as they would be sent now."""
+    body = json.dumps(delivery.event.as_json(), indent=2).encode()
+    secrets = delivery.account.notes(delivery.endpoint)["secrets"]
+    live = [secret for secret, until in secrets if until is None or until > time.time()]
+    return body, {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+        "Accept": "*/*; q=0.5, application/xml",
+        "Stripe-Signature": signature_header(body, secrets=live, at=int(time.time())),
+    }

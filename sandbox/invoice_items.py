@@ -1,0 +1,100 @@
+"""Invoice items: one-off amounts that wait for, or sit on, an invoice; prorations among them."""
+
+from sandbox.account import Account
+from sandbox.catalogue import price_amount
+from sandbox.types import Obj
+
+
+def new_invoice_item(
+    account: Account,
+    customer: Obj,
+    *,
+    amount: int | None = None,
+    currency: str | None = None,
+    price: Obj | None = None,
+    quantity: int = 1,
+    description: str | None = None,
+    period: tuple[int, int] | None = None,
+    subscription: str | None = None,
+    subscription_item: str | None = None,
+    proration: bool = False,
+    discountable: bool = True,
+    metadata: Obj | None = None,
+    invoice: str | None = None,
+) -> Obj:
+    """`amount` in minor units, else `price` times `quantity`."""
+    now = account.now()
+    total = amount if amount is not None else (price["unit_amount"] or 0) * quantity if price else 0
+    name = account.get("product", price["product"])["name"] if price else None
+    pricing = None
+    if price:
+        pricing = {
+            "type": "price_details",
+            "price_details": {"price": price["id"], "product": price["product"]},
+            "unit_amount_decimal": price["unit_amount_decimal"],
+        }
+    parent = None
+    if subscription:
+        details: Obj = {"subscription": subscription}
+        if subscription_item:
+            details["subscription_item"] = subscription_item
+        parent = {"type": "subscription_details", "subscription_details": details}
+    start, end = period or (now, now)
+    return account.add(
+        {
+            "id": account.ids.make("ii"),
+            "object": "invoiceitem",
+            "amount": total,
+            "currency": currency or (price["currency"] if price else "eur"),
+            "customer": customer["id"],
+            "customer_account": None,
+            "date": now,
+            "description": description or name,
+            "discountable": discountable and not proration,
+            "discounts": [],
+            "invoice": invoice,
+            "livemode": False,
+            "metadata": metadata or {},
+            "net_amount": total,
+            "parent": parent,
+            "period": {"start": start, "end": end},
+            "pricing": pricing,
+            "proration": proration,
+            "quantity": quantity,
+            "quantity_decimal": str(quantity),
+            "tax_rates": [],
+            "test_clock": customer.get("test_clock"),
+        },
+        event="invoiceitem.created",
+    )
+
+
+def prorate(
+    account: Account, subscription: Obj, *, old: Obj | None, new: Obj | None, at: int
+) -> list[Obj]:
+    """Credit the unused rest of `old` and charge the rest of `new`, to the second, as pending invoice items."""
+    customer = account.get("customer", subscription["customer"])
+    made = []
+    for item, sign, words in ((old, -1, "Unused time on"), (new, 1, "Remaining time on")):
+        if item is None:
+            continue
+        start, end = item["current_period_start"], item["current_period_end"]
+        share = max(0, min(1, (end - at) / max(1, end - start)))
+        full = price_amount(account, item["price"], item.get("quantity", 1))
+        name = account.get("product", item["price"]["product"])["name"]
+        made.append(
+            new_invoice_item(
+                account,
+                customer,
+                amount=sign * round(full * share),
+                currency=subscription["currency"],
+                price=item["price"],
+                quantity=item.get("quantity", 1),
+                description=f"{words} {name}",
+                period=(at, end),
+                subscription=subscription["id"],
+                subscription_item=item["id"],
+                proration=True,
+            )
+        )
+    return made

@@ -1,0 +1,520 @@
+"""Invoices: drafted, totalled, finalised, paid or not, and chased by the retry schedule."""
+
+from sandbox import payments
+from sandbox.account import Account
+from sandbox.cards import default_method
+from sandbox.clock import due
+from sandbox.discounts import discount_lines, live_discounts
+from sandbox.errors import CardDeclined, InvalidRequest
+from sandbox.tables import subscription_of
+from sandbox.types import DAY, Obj
+
+NO_METHOD = (
+    "There is no `default_payment_method` set on this Customer or Invoice. Please set either a default payment method "
+    "on the customer or the invoice before paying."
+)
+
+
+def new_invoice(
+    account: Account,
+    customer: Obj,
+    *,
+    currency: str,
+    reason: str,
+    subscription: Obj | None = None,
+    period: tuple[int, int] | None = None,
+    collection_method: str = "charge_automatically",
+    days_until_due: int | None = None,
+    description: str | None = None,
+    metadata: Obj | None = None,
+    auto_advance: bool = True,
+) -> Obj:
+    """A draft without lines, kept but not announced: the caller emits `invoice.created` when its lines are there."""
+    now = account.now()
+    start, end = period or (now, now)
+    parent = None
+    if subscription:
+        details = {"metadata": dict(subscription["metadata"]), "subscription": subscription["id"]}
+        parent = {"type": "subscription_details", "quote_details": None, "subscription_details": details}
+    return account.add(
+        {
+            "id": account.ids.make("in"),
+            "object": "invoice",
+            "account_country": "DE",
+            "account_name": "Foyer sandbox",
+            "account_tax_ids": None,
+            "amount_due": 0,
+            "amount_overpaid": 0,
+            "amount_paid": 0,
+            "amount_paid_off_stripe": 0,
+            "amount_remaining": 0,
+            "amount_shipping": 0,
+            "application": None,
+            "attempt_count": 0,
+            "attempted": False,
+            "auto_advance": auto_advance,
+            "automatic_tax": {
+                "disabled_reason": None,
+                "enabled": False,
+                "liability": None,
+                "provider": None,
+                "status": None,
+            },
+            "automatically_finalizes_at": None,
+            "billing_reason": reason,
+            "collection_method": collection_method,
+            "created": now,
+            "currency": currency,
+            "custom_fields": None,
+            "customer": customer["id"],
+            "customer_account": None,
+            "customer_address": customer["address"],
+            "customer_email": customer["email"],
+            "customer_name": customer["name"],
+            "customer_phone": customer["phone"],
+            "customer_shipping": customer["shipping"],
+            "customer_tax_exempt": customer["tax_exempt"],
+            "customer_tax_ids": [],
+            "default_payment_method": None,
+            "default_source": None,
+            "default_tax_rates": [],
+            "description": description,
+            "discounts": list(subscription["discounts"]) if subscription else [],
+            "due_date": now + days_until_due * DAY if days_until_due is not None else None,
+            "effective_at": None,
+            "ending_balance": None,
+            "footer": None,
+            "from_invoice": None,
+            "hosted_invoice_url": None,
+            "invoice_pdf": None,
+            "issuer": {"type": "self"},
+            "last_finalization_error": None,
+            "latest_revision": None,
+            "lines": {"object": "list", "data": [], "has_more": False, "url": ""},
+            "livemode": False,
+            "metadata": metadata or {},
+            "next_payment_attempt": None,
+            "number": None,
+            "on_behalf_of": None,
+            "parent": parent,
+            "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+            "period_end": end,
+            "period_start": start,
+            "post_payment_credit_notes_amount": 0,
+            "pre_payment_credit_notes_amount": 0,
+            "receipt_number": None,
+            "rendering": None,
+            "shipping_cost": None,
+            "shipping_details": None,
+            "starting_balance": 0,
+            "statement_descriptor": None,
+            "status": "draft",
+            "status_transitions": {
+                "finalized_at": None,
+                "marked_uncollectible_at": None,
+                "paid_at": None,
+                "voided_at": None,
+            },
+            "subtotal": 0,
+            "subtotal_excluding_tax": 0,
+            "test_clock": customer.get("test_clock"),
+            "total": 0,
+            "total_discount_amounts": [],
+            "total_excluding_tax": 0,
+            "total_pretax_credit_amounts": [],
+            "total_taxes": [],
+            "webhooks_delivered_at": None,
+        }
+    )
+
+
+def add_line(
+    account: Account,
+    invoice: Obj,
+    *,
+    amount: int,
+    description: str,
+    parent: Obj,
+    price: Obj | None,
+    quantity: int | None,
+    period: tuple[int, int],
+    subscription: str | None = None,
+    discountable: bool = True,
+    metadata: Obj | None = None,
+) -> Obj:
+    """Append one line; totals are brought up to date by `total_up`."""
+    pricing = None
+    if price:
+        pricing = {
+            "type": "price_details",
+            "price_details": {"price": price["id"], "product": price["product"]},
+            "unit_amount_decimal": price["unit_amount_decimal"],
+        }
+    line = {
+        "id": account.ids.make("il"),
+        "object": "line_item",
+        "amount": amount,
+        "currency": invoice["currency"],
+        "description": description,
+        "discount_amounts": [],
+        "discountable": discountable,
+        "discounts": [],
+        "invoice": invoice["id"],
+        "livemode": False,
+        "metadata": metadata or {},
+        "parent": parent,
+        "period": {"start": period[0], "end": period[1]},
+        "pretax_credit_amounts": [],
+        "pricing": pricing,
+        "quantity": quantity,
+        "quantity_decimal": None if quantity is None else str(quantity),
+        "subscription": subscription,
+        "subtotal": amount,
+        "taxes": [],
+    }
+    invoice["lines"]["data"].append(line)
+    return line
+
+
+def take_item(account: Account, invoice: Obj, item: Obj) -> None:
+    """Put a pending invoice item onto the invoice."""
+    details = {
+        "invoice_item": item["id"],
+        "proration": item["proration"],
+        "proration_details": {"credited_items": None},
+        "subscription": (item["parent"] or {}).get("subscription_details", {}).get("subscription"),
+    }
+    price_id = item["pricing"]["price_details"]["price"] if item["pricing"] else None
+    add_line(
+        account,
+        invoice,
+        amount=item["amount"],
+        description=item["description"] or "",
+        parent={"type": "invoice_item_details", "invoice_item_details": details, "subscription_item_details": None},
+        price=account.find("price", price_id),
+        quantity=item["quantity"],
+        period=(item["period"]["start"], item["period"]["end"]),
+        subscription=details["subscription"],
+        discountable=item["discountable"],
+        metadata=item["metadata"],
+    )
+    account.change(item, invoice=invoice["id"])
+
+
+def pending_items(account: Account, customer: str, *, subscription: str | None) -> list[Obj]:
+    """Invoice items waiting for the next invoice, oldest first: the customer's own and the subscription's."""
+    rows = account.list("invoiceitem", customer=customer, invoice=None)
+    waiting = []
+    for row in reversed(rows):
+        owner = row["parent"]["subscription_details"]["subscription"] if row["parent"] else None
+        if owner is None or owner == subscription:
+            waiting.append(row)
+    return waiting
+
+
+def total_up(account: Account, invoice: Obj) -> None:
+    """Sums, discounts and the customer's credit balance."""
+    lines = invoice["lines"]["data"]
+    invoice["lines"]["url"] = f"/v1/invoices/{invoice['id']}/lines"
+    discounts = live_discounts(account, invoice["discounts"])
+    totals = discount_lines(account, lines, discounts)
+    subtotal = sum(line["amount"] for line in lines)
+    total = subtotal - sum(part["amount"] for part in totals)
+    customer = account.get("customer", invoice["customer"])
+    balance = customer["balance"]
+    due_now = max(0, total + balance)
+    account.change(
+        invoice,
+        amount_due=due_now,
+        amount_remaining=max(0, due_now - invoice["amount_paid"]),
+        starting_balance=balance,
+        subtotal=subtotal,
+        subtotal_excluding_tax=subtotal,
+        total=total,
+        total_discount_amounts=totals,
+        total_excluding_tax=total,
+    )
+
+
+def finalize(account: Account, invoice: Obj, *, auto_advance: bool | None = None) -> Obj:
+    """Draft → open, numbered, with its PaymentIntent; an invoice of nothing is paid at once."""
+    if invoice["status"] != "draft":
+        raise InvalidRequest(
+            "This invoice is already finalized, you can't re-finalize a non-draft invoice.",
+            code="invoice_not_editable",
+        )
+    total_up(account, invoice)
+    now = account.now()
+    customer = account.get("customer", invoice["customer"])
+    number = customer["next_invoice_sequence"]
+    after = min(0, customer["balance"] + invoice["total"])
+    account.change(customer, balance=after, next_invoice_sequence=number + 1)
+    account.change(
+        invoice,
+        auto_advance=invoice["auto_advance"] if auto_advance is None else auto_advance,
+        effective_at=now,
+        ending_balance=after,
+        hosted_invoice_url=f"{account.base_url}/i/{invoice['id']}",
+        invoice_pdf=f"{account.base_url}/i/{invoice['id']}/pdf",
+        number=f"{customer['invoice_prefix']}-{number:04d}",
+        status="open",
+        status_transitions={**invoice["status_transitions"], "finalized_at": now},
+    )
+    account.emit("invoice.finalized", invoice)
+    if invoice["amount_due"] == 0:
+        mark_paid(account, invoice)
+    else:
+        if invoice["due_date"]:
+            account.schedule("invoice_due", invoice["id"], at=invoice["due_date"])
+        if invoice["collection_method"] == "send_invoice":
+            account.emit("invoice.sent", invoice)
+    return invoice
+
+
+def intent_of(account: Account, invoice: Obj) -> Obj:
+    """The open PaymentIntent of an invoice, made on first need together with its invoice payment."""
+    for payment in account.list("invoice_payment", invoice=invoice["id"]):
+        if payment["status"] == "open":
+            return account.get("payment_intent", payment["payment"]["payment_intent"])
+    intent = payments.create_intent(
+        account,
+        amount=invoice["amount_remaining"],
+        currency=invoice["currency"],
+        customer=invoice["customer"],
+        description="Subscription creation" if invoice["billing_reason"] == "subscription_create" else "Subscription update",
+        setup_future_usage="off_session" if invoice["parent"] else None,
+        automatic=False,
+    )
+    account.change(intent, payment_method_types=["card"])
+    link_payment(account, invoice, intent)
+    return intent
+
+
+def link_payment(account: Account, invoice: Obj, intent: Obj) -> Obj:
+    """The invoice payment that ties a PaymentIntent to an invoice."""
+    return account.add(
+        {
+            "id": account.ids.make("inpay"),
+            "object": "invoice_payment",
+            "amount_paid": None,
+            "amount_requested": intent["amount"],
+            "created": account.now(),
+            "currency": intent["currency"],
+            "invoice": invoice["id"],
+            "is_default": True,
+            "livemode": False,
+            "payment": {"type": "payment_intent", "payment_intent": intent["id"]},
+            "status": "open",
+            "status_transitions": {"canceled_at": None, "paid_at": None},
+        }
+    )
+
+
+def mark_paid(account: Account, invoice: Obj, *, amount: int | None = None, off_stripe: int = 0) -> None:
+    """Open → paid, with the events, and the subscription told."""
+    paid = invoice["amount_due"] if amount is None else amount
+    account.schedule("invoice_retry", invoice["id"], at=None)
+    account.schedule("invoice_due", invoice["id"], at=None)
+    account.change(
+        invoice,
+        amount_paid=paid,
+        amount_paid_off_stripe=off_stripe,
+        amount_remaining=0,
+        attempted=True,
+        auto_advance=False,
+        next_payment_attempt=None,
+        status="paid",
+        status_transitions={**invoice["status_transitions"], "paid_at": account.now()},
+    )
+    account.emit("invoice.paid", invoice)
+    if not off_stripe:
+        account.emit("invoice.payment_succeeded", invoice)
+    for listener in ON_PAID:
+        listener(account, invoice)
+
+
+def pay(
+    account: Account,
+    invoice: Obj,
+    *,
+    method: Obj | None = None,
+    off_session: bool = True,
+    authenticated: bool | None = None,
+) -> Obj:
+    """One attempt to collect an open invoice. Raises CardDeclined after recording it; may stay open (3-D Secure, debit)."""
+    if invoice["status"] == "draft":
+        finalize(account, invoice)
+    if invoice["status"] == "paid":
+        return invoice
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise InvalidRequest(f"Invoice is {invoice['status']}: it cannot be paid.", code="invoice_not_editable")
+    customer = account.get("customer", invoice["customer"])
+    chosen = method or account.find("payment_method", invoice["default_payment_method"])
+    chosen = chosen or default_method(account, customer=customer, subscription=_subscription(account, invoice))
+    if chosen is None:
+        raise InvalidRequest(NO_METHOD)
+    intent = intent_of(account, invoice)
+    account.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
+    payments.confirm(account, intent, chosen, off_session=off_session, authenticated=authenticated)
+    if intent["status"] == "requires_action":
+        account.emit("invoice.payment_action_required", invoice)
+    return invoice
+
+
+def pay_out_of_band(account: Account, invoice: Obj) -> Obj:
+    """Paid by other means: no PaymentIntent, `amount_paid_off_stripe` says how much."""
+    if invoice["status"] == "draft":
+        finalize(account, invoice)
+    for payment in account.list("invoice_payment", invoice=invoice["id"]):
+        if payment["status"] == "open":
+            cancel_payment(account, payment, reason="void_invoice")
+    mark_paid(account, invoice, off_stripe=invoice["amount_due"])
+    return invoice
+
+
+def cancel_payment(account: Account, payment: Obj, *, reason: str) -> None:
+    intent = account.get("payment_intent", payment["payment"]["payment_intent"])
+    if intent["status"] not in ("succeeded", "canceled", "processing"):
+        payments.cancel_intent(account, intent, reason=reason)
+    account.change(
+        payment, status="canceled", status_transitions={"canceled_at": account.now(), "paid_at": None}
+    )
+
+
+def collect(
+    account: Account, invoice: Obj, *, method: Obj | None = None, off_session: bool = True, authenticated: bool | None = None
+) -> bool:
+    """An automatic attempt: whether it is settled or under way. A failure is recorded and retried later."""
+    try:
+        pay(account, invoice, method=method, off_session=off_session, authenticated=authenticated)
+    except CardDeclined:
+        return False
+    except InvalidRequest:
+        account.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
+        failed(account, invoice)
+        return False
+    return True
+
+
+def failed(account: Account, invoice: Obj) -> None:
+    """An attempt failed: plan the next one, tell the world and the subscription."""
+    subscription = _subscription(account, invoice)
+    plan_retry(account, invoice, subscription)
+    account.emit("invoice.payment_failed", invoice)
+    for listener in ON_FAILED:
+        listener(account, invoice)
+
+
+def plan_retry(account: Account, invoice: Obj, subscription: Obj | None) -> None:
+    """Set `next_payment_attempt`: `retry_days` after the first failure, then none. First invoices are not retried."""
+    days = account.settings["retry_days"]
+    first = account.notes(invoice["id"]).get("first_failure")
+    if first is None:
+        first = account.now()
+        account.note(invoice["id"], first_failure=first, retries=0)
+    done = account.notes(invoice["id"])["retries"]
+    retried = (
+        invoice["collection_method"] == "charge_automatically"
+        and invoice["auto_advance"]
+        and not (subscription and subscription["status"] == "incomplete")
+        and done < len(days)
+    )
+    at = first + days[done] * DAY if retried else None
+    at = max(at, account.now() + 1) if at is not None else None
+    account.change(invoice, next_payment_attempt=at)
+    account.schedule("invoice_retry", invoice["id"], at=at)
+
+
+@due("invoice_retry")
+def retry(account: Account, invoice_id: str) -> None:
+    invoice = account.get("invoice", invoice_id)
+    if invoice["status"] == "open":
+        account.note(invoice_id, retries=account.notes(invoice_id).get("retries", 0) + 1)
+        collect(account, invoice)
+
+
+@due("invoice_due")
+def pass_due_date(account: Account, invoice_id: str) -> None:
+    invoice = account.get("invoice", invoice_id)
+    if invoice["status"] == "open":
+        account.emit("invoice.overdue", invoice)
+        for listener in ON_OVERDUE:
+            listener(account, invoice)
+
+
+def void(account: Account, invoice: Obj) -> Obj:
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise InvalidRequest(
+            f"You can only pass in open invoices. This invoice isn't open: its status is {invoice['status']}.",
+            code="invoice_not_editable",
+        )
+    return _close(account, invoice, status="void", stamp="voided_at", event="invoice.voided")
+
+
+def mark_uncollectible(account: Account, invoice: Obj) -> Obj:
+    if invoice["status"] not in ("open", "draft"):
+        raise InvalidRequest(
+            f"You can only mark open invoices as uncollectible. This invoice's status is {invoice['status']}.",
+            code="invoice_not_editable",
+        )
+    return _close(
+        account, invoice, status="uncollectible", stamp="marked_uncollectible_at", event="invoice.marked_uncollectible"
+    )
+
+
+def _close(account: Account, invoice: Obj, *, status: str, stamp: str, event: str) -> Obj:
+    account.schedule("invoice_retry", invoice["id"], at=None)
+    account.schedule("invoice_due", invoice["id"], at=None)
+    if status == "void":
+        for payment in account.list("invoice_payment", invoice=invoice["id"]):
+            if payment["status"] == "open":
+                cancel_payment(account, payment, reason="void_invoice")
+    account.change(
+        invoice,
+        auto_advance=False,
+        next_payment_attempt=None,
+        status=status,
+        status_transitions={**invoice["status_transitions"], stamp: account.now()},
+    )
+    account.emit(event, invoice)
+    for listener in ON_CLOSED:
+        listener(account, invoice)
+    return invoice
+
+
+def _subscription(account: Account, invoice: Obj) -> Obj | None:
+    return account.find("subscription", subscription_of(invoice))
+
+
+# Subscriptions listen here; each is called with (account, invoice).
+ON_PAID: list[payments.Listener] = []
+ON_FAILED: list[payments.Listener] = []
+ON_OVERDUE: list[payments.Listener] = []
+ON_CLOSED: list[payments.Listener] = []
+
+
+def _payment_succeeded(account: Account, intent: Obj) -> None:
+    for payment in account.list("invoice_payment", payment_intent=intent["id"]):
+        if payment["status"] != "open":
+            continue
+        invoice = account.get("invoice", payment["invoice"])
+        account.change(
+            payment,
+            amount_paid=intent["amount_received"],
+            status="paid",
+            status_transitions={"canceled_at": None, "paid_at": account.now()},
+        )
+        account.emit("invoice_payment.paid", payment)
+        if invoice["status"] in ("open", "uncollectible"):
+            mark_paid(account, invoice)
+
+
+def _payment_failed(account: Account, intent: Obj) -> None:
+    for payment in account.list("invoice_payment", payment_intent=intent["id"]):
+        invoice = account.get("invoice", payment["invoice"])
+        if payment["status"] == "open" and invoice["status"] == "open":
+            failed(account, invoice)
+
+
+payments.ON_SUCCESS.append(_payment_succeeded)
+payments.ON_FAILURE.append(_payment_failed)

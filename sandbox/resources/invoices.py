@@ -1,0 +1,183 @@
+"""`/v1/invoices` and `/v1/invoice_payments`."""
+
+from typing import Any
+
+from sandbox import invoicing
+from sandbox.cards import find_method
+from sandbox.errors import InvalidRequest
+from sandbox.paging import list_rows
+from sandbox.resources.shared_fields import CURRENCY, METADATA
+from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
+from sandbox.types import DAY, Obj
+from sandbox.validation import Choice, Field, Flag, Hash, Span, Text, Whole, merge_metadata, needed
+
+COLLECTION = Choice(options=("charge_automatically", "send_invoice"))
+SHARED: dict[str, Field] = {
+    "auto_advance": Flag(),
+    "collection_method": COLLECTION,
+    "days_until_due": Whole(least=0),
+    "default_payment_method": Text(),
+    "description": Text(),
+    "due_date": Whole(),
+    "footer": Text(),
+    "metadata": METADATA,
+}
+
+
+@endpoint(
+    "POST",
+    "/v1/invoices",
+    **SHARED,
+    currency=CURRENCY,
+    customer=Text(),
+    pending_invoice_items_behavior=Choice(options=("exclude", "include")),
+    subscription=Text(),
+)
+def create_invoice(call: Call) -> Obj:
+    """A manual draft; `pending_invoice_items_behavior=include` takes what waits. It advances only where asked to."""
+    account, params = call.account, call.params
+    subscription = (
+        account.get("subscription", params["subscription"], param="subscription") if params.get("subscription") else None
+    )
+    owner = params.get("customer") or (subscription and subscription["customer"])
+    if not owner:
+        raise InvalidRequest("Missing required param: customer.", code="parameter_missing", param="customer")
+    customer = account.get("customer", owner, param="customer")
+    sending = params.get("collection_method") == "send_invoice"
+    if sending and params.get("days_until_due") is None and params.get("due_date") is None:
+        raise InvalidRequest(
+            "If invoice `collection_method` is `send_invoice`, you must specify a `due_date` or `days_until_due`.",
+            param="due_date",
+        )
+    include = params.get("pending_invoice_items_behavior") == "include" or subscription is not None
+    waiting = (
+        invoicing.pending_items(account, customer["id"], subscription=subscription["id"] if subscription else None)
+        if include
+        else []
+    )
+    invoice = invoicing.new_invoice(
+        account,
+        customer,
+        currency=params.get("currency") or (waiting[0]["currency"] if waiting else customer["currency"] or "eur"),
+        reason="manual",
+        subscription=subscription,
+        collection_method=params.get("collection_method", "charge_automatically"),
+        days_until_due=params.get("days_until_due"),
+        description=params.get("description"),
+        metadata=params.get("metadata"),
+        auto_advance=params.get("auto_advance", False),
+    )
+    for item in waiting:
+        invoicing.take_item(account, invoice, item)
+    invoicing.total_up(account, invoice)
+    if params.get("due_date"):
+        account.change(invoice, due_date=params["due_date"])
+    if params.get("default_payment_method"):
+        account.change(invoice, default_payment_method=find_method(account, params["default_payment_method"])["id"])
+    account.emit("invoice.created", invoice)
+    return invoice
+
+
+@endpoint("POST", "/v1/invoices/{id}", **SHARED)
+def update_invoice(call: Call) -> Obj:
+    account, invoice = call.account, call.account.get("invoice", call.id)
+    changes: dict[str, Any] = dict(call.params)
+    if invoice["status"] != "draft" and set(changes) - {"metadata", "auto_advance", "default_payment_method", "due_date"}:
+        raise InvalidRequest(
+            "Finalized invoices can't be updated in this way", code="invoice_not_editable"
+        )
+    days = changes.pop("days_until_due", None)
+    if days is not None:
+        changes["due_date"] = invoice["created"] + days * DAY
+    if "metadata" in changes:
+        changes["metadata"] = merge_metadata(invoice["metadata"], changes["metadata"])
+    return account.change(invoice, event="invoice.updated", **changes)
+
+
+@endpoint("POST", "/v1/invoices/{id}/finalize", auto_advance=Flag())
+def finalize_invoice(call: Call) -> Obj:
+    """With automatic collection switched on the payment is attempted at once (Stripe: about an hour later)."""
+    account, invoice = call.account, call.account.get("invoice", call.id)
+    invoicing.finalize(account, invoice, auto_advance=call.params.get("auto_advance"))
+    if invoice["status"] == "open" and invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically":
+        invoicing.collect(account, invoice)
+    elif invoice["status"] == "open":
+        invoicing.intent_of(account, invoice)
+    return invoice
+
+
+@endpoint(
+    "POST",
+    "/v1/invoices/{id}/pay",
+    forgive=Flag(),
+    off_session=Flag(),
+    paid_out_of_band=Flag(),
+    payment_method=Text(),
+)
+def pay_invoice(call: Call) -> Obj:
+    account, invoice = call.account, call.account.get("invoice", call.id)
+    if invoice["status"] == "paid":
+        raise InvalidRequest("Invoice is already paid", code="invoice_already_paid")
+    if call.params.get("paid_out_of_band"):
+        return invoicing.pay_out_of_band(account, invoice)
+    named = call.params.get("payment_method")
+    return invoicing.pay(
+        account,
+        invoice,
+        method=find_method(account, named) if named else None,
+        off_session=call.params.get("off_session", True),
+    )
+
+
+@endpoint("POST", "/v1/invoices/{id}/void")
+def void_invoice(call: Call) -> Obj:
+    return invoicing.void(call.account, call.account.get("invoice", call.id))
+
+
+@endpoint("POST", "/v1/invoices/{id}/mark_uncollectible")
+def mark_uncollectible(call: Call) -> Obj:
+    return invoicing.mark_uncollectible(call.account, call.account.get("invoice", call.id))
+
+
+@endpoint("DELETE", "/v1/invoices/{id}")
+def delete_invoice(call: Call) -> Obj:
+    account, invoice = call.account, call.account.get("invoice", call.id)
+    if invoice["status"] != "draft" or invoice["parent"]:
+        raise InvalidRequest("You can only delete draft invoices that belong to no subscription.")
+    for item in account.list("invoiceitem", invoice=invoice["id"]):
+        account.change(item, invoice=None)
+    account.emit("invoice.deleted", invoice)
+    account.remove(invoice)
+    return {"id": invoice["id"], "object": "invoice", "deleted": True}
+
+
+@endpoint("GET", "/v1/invoices/{id}/lines", **PAGING)
+def list_lines(call: Call) -> Obj:
+    invoice = call.account.get("invoice", call.id)
+    return list_rows(invoice["lines"]["data"], params=call.params, url=f"/v1/invoices/{call.id}/lines")
+
+
+retrieve("/v1/invoices/{id}", "invoice")
+listing(
+    "/v1/invoices",
+    "invoice",
+    collection_method=COLLECTION,
+    customer=Text(),
+    due_date=Span(),
+    status=Choice(options=("draft", "open", "paid", "uncollectible", "void")),
+    subscription=Text(),
+)
+retrieve("/v1/invoice_payments/{id}", "invoice_payment")
+listing(
+    "/v1/invoice_payments",
+    "invoice_payment",
+    invoice=Text(),
+    payment=Hash(
+        fields={"type": needed(Choice(options=("payment_intent",))), "payment_intent": Text()}
+    ),
+    status=Choice(options=("canceled", "open", "paid")),
+    keep={
+        "payment": lambda row, wish: isinstance(wish, dict)
+        and wish.get("payment_intent") in (None, row["payment"].get("payment_intent"))
+    },
+)

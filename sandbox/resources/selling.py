@@ -1,0 +1,76 @@
+"""What Checkout sessions and payment links share: parameters, and Stripe's refusals of wrong mixtures."""
+
+from sandbox.account import Account
+from sandbox.errors import InvalidRequest
+from sandbox.resources.shared_fields import METADATA, TRIAL_SETTINGS
+from sandbox.types import Params
+from sandbox.validation import Choice, Field, Flag, Hash, Text, Whole, needed
+
+CONSENT: Field = Hash(
+    fields={
+        "promotions": Choice(options=("auto", "none")),
+        "terms_of_service": Choice(options=("none", "required")),
+    }
+)
+INVOICE_CREATION: Field = Hash(
+    fields={
+        "enabled": needed(Flag()),
+        "invoice_data": Hash(fields={"description": Text(), "footer": Text(), "metadata": METADATA}),
+    }
+)
+SUBMIT: Field = Choice(options=("auto", "book", "donate", "pay", "subscribe"))
+PHONE: Field = Hash(fields={"enabled": needed(Flag())})
+BILLING_ADDRESS: Field = Choice(options=("auto", "required"))
+INTENT_FIELDS: dict[str, Field] = {
+    "capture_method": Choice(options=("automatic", "automatic_async", "manual")),
+    "description": Text(),
+    "metadata": METADATA,
+    "setup_future_usage": Choice(options=("off_session", "on_session")),
+    "statement_descriptor": Text(longest=22),
+    "statement_descriptor_suffix": Text(longest=22),
+    "transfer_group": Text(),
+}
+SUBSCRIPTION_FIELDS: dict[str, Field] = {
+    "description": Text(longest=500),
+    "metadata": METADATA,
+    "trial_period_days": Whole(least=1, most=730),
+    "trial_settings": TRIAL_SETTINGS,
+}
+# Parameters that only one mode takes, with the words of Stripe's refusal.
+ONLY_PAYMENT = {
+    "payment_intent_data": "You can not pass `payment_intent_data` in `subscription` mode.",
+    "customer_creation": "`customer_creation` can only be used in `payment` mode.",
+    "invoice_creation": "You may only specify `invoice_creation` when `mode=payment`.",
+}
+ONLY_SUBSCRIPTION = {
+    "subscription_data": "You can not pass `subscription_data` in `payment` mode.",
+    "payment_method_collection": "You can only set `payment_method_collection` if there are recurring prices.",
+}
+
+
+def refuse_wrong_mixture(params: Params, *, mode: str) -> None:
+    """Raise Stripe's refusal of a parameter that does not belong to the mode."""
+    for name, words in (ONLY_SUBSCRIPTION if mode == "payment" else ONLY_PAYMENT).items():
+        if mode in ("payment", "subscription") and params.get(name) is not None:
+            raise InvalidRequest(words, param=name)
+
+
+def check_prices(account: Account, wishes: list[Params], *, mode: str) -> None:
+    """A session's mode and the kinds of its prices must agree."""
+    kinds = [kind_of(account, wish, at=at) for at, wish in enumerate(wishes)]
+    if mode == "payment" and "recurring" in kinds:
+        raise InvalidRequest(
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use "
+            "only one-time prices.",
+            param="mode",
+        )
+    if mode == "subscription" and "recurring" not in kinds:
+        raise InvalidRequest(
+            "You must provide at least one recurring price in `subscription` mode when using prices.", param="mode"
+        )
+
+
+def kind_of(account: Account, wish: Params, *, at: int) -> str:
+    if wish.get("price"):
+        return str(account.get("price", wish["price"], param=f"line_items[{at}][price]")["type"])
+    return "recurring" if (wish.get("price_data") or {}).get("recurring") else "one_time"

@@ -1,0 +1,96 @@
+"""Parameters that several endpoints take in the same form."""
+
+from sandbox.validation import Choice, Field, Flag, Hash, Listed, Metadata, Text, Url, Whole, needed, unset
+
+INTERVALS = ("day", "month", "week", "year")
+CURRENCY: Field = Text(pattern="[A-Za-z]{3}", longest=3)
+METADATA: Field = Metadata()
+RECURRING: Field = Hash(
+    fields={
+        "interval": needed(Choice(options=INTERVALS)),
+        "interval_count": Whole(least=1, most=1_095),
+        "usage_type": Choice(options=("licensed", "metered")),
+    }
+)
+# Prices on the spot: a recurring one inside subscriptions, either kind in Checkout.
+PLAIN_RECURRING: Field = Hash(
+    fields={"interval": needed(Choice(options=INTERVALS)), "interval_count": Whole(least=1, most=1_095)}
+)
+TAX_BEHAVIOR: Field = Choice(options=("exclusive", "inclusive", "unspecified"))
+PRODUCT_DATA: Field = Hash(
+    fields={
+        "name": needed(Text()),
+        "description": Text(),
+        "images": Listed(each=Url(longest=2_048), most=8),
+        "metadata": METADATA,
+    }
+)
+LINE_PRICE_DATA: Field = Hash(
+    fields={
+        "currency": needed(CURRENCY),
+        "product": Text(),
+        "product_data": PRODUCT_DATA,
+        "recurring": PLAIN_RECURRING,
+        "tax_behavior": TAX_BEHAVIOR,
+        "unit_amount": Whole(least=0),
+        "unit_amount_decimal": Text(),
+    }
+)
+ITEM_PRICE_DATA: Field = Hash(
+    fields={
+        "currency": needed(CURRENCY),
+        "product": needed(Text()),
+        "recurring": needed(PLAIN_RECURRING),
+        "tax_behavior": TAX_BEHAVIOR,
+        "unit_amount": Whole(least=0),
+        "unit_amount_decimal": Text(),
+    }
+)
+ONE_OFF_PRICE_DATA: Field = Hash(
+    fields={
+        "currency": needed(CURRENCY),
+        "product": needed(Text()),
+        "tax_behavior": TAX_BEHAVIOR,
+        "unit_amount": Whole(),
+        "unit_amount_decimal": Text(),
+    }
+)
+ADJUSTABLE: Field = Hash(fields={"enabled": needed(Flag()), "maximum": Whole(least=1), "minimum": Whole(least=0)})
+DISCOUNTS: Field = unset(Listed(each=Hash(fields={"coupon": Text(), "promotion_code": Text()}), most=20))
+# Checkout and payment links take tax off: switched on, they would need Stripe Tax, which is not modelled.
+AUTOMATIC_TAX: Field = Hash(fields={"enabled": needed(Choice(options=("false",)))})
+TRIAL_SETTINGS: Field = Hash(
+    fields={
+        "end_behavior": needed(
+            Hash(fields={"missing_payment_method": needed(Choice(options=("cancel", "create_invoice", "pause")))})
+        )
+    }
+)
+BILLING_MODE: Field = Hash(fields={"type": needed(Choice(options=("classic", "flexible")))})
+CANCELLATION: Field = Hash(
+    fields={
+        "comment": unset(Text()),
+        "feedback": unset(
+            Choice(
+                options=(
+                    "customer_service",
+                    "low_quality",
+                    "missing_features",
+                    "other",
+                    "switched_service",
+                    "too_complex",
+                    "too_expensive",
+                    "unused",
+                )
+            )
+        ),
+    }
+)
+ADDRESS: Field = Hash(
+    fields={name: Text() for name in ("city", "country", "line1", "line2", "postal_code", "state")}
+)
+BILLING_DETAILS: Field = Hash(
+    fields={"address": ADDRESS, "email": unset(Text()), "name": unset(Text()), "phone": unset(Text())}
+)
+METHOD_TYPE: Field = Choice(options=("card", "sepa_debit", "us_bank_account", "link"))
+METHOD_TYPES: Field = Listed(each=METHOD_TYPE, least=1)

@@ -1,0 +1,106 @@
+"""Objects of one kind, in creation order, findable by id and by the fields that Stripe's lists filter on."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Sequence
+
+from sandbox.types import Obj
+
+# Fields with an index: lists filtered by them never scan. Values are read with `key_of`.
+INDEXES: dict[str, tuple[str, ...]] = {
+    "price": ("product",),
+    "customer": ("email",),
+    "payment_method": ("customer",),
+    "subscription": ("customer", "status"),
+    "invoice": ("customer", "subscription", "status"),
+    "invoiceitem": ("customer", "invoice"),
+    "invoice_payment": ("invoice", "payment_intent"),
+    "payment_intent": ("customer",),
+    "charge": ("customer", "payment_intent"),
+    "refund": ("charge", "payment_intent"),
+    "dispute": ("charge", "payment_intent"),
+    "checkout.session": ("customer", "subscription", "payment_intent", "payment_link", "status"),
+    "promotion_code": ("code",),
+}
+
+
+def subscription_of(invoice: Obj) -> str | None:
+    """The subscription that an invoice belongs to, from its `parent` (Stripe's shape since basil)."""
+    parent = invoice.get("parent")
+    return parent["subscription_details"]["subscription"] if parent and parent["subscription_details"] else None
+
+
+COMPUTED: dict[tuple[str, str], Callable[[Obj], object]] = {
+    ("invoice", "subscription"): subscription_of,
+    ("invoice_payment", "payment_intent"): lambda payment: payment["payment"].get("payment_intent"),
+}
+
+
+class Table:
+    """Rows keep a sequence number: newest-first paging is a walk backwards from any row, deletions leave gaps."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.rows: list[Obj | None] = []
+        self.position: dict[str, int] = {}
+        self.fields = INDEXES.get(kind, ())
+        self.index: dict[str, dict[object, list[int]]] = {field: {} for field in self.fields}
+        self.indexed: dict[int, tuple[object, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def __contains__(self, object_id: str) -> bool:
+        return object_id in self.position
+
+    def __iter__(self) -> Iterator[Obj]:
+        return (row for row in self.rows if row is not None)
+
+    def get(self, object_id: str) -> Obj | None:
+        position = self.position.get(object_id)
+        return None if position is None else self.rows[position]
+
+    def put(self, obj: Obj) -> int:
+        """Add or re-index one object; returns its sequence number."""
+        position = self.position.get(obj["id"])
+        if position is None:
+            position = len(self.rows)
+            self.rows.append(obj)
+            self.position[obj["id"]] = position
+        else:
+            self.rows[position] = obj
+        self._reindex(position, tuple(self.key(obj, field) for field in self.fields))
+        return position
+
+    def remove(self, object_id: str) -> None:
+        position = self.position.pop(object_id)
+        self._reindex(position, ())
+        self.rows[position] = None
+
+    def by(self, field: str, value: object) -> list[Obj]:
+        """Every object whose indexed `field` is `value`, oldest first."""
+        return [row for at in self.index[field].get(value, ()) if (row := self.rows[at]) is not None]
+
+    def positions(self, wanted: dict[str, object]) -> Sequence[int]:
+        """Sequence numbers, ascending, of the smallest index that `wanted` allows; all rows where it allows none."""
+        hits = [self.index[field].get(wanted[field], []) for field in self.fields if wanted.get(field) is not None]
+        return min(hits, key=len) if hits else range(len(self.rows))
+
+    def key(self, obj: Obj, field: str) -> object:
+        compute = COMPUTED.get((self.kind, field))
+        return compute(obj) if compute else obj.get(field)
+
+    def _reindex(self, position: int, keys: tuple[object, ...]) -> None:
+        old = self.indexed.get(position, (None,) * len(self.fields))
+        new = keys or (None,) * len(self.fields)
+        for field, before, after in zip(self.fields, old, new, strict=True):
+            if before == after:
+                continue
+            if before is not None:
+                positions = self.index[field][before]
+                del positions[bisect_left(positions, position)]
+            if after is not None:
+                insort(self.index[field].setdefault(after, []), position)
+        if keys:
+            self.indexed[position] = keys
+        else:
+            self.indexed.pop(position, None)

@@ -1,0 +1,11 @@
+"""The shapes that everything in the sandbox passes around."""
+
+from typing import Any
+
+# A Stripe object exactly as its JSON: keys are Stripe's, expandable fields hold ids.
+Obj = dict[str, Any]
+# Request parameters after validation: nested, typed, unknown keys already refused.
+Params = dict[str, Any]
+
+API_VERSION = "2026-08-26.dahlia"
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
