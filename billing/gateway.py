@@ -17,6 +17,7 @@ from billing.models import Connection
 Json = dict[str, Any]
 Params = dict[str, Any]
 
+SDK_API_VERSION = str(stripe.api_version)
 PAGE = 100
 SUBSCRIPTION_EXPAND = ["customer", "latest_invoice", "discounts"]
 SESSION_EXPAND = ["line_items", "payment_intent.latest_charge"]

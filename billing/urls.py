@@ -1,6 +1,6 @@
 from django.urls import path
 
-from billing import views
+from billing import console, views
 
 app_name = "billing"
 urlpatterns = [
@@ -9,4 +9,7 @@ urlpatterns = [
     path("checkout/<slug:slug>/", views.start_checkout, name="checkout"),
     path("portal/", views.open_portal, name="portal"),
     path("account/", views.account, name="account"),
+    path("console/stripe/", console.stripe, name="console"),
+    path("console/products/<slug:slug>/stripe/", console.link, name="link"),
+    path("console/products/<slug:slug>/stripe/unlink/", console.unlink, name="unlink"),
 ]

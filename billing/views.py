@@ -2,7 +2,7 @@ from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -18,10 +18,9 @@ from billing.models import Offer
 from billing.refresh import active_connection, look_again
 from hub.access import can_open
 from hub.models import User
+from hub.redirects import SeeOther
 
 
-class SeeOther(HttpResponseRedirect):
-    status_code = 303
 
 
 @csrf_exempt
