@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hub.models import CollectionItem, Grant, Ledger, Product, User
 from hub.reasons import say
@@ -57,7 +57,7 @@ def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
     """What the person can open: product id to the strongest grant behind it, collections resolved. Two queries."""
     grants = list(_open(now=now).filter(user=user).select_related("product"))
     best: dict[int, Grant] = {}
-    inside = _inside({grant.product_id for grant in grants if grant.product.kind == Product.Kind.COLLECTION})
+    inside = _inside(grant.product for grant in grants)
     for grant in sorted(grants, key=_strength):
         for product_id in (grant.product_id, *inside.get(grant.product_id, ())):
             best.setdefault(product_id, grant)
@@ -81,7 +81,7 @@ def explain_all(user: User, products: Sequence[Product], *, at: datetime, now: d
     by_product: dict[int, list[Grant]] = defaultdict(list)
     for grant in grants:
         by_product[grant.product_id].append(grant)
-    inside = _inside({grant.product_id for grant in grants if grant.product.kind == Product.Kind.COLLECTION})
+    inside = _inside(grant.product for grant in grants)
     for collection_id, product_ids in inside.items():
         for product_id in product_ids:
             by_product[product_id] += [grant for grant in grants if grant.product_id == collection_id]
@@ -141,20 +141,20 @@ def _reaches(product: Product) -> Q:
     return reach
 
 
-def _inside(collection_ids: Iterable[int]) -> dict[int, list[int]]:
-    """Collection id to the ids of what it contains."""
-    ids = set(collection_ids)
+def _inside(products: Iterable[Product]) -> dict[int, list[int]]:
+    """Collection id to the ids of what it contains: a query for the chosen ones, one for "everything"."""
+    collections = {product.pk: product for product in products if product.kind == Product.Kind.COLLECTION}
+    whole = [pk for pk, product in collections.items() if product.contains_all]
     inside: dict[int, list[int]] = defaultdict(list)
-    if not ids:
+    if not collections:
         return inside
-    named = CollectionItem.objects.filter(collection__in=ids).values_list("collection_id", F("product_id"))
-    everything = Product.objects.filter(pk__in=ids, contains_all=True).values_list("pk", flat=True)
+    named = CollectionItem.objects.filter(collection__in=collections).values_list("collection_id", "product_id")
     for collection_id, product_id in named:
         inside[collection_id].append(product_id)
-    if whole := list(everything):
+    if whole:
         standard = list(Product.objects.filter(kind=Product.Kind.STANDARD).values_list("pk", flat=True))
         for collection_id in whole:
-            inside[collection_id] = standard
+            inside[collection_id] += standard
     return inside
 
 
