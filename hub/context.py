@@ -7,7 +7,8 @@ from hub.models import Site
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    return {"site": site_of(request)}
+    """`our_site`, not `site`: allauth's pages bring a `site` of their own."""
+    return {"our_site": site_of(request)}
 
 
 def site_of(request: HttpRequest) -> Site:

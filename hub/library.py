@@ -1,7 +1,7 @@
 """The library: what is somebody's own, where they left off, and what else there is."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +9,8 @@ from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, 
 from django.db.models.functions import Coalesce
 
 from hub import access
-from hub.models import Category, Grant, Page, PageProgress, Product, User
-from hub.sale import Sale, find_sale
+from hub.models import Category, CollectionItem, Grant, Page, PageProgress, Product, User
+from hub.sale import Sale, find_sale_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf
     chosen = next((known for known in categories if known.slug == category), None)
     return Shelf(
         yours=[tile for tile in tiles if chosen is None or chosen in tile.product.categories.all()],
-        more=[(product, find_sale(product)) for product in products if product.pk not in mine and _is_offered(product)],
+        more=_more(products, mine),
         categories=categories,
         category=chosen,
         resume=_resume(tiles, progress),
@@ -83,6 +83,24 @@ def fill_collection(collection: Product, *, user: User | None) -> list[Tile]:
         products = products.filter(item_of__collection=collection).order_by("item_of__position", "item_of__pk")
     progress = _progress_of(user) if user else {}
     return [_tile(product, {}, progress) for product in products]
+
+
+def _more(products: Sequence[Product], mine: set[int]) -> list[tuple[Product, Sale | None]]:
+    """What else there is, each with the way to buy it, alone or in a collection."""
+    others = [product for product in products if product.pk not in mine and _is_offered(product)]
+    collections = [product for product in others if product.kind == Product.Kind.COLLECTION]
+    inside: dict[int, set[int]] = defaultdict(set)
+    if any(not collection.contains_all for collection in collections):
+        for collection_id, product_id in CollectionItem.objects.values_list("collection_id", "product_id"):
+            inside[collection_id].add(product_id)
+
+    def holders(product: Product) -> Iterator[Product]:
+        for collection in collections:
+            whole = collection.contains_all and product.kind == Product.Kind.STANDARD
+            if whole or product.pk in inside[collection.pk]:
+                yield collection
+
+    return [(product, find_sale_within(product, holders(product))) for product in others]
 
 
 def _products() -> QuerySet[Product]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from hub.models import Product, SalesPage
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A product on sale. `url` is where to see it; `price` a line such as "€12.00 a month, or €120.00 a year"."""
+    """A product on sale. `url` is where to see it; `price` a line such as "€12.00 a month, or €120.00 a year".
+
+    `product` is what is bought: the one asked about, or a collection that contains it.
+    """
 
     product: Product
     url: str
@@ -58,6 +62,20 @@ def find_sale(product: Product) -> Sale | None:
         return None
     url = reverse("hub:buy", args=[product.slug]) if has_sales_page(product) else product.get_absolute_url()
     return Sale(product, url, offers, describe_offers(offers))
+
+
+def find_sale_within(product: Product, collections: Iterable[Product]) -> Sale | None:
+    """How the product is sold, alone or else as part of the first collection on sale."""
+    return find_sale(product) or next((sale for found in collections if (sale := find_sale(found))), None)
+
+
+def collections_of(product: Product) -> QuerySet[Product]:
+    """The live collections that contain the product, with what `find_sale` needs of them."""
+    reach = Q(items__product=product)
+    if product.kind == Product.Kind.STANDARD:
+        reach |= Q(contains_all=True)
+    live = Product.objects.filter(reach, kind=Product.Kind.COLLECTION, is_live=True, archived_at=None)
+    return live.distinct().select_related("sales_page").prefetch_related("offers")
 
 
 def has_sales_page(product: Product) -> bool:

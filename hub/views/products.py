@@ -11,7 +11,7 @@ from hub.library import fill_collection
 from hub.models import Page, Product, User
 from hub.permissions import may_preview, signed_in, to_login
 from hub.redirects import SeeOther
-from hub.sale import find_sale
+from hub.sale import collections_of, find_sale_within
 
 
 @require_safe
@@ -86,7 +86,7 @@ def _find(slug: str, user: User | None) -> Product:
 
 
 def _closed(request: HttpRequest, item: Product, user: User | None) -> HttpResponse:
-    sale = find_sale(item)
+    sale = find_sale_within(item, collections_of(item))
     had = access.explain(user, item, at=clock.now(), now=clock.now()) if user else None
     is_known = had is not None and had.reason != "never_had"
     if not (sale or (item.show_locked and not item.archived_at) or is_known):

@@ -11,10 +11,10 @@ from hub.permissions import staff_only
 @require_safe
 @staff_only()
 def overview(request: HttpRequest) -> HttpResponse:
-    now = clock.now()
+    live = Product.objects.filter(is_live=True, archived_at=None)
     context = {
-        "people": count_people(now=now),
-        "live": Product.objects.filter(is_live=True, archived_at=None).count(),
-        "unpublished": Product.objects.filter(is_live=True, kind=Product.Kind.STANDARD).exclude(pages__is_published=True),
+        "people": count_people(now=clock.now()),
+        "live": live.count(),
+        "unpublished": live.filter(kind=Product.Kind.STANDARD).exclude(pages__is_published=True),
     }
     return render(request, "console/overview.html", context)
