@@ -24,7 +24,7 @@ MODELS: dict[str, Any] = {
 }
 COLUMNS = {
     "product": ("name", "active"),
-    "price": ("active", "currency", "nickname", "lookup_key", "type"),
+    "price": ("active", "currency", "nickname", "lookup_key"),
     "customer": ("email",),
 }
 PARENTS = {"price": "product", "subscription": "customer", "invoice": "customer"}
