@@ -11,7 +11,7 @@ from activities.models import Activity
 from activities.record import Happening, record
 from billing import attention, happenings, identity, mirror, policies, projection
 from billing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
-from billing.facts import expanded, order_facts
+from billing.facts import expanded, order_facts, subscription_of_invoice
 from billing.happenings import Teller
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.policy import refund_needs_a_person
@@ -222,7 +222,7 @@ def _payments_told(
     told: list[Happening] = []
     by_id = {row.stripe_id: row for row in rows}
     for payment in payments:
-        subscriptions = {projection.subscription_of_invoice(invoice) for invoice in payment.invoices}
+        subscriptions = {subscription_of_invoice(invoice) for invoice in payment.invoices}
         row = next((by_id[key] for key in sorted(subscriptions) if key in by_id and by_id[key].user_id), None)
         if row is None or row.user_id is None or not (found := by_subscription[row.stripe_id]):
             continue

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from django.conf import settings
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -40,8 +41,10 @@ def start(user: User, offer: Offer) -> str:
     params = _session_params(user, offer, customer=customer)
     # A double click is one session; a minute later it is a new wish.
     bucket = int(timezone.now().timestamp()) // 30
-    url = gateway.create_session(params, idempotency_key=f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}")["url"]
-    return url or gateway.create_session(params, idempotency_key=str(uuid.uuid4()))["url"]
+    session = gateway.create_session(params, idempotency_key=f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}")
+    if not session["url"]:  # that one was paid in the meantime
+        session = gateway.create_session(params, idempotency_key=str(uuid.uuid4()))
+    return str(session["url"])
 
 
 def billing_customer(user: User) -> str:
@@ -137,8 +140,6 @@ def _product_of(session: Json) -> Product | None:
 
 
 def _buyer_of(session: Json) -> User | None:
-    if subscription := sid(session.get("subscription")):
-        row = Subscription.objects.filter(stripe_id=subscription).select_related("user").first()
-    else:
-        row = Order.objects.filter(session_id=session["id"]).select_related("user").first()
-    return row.user if row else None
+    subscription = sid(session.get("subscription"))
+    bought = Q(subscriptions__stripe_id=subscription) if subscription else Q(orders__session_id=session["id"])
+    return User.objects.filter(bought).first()

@@ -124,4 +124,4 @@ def _portal_params(connection: Connection) -> dict[str, Any]:
 def _name_of(account: dict[str, Any]) -> str:
     profile = account.get("business_profile") or {}
     dashboard = (account.get("settings") or {}).get("dashboard") or {}
-    return profile.get("name") or dashboard.get("display_name") or account["id"]
+    return str(profile.get("name") or dashboard.get("display_name") or account["id"])

@@ -88,7 +88,9 @@ def _link(request: HttpRequest, product: Product, *, connected: Connection) -> H
     gateway = gateway_for(connected, waiting=True)
     taken = {
         found.stripe_product: found.product.name
-        for found in ProductLink.objects.filter(connection=connected, unlinked_at__isnull=True).select_related("product")
+        for found in ProductLink.objects.filter(connection=connected, unlinked_at__isnull=True).select_related(
+            "product"
+        )
     }
     data = request.POST or request.GET
     chosen = data.get("stripe_product", "")
@@ -102,9 +104,7 @@ def _link(request: HttpRequest, product: Product, *, connected: Connection) -> H
     context |= {"form": form, "chosen": chosen, "chosen_name": name}
     if request.method == "POST" and form.is_valid():
         try:
-            linking.link(
-                product, stripe_product=chosen, prices=form.cleaned_data["prices"], actor=_actor(request)
-            )
+            linking.link(product, stripe_product=chosen, prices=form.cleaned_data["prices"], actor=_actor(request))
         except linking.AlreadyLinked as error:
             form.add_error(None, str(error))
         else:

@@ -177,7 +177,7 @@ def _earlier_orders(rows: list[Order], *, links: dict[str, ProductLink]) -> dict
 
 
 def _precedes(order: Order, row: Order) -> bool:
-    assert order.paid_at is not None and row.paid_at is not None  # noqa: S101, PT018
+    assert order.paid_at is not None and row.paid_at is not None  # noqa: S101
     return (order.paid_at, order.pk) < (row.paid_at, row.pk)
 
 

@@ -241,7 +241,7 @@ def _idempotent(key: str) -> Json:
 
 
 def _id(value: Any) -> str:
-    return value["id"] if isinstance(value, dict) else value
+    return str(value["id"] if isinstance(value, dict) else value)
 
 
 def _words(error: stripe.StripeError) -> str:

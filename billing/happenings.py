@@ -68,7 +68,7 @@ def of_subscription(
 def of_order(row: Order, *, products: list[Product], teller: Teller) -> Iterator[Happening]:
     if row.state == Order.State.PENDING or not products:
         return
-    money = {"amount": row.amount, "currency": row.currency, "order": row.key}
+    money: dict[str, Any] = {"amount": row.amount, "currency": row.currency, "order": row.key}
     if row.state == Order.State.FAILED:
         yield teller.tell(Verb.PAYMENT_FAILED, row.key, product=products[0], **money)
         return

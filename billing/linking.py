@@ -108,7 +108,7 @@ def count_live(made: ProductLink, *, gateway: Gateway) -> int:
 
 def return_url() -> str:
     """Where Checkout sends buyers; Stripe fills in the session's id."""
-    return urljoin(settings.SITE_URL, reverse("billing:return")) + "?session_id={CHECKOUT_SESSION_ID}"
+    return f"{urljoin(settings.SITE_URL, reverse('billing:return'))}?session_id={{CHECKOUT_SESSION_ID}}"
 
 
 def _payment_link_params(made: ProductLink, offer: Offer) -> Json:

@@ -18,9 +18,8 @@ from billing.models import Offer
 from billing.refresh import active_connection, look_again
 from hub.access import can_open
 from hub.models import User
+from hub.permissions import signed_in
 from hub.redirects import SeeOther
-
-
 
 
 @csrf_exempt
@@ -61,7 +60,7 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def checkout_return(request: HttpRequest) -> HttpResponse:
     """Where Checkout sends people back. Tells how it stands, and nothing about who paid."""
-    visitor = cast(User, request.user) if request.user.is_authenticated else None
+    visitor = signed_in(request)
     try:
         returned = checkout.look_at_return(request.GET.get("session_id", ""), visitor=visitor)
     except StripeError:

@@ -15,11 +15,11 @@ from kombu.utils.json import dumps
 
 
 class AtomicChannel(filesystem.Channel):
-    def _put(self, queue: str, payload: dict[str, Any], **_kwargs: Any) -> None:
+    def _put(self, queue: str, message: dict[str, Any], **_kwargs: Any) -> None:
         folder = Path(self.data_folder_out)
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         aside = folder / f".{name}.part"
-        aside.write_text(dumps(payload))
+        aside.write_text(dumps(message))
         os.replace(aside, folder / name)
 
 

@@ -23,4 +23,4 @@ class SteadfastScheduler(PersistentScheduler):
         try:
             return super().apply_async(entry, *args, **kwargs)
         except SchedulingError:
-            return app.tasks[entry.task].apply(entry.args, entry.kwargs)
+            return app.tasks[entry.task or ""].apply(entry.args, entry.kwargs)

@@ -94,7 +94,7 @@ def stripe_speaks_one_version(**_kwargs: object) -> Sequence[CheckMessage]:
         return []
     return [
         Error(
-            f"Foyer is written for Stripe's API {settings.STRIPE_API_VERSION}, the installed SDK for {SDK_API_VERSION}.",
+            f"Foyer speaks Stripe's API {settings.STRIPE_API_VERSION}, the installed SDK {SDK_API_VERSION}.",
             hint="Install the locked requirements.",
             id="foyer.E005",
         )

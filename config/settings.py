@@ -19,6 +19,7 @@ ALLOWED_HOSTS = listed("ALLOWED_HOSTS") or [re.sub(r"^https?://|[:/].*$", "", SI
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 INSTALLED_APPS = [
+    "config",
     "hub",
     "billing",
     "activities",
@@ -55,6 +56,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "hub.middleware.visitor_timezone",
+    "hub.middleware.last_seen",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -118,6 +120,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "hub:library"
 ACCOUNT_ADAPTER = "hub.accounts.AccountAdapter"
+ACCOUNT_FORMS = {"login": "hub.forms.SignInForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*"]

@@ -133,9 +133,8 @@ def _open(*, now: datetime) -> QuerySet[Grant]:
 
 
 def _reaches(product: Product) -> Q:
-    reach = Q(product=product) | Exists(
-        CollectionItem.objects.filter(collection=OuterRef("product_id"), product=product)
-    )
+    held = CollectionItem.objects.filter(collection=OuterRef("product_id"), product=product)
+    reach = Q(product=product) | Q(Exists(held))
     if product.kind == Product.Kind.STANDARD:
         reach |= Q(product__contains_all=True)
     return reach

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from hub.models.people import normalise_email
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     def clean_email(self, email: str) -> str:
         return normalise_email(super().clean_email(email))
 

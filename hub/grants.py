@@ -287,7 +287,7 @@ def _mails(written: list[Activity], first: dict[Pair, Ledger]) -> list[notices.N
         if activity.user_id is None or activity.product_id not in wants_mail:
             continue
         row = first[(activity.user_id, activity.product_id)]
-        about = {"user_id": activity.user_id, "product_id": activity.product_id, "activity": activity}
+        about: dict[str, Any] = {"user_id": activity.user_id, "product_id": activity.product_id, "activity": activity}
         if activity.verb == Activity.Verb.ACCESS_GRANTED and not row.from_state:
             mails.append(notices.access(key=f"access:{row.grant_id}", **about))
         elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in INVOLUNTARY:

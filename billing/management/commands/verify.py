@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from billing import reconcile
 from billing.errors import StripeError
-from hub.rebuilding import disagreements
 from hub.models import Grant
+from hub.rebuilding import disagreements
 
 
 class Command(BaseCommand):

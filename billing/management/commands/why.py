@@ -1,5 +1,6 @@
 import json
 from argparse import ArgumentParser
+from datetime import datetime, time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -49,14 +50,14 @@ class Command(BaseCommand):
             )
 
 
-def _moment(text: str) -> Any:
+def _moment(text: str) -> datetime:
     moment = parse_datetime(text)
     if moment is None and (day := parse_date(text)):
-        moment = timezone.datetime(day.year, day.month, day.day, 23, 59, 59)
+        moment = datetime.combine(day, time.max)
     if moment is None:
         raise CommandError(f"{text} is no time: write 2026-11-03 or 2026-11-03T09:12Z.")
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
-def _minute(moment: Any) -> str:
+def _minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
