@@ -11,7 +11,7 @@ class ConnectForm(forms.Form):
     key = forms.CharField(
         label="Secret or restricted key",
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="From Stripe's dashboard, under Developers. It is encrypted; only its last four characters are shown.",
+        help_text="From Stripe's dashboard, under Developers. It is encrypted; its last four characters stay visible.",
     )
 
     def clean_key(self) -> str:

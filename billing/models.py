@@ -182,7 +182,7 @@ class StripeCustomer(models.Model):
 
 
 class Subject(models.Model):
-    """What is looked at again as one: a Stripe customer, or a guest's payment. Its lease keeps two from doing so at once.
+    """What is looked at again as one: a Stripe customer, or a guest's payment. Its lease keeps two from doing so.
 
     `due_at` is business time (a deadline passes); leases and retries are real time.
     """

@@ -1,4 +1,4 @@
-"""What a snapshot would change, by doing it and taking it back: previews and checks cannot differ from the real thing."""
+"""What a snapshot would change, by doing it and taking it back: a preview cannot differ from the real thing."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -21,7 +21,7 @@ FEWEST = 20
 
 
 def customers_to_list() -> set[str]:
-    """The customers whose waiting events ask for subscriptions alone, if listing them costs fewer calls than fetching."""
+    """The customers whose events ask for subscriptions alone, if listing them costs fewer calls than fetching."""
     waiting = Subject.objects.filter(Q(retry_at__gt=timezone.now()) | Q(lease_until__gt=timezone.now()))
     found = set(
         InboxEvent.objects.filter(state=InboxEvent.State.PENDING, subject__startswith="cus_")

@@ -1,4 +1,4 @@
-"""Secrets at rest: Fernet under keys derived from ENCRYPTION_KEYS. The first seals, every one opens, so keys can be rotated."""
+"""Secrets at rest: Fernet under keys derived from ENCRYPTION_KEYS. The first seals, every one opens: keys rotate."""
 
 import base64
 

@@ -65,11 +65,8 @@ def fetch_customer(
 
 
 def fetch_guest(gateway: Gateway, key: str, *, asked_at: datetime) -> tuple[Snapshot, str]:
-    """A guest's payment, by its payment intent or (where nothing was to pay) its session; and its customer, if it has one."""
-    if key.startswith("cs_"):
-        sessions = [gateway.session(key)]
-    else:
-        sessions = gateway.sessions_of(payment_intent=key)
+    """A guest's payment, by its intent or (where nothing was to pay) its session; and its customer, if it has one."""
+    sessions = [gateway.session(key)] if key.startswith("cs_") else gateway.sessions_of(payment_intent=key)
     owners = [sid(session.get("customer")) for session in sessions]
     if not sessions:
         owners = [sid(gateway.payment_intent(key).get("customer"))]

@@ -1,4 +1,4 @@
-"""Why somebody can or cannot get in: the gate's own reason, and behind it what Stripe says of purchases that opened nothing."""
+"""Why somebody can or cannot get in: the gate's own reason, or what Stripe says of purchases that opened nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -4,7 +4,6 @@ Kombu's filesystem channel makes a message's file before it writes it, so a read
 Ours writes aside and renames. Messages are only doorbells (rows are the truth), so nothing is fsynced.
 """
 
-import os
 import uuid
 from pathlib import Path
 from time import monotonic
@@ -15,12 +14,12 @@ from kombu.utils.json import dumps
 
 
 class AtomicChannel(filesystem.Channel):
-    def _put(self, queue: str, message: dict[str, Any], **_kwargs: Any) -> None:
+    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         aside = folder / f".{name}.part"
-        aside.write_text(dumps(message))
-        os.replace(aside, folder / name)
+        aside.write_text(dumps(payload))
+        aside.replace(folder / name)
 
 
 class Transport(filesystem.Transport):

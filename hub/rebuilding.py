@@ -21,4 +21,5 @@ def disagreements() -> Iterator[str]:
         if found is None:
             yield f"grant {grant.pk}: no ledger row"
         elif found != (grant.state, grant.starts_at, grant.until, grant.ends_at):
-            yield f"grant {grant.pk}: the ledger says {found[0]} until {found[3]}, the grant {grant.state} until {grant.ends_at}"
+            stands = f"{grant.state} until {grant.ends_at}"
+            yield f"grant {grant.pk}: the ledger says {found[0]} until {found[3]}, the grant {stands}"

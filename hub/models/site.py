@@ -24,13 +24,13 @@ class Site(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @classmethod
-    def load(cls) -> "Site":
-        return cls.objects.get_or_create(pk=1)[0]
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.pk = 1
         super().save(*args, **kwargs)
+
+    @classmethod
+    def load(cls) -> "Site":
+        return cls.objects.get_or_create(pk=1)[0]
 
 
 class SalesPage(models.Model):

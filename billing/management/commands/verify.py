@@ -10,7 +10,7 @@ from hub.rebuilding import disagreements
 
 
 class Command(BaseCommand):
-    help = "Recomputes grants from Stripe's present state and from the ledger, and prints every difference. Writes nothing."
+    help = "Recomputes grants from Stripe's present state and from the ledger; prints every difference, writes nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         wrong = 0
