@@ -91,12 +91,13 @@ class Sandbox:
 
     def take_pending(self) -> list[Json]:
         """The held deliveries; the sandbox forgets them."""
-        found: list[Json] = self.get("/sandbox/deliveries/pending?take=1")["data"]
+        found = self.pending()
+        self.post("/sandbox/deliveries/discard", {"ids": [delivery["id"] for delivery in found]})
         return found
 
     def calls(self) -> list[Json]:
         """The requests to /v1 since the log was cleared."""
-        found = self.get("/sandbox/log")["requests"]
+        found = self.get("/sandbox/log")["data"]
         return [call for call in found if call["path"].startswith("/v1/")]
 
     def forget_calls(self) -> None:
