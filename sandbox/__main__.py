@@ -28,7 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     serve.add_argument("--port-file", default="", help="where to write the port once listening")
     serve.add_argument("--exchanges", default="", help='record exchanges to this file ("-": memory only)')
     serve.add_argument("--allow-hosts", default="", help="webhook hosts besides loopback, comma separated")
-    serve.add_argument("--behind", type=parse_span, default=0, metavar="SPAN", help="start a new account in the past: 35d")
+    serve.add_argument(
+        "--behind", type=parse_span, default=0, metavar="SPAN", help="start a new account in the past: 35d"
+    )
     serve.add_argument("--threads", type=int, default=16)
     advance = commands.add_parser("advance", help="move the clock: 31d, 12h, 2w")
     advance.add_argument("span")
@@ -46,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
 def tell(url: str, what: str, wishes: dict[str, str]) -> int:
     """Ask a running sandbox; prints its answer."""
     request = urllib.request.Request(  # noqa: S310 - the operator names the address
-        f"{url.rstrip('/')}/sandbox/{what}", data=json.dumps(wishes).encode(), headers={"Content-Type": "application/json"}
+        f"{url.rstrip('/')}/sandbox/{what}",
+        data=json.dumps(wishes).encode(),
+        headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310
         print(answer.read().decode())

@@ -217,7 +217,12 @@ class Account:
                 data = value.pop("data")
                 self.events.add(
                     Event(
-                        value["id"], value["type"], value["created"], value["request"], pack(data), data["object"].get("id", "")
+                        value["id"],
+                        value["type"],
+                        value["created"],
+                        value["request"],
+                        pack(data),
+                        data["object"].get("id", ""),
                     )
                 )
             else:

@@ -1,6 +1,7 @@
 """Stripe's published test cards and bank debits, and what each does when it is charged."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.account import Account
 from sandbox.errors import CardDeclined, InvalidRequest
@@ -78,7 +79,9 @@ def read_card(number: str) -> Card:
     card = CARDS.get(digits)
     if card is None:
         raise CardDeclined(
-            "Your card number is incorrect." if not passes_luhn(digits) else "Your card was declined. Your request was "
+            "Your card number is incorrect."
+            if not passes_luhn(digits)
+            else "Your card was declined. Your request was "
             "in test mode, but used a non test card. For a list of valid test cards, visit: "
             "https://stripe.com/docs/testing.",
             code="incorrect_number" if not passes_luhn(digits) else "card_declined",
@@ -157,9 +160,7 @@ def new_debit_method(
     return _method(account, kind, details, email=email, name=name, debit=outcome)
 
 
-def _method(
-    account: Account, kind: str, details: Obj, *, email: str | None, name: str | None, **notes: object
-) -> Obj:
+def _method(account: Account, kind: str, details: Obj, *, email: str | None, name: str | None, **notes: Any) -> Obj:
     return account.add(
         {
             "id": account.ids.make("pm"),

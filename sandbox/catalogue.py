@@ -1,5 +1,7 @@
 """Products and prices, and the line items that sell them."""
 
+from dataclasses import dataclass, field
+
 from sandbox.account import Account
 from sandbox.errors import InvalidRequest
 from sandbox.types import Obj, Params
@@ -9,9 +11,7 @@ def new_product(account: Account, *, name: str, **fields: object) -> Obj:
     """Make a product; `fields` override Stripe's defaults, `id` may be chosen."""
     product_id = str(fields.pop("id", None) or account.ids.make("prod"))
     if product_id in account.table("product"):
-        raise InvalidRequest(
-            f"Product already exists: {product_id}", code="resource_already_exists", param="id"
-        )
+        raise InvalidRequest(f"Product already exists: {product_id}", code="resource_already_exists", param="id")
     now = account.now()
     return account.add(
         {
@@ -80,7 +80,9 @@ def new_price(account: Account, params: Params, *, product: str, inline: bool = 
 
 
 def check_amount(params: Params) -> None:
-    named = [name for name in ("unit_amount", "unit_amount_decimal", "custom_unit_amount") if params.get(name) is not None]
+    named = [
+        name for name in ("unit_amount", "unit_amount_decimal", "custom_unit_amount") if params.get(name) is not None
+    ]
     if params.get("billing_scheme") == "tiered":
         if named or not params.get("tiers") or not params.get("tiers_mode"):
             raise InvalidRequest("Tiered prices take `tiers` and `tiers_mode` and no unit amount.", param="tiers")
@@ -108,9 +110,7 @@ def claim_lookup_key(account: Account, params: Params) -> str | None:
     holders = [price for price in account.table("price") if key and price["lookup_key"] == key and price["active"]]
     for holder in holders:
         if not params.get("transfer_lookup_key"):
-            raise InvalidRequest(
-                f"A price (`{holder['id']}`) already uses that lookup key.", param="lookup_key"
-            )
+            raise InvalidRequest(f"A price (`{holder['id']}`) already uses that lookup key.", param="lookup_key")
         account.change(holder, event="price.updated", lookup_key=None)
     return key
 
@@ -147,10 +147,13 @@ def price_of(account: Account, wish: Params, *, param: str, use: str | None = No
         data = wish["price_data"]
         price = new_price(account, data, product=product_of(account, data, param=param), inline=True)
     else:
-        raise InvalidRequest(f"Missing required param: {param}[price].", code="parameter_missing", param=f"{param}[price]")
+        raise InvalidRequest(
+            f"Missing required param: {param}[price].", code="parameter_missing", param=f"{param}[price]"
+        )
     if use and price["type"] != use:
         raise InvalidRequest(
-            f"The price specified is set to `type={price['type']}` but this field only accepts prices with `type={use}`.",
+            f"The price specified is set to `type={price['type']}` but this field only accepts prices with "
+            f"`type={use}`.",
             param=f"{param}[price]",
         )
     return price
@@ -193,9 +196,7 @@ def new_lines(account: Account, wishes: list[Params], *, free: bool = False) -> 
     for at, wish in enumerate(wishes):
         price = price_of(account, wish, param=f"line_items[{at}]")
         if "quantity" not in wish and not (price["recurring"] and price["recurring"]["usage_type"] == "metered"):
-            raise InvalidRequest(
-                "Quantity is required. Add `quantity` to `line_items[0]`.", param=f"line_items[{at}]"
-            )
+            raise InvalidRequest("Quantity is required. Add `quantity` to `line_items[0]`.", param=f"line_items[{at}]")
         adjustable = wish.get("adjustable_quantity")
         line = new_line(
             account,
@@ -203,14 +204,16 @@ def new_lines(account: Account, wishes: list[Params], *, free: bool = False) -> 
             quantity=wish.get("quantity", 1),
             free=free and price["type"] == "recurring",
             adjustable=adjustable
-            and {"enabled": adjustable["enabled"], "maximum": adjustable.get("maximum"), "minimum": adjustable.get("minimum")},
+            and {
+                "enabled": adjustable["enabled"],
+                "maximum": adjustable.get("maximum"),
+                "minimum": adjustable.get("minimum"),
+            },
         )
         line["metadata"] = wish.get("metadata") or {}
         lines.append(line)
     if len({line["currency"] for line in lines}) > 1:
-        raise InvalidRequest(
-            "All prices in `line_items` must have the same currency.", param="line_items"
-        )
+        raise InvalidRequest("All prices in `line_items` must have the same currency.", param="line_items")
     return lines
 
 
@@ -245,3 +248,12 @@ def tiered_amount(tiers: list[Obj], quantity: int, *, mode: str) -> int:
 
 def money(price: Obj) -> str:
     return f"at {(price['unit_amount'] or 0) / 100:.2f} {price['currency'].upper()}"
+
+
+@dataclass
+class ItemWish:
+    """One thing to subscribe to, or for a one-time price to bill on the first invoice."""
+
+    price: Obj
+    quantity: int = 1
+    metadata: Obj = field(default_factory=dict)

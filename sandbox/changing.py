@@ -2,11 +2,13 @@
 
 from sandbox import invoicing
 from sandbox.account import Account
-from sandbox.catalogue import price_of
+from sandbox.catalogue import ItemWish, price_of
 from sandbox.errors import InvalidRequest, NotFound
 from sandbox.invoice_items import prorate
 from sandbox.periods import period_end
-from sandbox.subscribing import ItemWish, bill, bill_period, new_item, plan, start_period
+from sandbox.renewing import plan, start_period
+from sandbox.subscribing import new_item
+from sandbox.subscription_billing import bill, bill_period
 from sandbox.types import Obj, Params
 from sandbox.validation import merge_metadata
 
@@ -69,7 +71,9 @@ def changed_item(account: Account, subscription: Obj, wish: Params, *, old: Obj 
     """The item as wished; None where it is deleted."""
     if wish.get("deleted"):
         return None
-    price = price_of(account, wish, param=param, use="recurring") if wish.get("price") or wish.get("price_data") else None
+    price = (
+        price_of(account, wish, param=param, use="recurring") if wish.get("price") or wish.get("price_data") else None
+    )
     if old is None:
         if price is None:
             price_of(account, wish, param=param)
@@ -93,9 +97,7 @@ def check_items(data: list[Obj]) -> None:
     prices = [item["price"]["id"] for item in data]
     for price in prices:
         if prices.count(price) > 1:
-            raise InvalidRequest(
-                "Cannot add multiple subscription items with the same plan: " + price, param="items"
-            )
+            raise InvalidRequest("Cannot add multiple subscription items with the same plan: " + price, param="items")
     if len({item["price"]["currency"] for item in data}) > 1:
         raise InvalidRequest(
             "The price specified only supports one currency, and the subscription uses another.", param="items"

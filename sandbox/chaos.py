@@ -1,7 +1,7 @@
 """Misbehaviour on request: failing answers, latency, lost and reordered deliveries. Seeded, so it can be repeated."""
 
-from random import Random
 from dataclasses import dataclass, field
+from random import Random
 
 from sandbox.types import Obj
 

@@ -57,7 +57,8 @@ def run(action: Action, request: HttpRequest, wishes: Obj, ids: dict[str, str]) 
             return JsonResponse(refusal.as_json(), status=refusal.status)
         except AuthenticationRequired as required:
             return JsonResponse(
-                {"error": {"type": "card_error", "code": "authentication_required", "message": str(required)}}, status=402
+                {"error": {"type": "card_error", "code": "authentication_required", "message": str(required)}},
+                status=402,
             )
         except (KeyError, TypeError, ValueError) as error:
             return JsonResponse({"error": {"message": f"{type(error).__name__}: {error}"}}, status=400)
@@ -115,22 +116,22 @@ def chaos(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     return sandbox.chaos.as_json()
 
 
-@control("GET", "POST")
+@control("GET")
 def log(sandbox: Box, account: Account, wishes: Obj) -> Obj:
-    """Requests received and how many of each; a POST forgets them."""
-    seen = {"requests": list(sandbox.log), "counts": dict(sandbox.counts), "total": sum(sandbox.counts.values())}
-    if wishes.get("clear"):
-        sandbox.clear_log()
-    return seen
+    """Requests received, oldest first, and how many of each route."""
+    return {"data": list(sandbox.log), "counts": dict(sandbox.counts), "total": sum(sandbox.counts.values())}
+
+
+@control("POST")
+def clear_log(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    sandbox.clear_log()
+    return {"ok": True}
 
 
 @csrf_exempt
 def log_view(request: HttpRequest) -> HttpResponse:
-    """GET shows the log, POST shows and clears it."""
-    if request.method == "POST":
-        request.GET = request.GET.copy()
-        request.GET["clear"] = "1"
-    shown: HttpResponse = log(request)
+    """GET shows the log, POST forgets it."""
+    shown: HttpResponse = (clear_log if request.method == "POST" else log)(request)
     return shown
 
 
@@ -148,16 +149,23 @@ def deliveries(sandbox: Box, account: Account, wishes: Obj) -> Obj:
 
 @control("GET")
 def pending(sandbox: Box, account: Account, wishes: Obj) -> Obj:
-    """Held deliveries with body and headers, for a test that posts them itself; `take=1` removes them."""
-    held = sandbox.post.held()
+    """Held deliveries, oldest first, with body and headers: a test may post them itself."""
     shown = []
-    for row in held:
+    for row in sandbox.post.held():
         body, headers = signed(row)
-        shown.append({"id": row.id, "url": row.url, "event": row.event.as_json(), "body": body.decode(), "headers": headers})
-        if wishes.get("take"):
-            row.state = "delivered"
-            row.event.pending.discard(row.endpoint)
+        event = row.event.as_json()
+        shown.append({"id": row.id, "url": row.url, "event": event, "body": body.decode(), "headers": headers})
     return {"data": shown}
+
+
+@control("POST")
+def discard(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    """Forget what is held: {"ids": [...]} of deliveries, default all. They count as delivered."""
+    rows = [row for row in sandbox.post.held() if row.id in wishes.get("ids", [row.id])]
+    for row in rows:
+        row.state = "delivered"
+        row.event.pending.discard(row.endpoint)
+    return {"discarded": len(rows)}
 
 
 @control("POST")
@@ -212,7 +220,9 @@ def pay_wishes(wishes: Obj) -> Obj:
 @control("POST")
 def pay_session(sandbox: Box, account: Account, wishes: Obj, session_id: str) -> Obj:
     """{email, name, card, promotion_code, outcome, authenticated} → {session, redirect_url}; 402 with the decline."""
-    return paid(account, checkout.pay_session(account, session_id, **pay_wishes({"card": "4242424242424242", **wishes})))
+    return paid(
+        account, checkout.pay_session(account, session_id, **pay_wishes({"card": "4242424242424242", **wishes}))
+    )
 
 
 @control("POST")
@@ -288,6 +298,7 @@ urlpatterns = [
     path("sandbox/exchanges", exchanges),
     path("sandbox/deliveries", deliveries),
     path("sandbox/deliveries/pending", pending),
+    path("sandbox/deliveries/discard", discard),
     path("sandbox/deliveries/flush", flush),
     path("sandbox/deliveries/<str:delivery_id>/resend", resend),
     path("sandbox/events/<str:event_id>/resend", resend_event),

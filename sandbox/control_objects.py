@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox import subscribing
+from sandbox import renewing
 from sandbox.account import Account
 from sandbox.disputes import STATUSES, move_dispute, open_dispute
 from sandbox.errors import NotFound
@@ -40,7 +40,7 @@ def set_object(account: Account, object_id: str, wishes: Obj) -> Obj:
     merged = {name: merge(obj.get(name), value) for name, value in fields.items()}
     account.change(obj, **merged)
     if obj["object"] == "subscription" and merged:
-        subscribing.plan(account, obj)
+        renewing.plan(account, obj)
     if wishes.get("emit"):
         account.emit(wishes["emit"], obj)
     return obj

@@ -1,6 +1,6 @@
 """Customers: made, deleted, given another default card."""
 
-from sandbox import invoicing, subscribing
+from sandbox import collecting, renewing
 from sandbox.account import Account
 from sandbox.cards import attach, new_card_method
 from sandbox.errors import CardDeclined
@@ -56,8 +56,8 @@ def new_customer(
 def delete_customer(account: Account, customer: Obj) -> Obj:
     """Gone for good; every live subscription is canceled at once, as Stripe does."""
     for subscription in account.list("subscription", customer=customer["id"]):
-        if subscription["status"] not in subscribing.TERMINAL:
-            subscribing.end_subscription(account, subscription)
+        if subscription["status"] not in renewing.TERMINAL:
+            renewing.end_subscription(account, subscription)
     for method in account.list("payment_method", customer=customer["id"]):
         account.change(method, customer=None)
     account.emit("customer.deleted", customer)
@@ -82,10 +82,8 @@ def use_method(account: Account, customer: Obj, method: Obj, *, retry: bool) -> 
     settings = {**customer["invoice_settings"], "default_payment_method": method["id"]}
     account.change(customer, event="customer.updated", invoice_settings=settings)
     for subscription in account.list("subscription", customer=customer["id"]):
-        if subscription["status"] in subscribing.LIVE and subscription["default_payment_method"]:
-            account.change(
-                subscription, event="customer.subscription.updated", default_payment_method=method["id"]
-            )
+        if subscription["status"] in renewing.LIVE and subscription["default_payment_method"]:
+            account.change(subscription, event="customer.subscription.updated", default_payment_method=method["id"])
     if retry:
         pay_open_invoices(account, customer)
     return method
@@ -98,7 +96,7 @@ def pay_open_invoices(account: Account, customer: Obj) -> list[Obj]:
         if invoice["status"] != "open" or invoice["collection_method"] != "charge_automatically":
             continue
         try:
-            invoicing.pay(account, invoice)
+            collecting.pay(account, invoice)
         except CardDeclined:
             continue
         if invoice["status"] == "paid":

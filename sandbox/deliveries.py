@@ -145,7 +145,12 @@ class Post:
             url = endpoint["url"]
         started = time.monotonic()
         status, excerpt = self._post(url, body, headers)
-        attempt = {"at": int(time.time()), "status": status, "ms": round((time.monotonic() - started) * 1000), "body": excerpt}
+        attempt = {
+            "at": int(time.time()),
+            "status": status,
+            "ms": round((time.monotonic() - started) * 1000),
+            "body": excerpt,
+        }
         with self.lock:
             delivery.attempts.append(attempt)
             self._settle(delivery, ok=status is not None and 200 <= status < 300)

@@ -66,8 +66,8 @@ def reduction(account: Account, coupon: Obj, *, amount: int, product: str | None
     if amount <= 0 or (limited and product not in limited["products"]):
         return 0
     if coupon["percent_off"] is not None:
-        return round(amount * coupon["percent_off"] / 100)
-    return min(amount, coupon["amount_off"] if left is None else left)
+        return round(amount * float(coupon["percent_off"]) / 100)
+    return min(amount, int(coupon["amount_off"]) if left is None else left)
 
 
 def live_discounts(account: Account, ids: list[str]) -> list[Obj]:

@@ -1,5 +1,5 @@
-"""Everything that has appointments with the clock: importing this registers them all."""
+"""Everything that has appointments with the clock or listens to payments: importing this registers it all."""
 
-from sandbox import changing, checkout, customers, invoicing, payments, portal, refunds, subscribing
+from sandbox import checkout, collecting, payments, refunds, renewing, standing, subscribing
 
-__all__ = ["changing", "checkout", "customers", "invoicing", "payments", "portal", "refunds", "subscribing"]
+__all__ = ["checkout", "collecting", "payments", "refunds", "renewing", "standing", "subscribing"]

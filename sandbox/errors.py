@@ -1,16 +1,24 @@
 """Stripe's refusals: each carries its HTTP status and the `error` object that Stripe would answer."""
 
+from typing import Any
+
 from sandbox.types import Obj
 
 
-class StripeRefusal(Exception):
+class StripeRefusal(Exception):  # noqa: N818 - Stripe's answer, not our failure
     """Answered as {"error": {...}} with `status`; the fields follow Stripe's `api_errors` schema."""
 
     status = 400
     kind = "invalid_request_error"
 
     def __init__(
-        self, message: str, *, code: str | None = None, param: str | None = None, status: int | None = None, **more: object
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        status: int | None = None,
+        **more: Any,
     ) -> None:
         super().__init__(message)
         self.status = status or self.status
@@ -57,7 +65,7 @@ class CardDeclined(StripeRefusal):
     kind = "card_error"
 
     def __init__(
-        self, message: str, *, code: str = "card_declined", decline_code: str | None = None, **more: object
+        self, message: str, *, code: str = "card_declined", decline_code: str | None = None, **more: Any
     ) -> None:
         super().__init__(message, code=code, decline_code=decline_code, **more)
         self.message = message
@@ -65,5 +73,5 @@ class CardDeclined(StripeRefusal):
         self.decline_code = decline_code
 
 
-class AuthenticationRequired(Exception):
+class AuthenticationRequired(Exception):  # noqa: N818 - a question, not a failure
     """The card wants 3-D Secure and nobody has approved yet: a hosted page asks, the API answers `requires_action`."""

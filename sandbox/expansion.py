@@ -58,7 +58,11 @@ LINKS: dict[str, dict[str, str]] = {
         "payment.charge": "charge",
     },
     "payment_intent": {"customer": "customer", "latest_charge": "charge", "payment_method": "payment_method"},
-    "charge": {"customer": "customer", "payment_intent": "payment_intent", "balance_transaction": "balance_transaction"},
+    "charge": {
+        "customer": "customer",
+        "payment_intent": "payment_intent",
+        "balance_transaction": "balance_transaction",
+    },
     "refund": {
         "charge": "charge",
         "customer": "customer",
@@ -106,9 +110,7 @@ def include_refunds(account: Account, charge: Obj) -> Obj:
 
 def include_subscriptions(account: Account, customer: Obj) -> Obj:
     rows = [row for row in account.list("subscription", customer=customer["id"]) if row["status"] != "canceled"]
-    return page_of(
-        [show(account, row) for row in rows], url=f"/v1/customers/{customer['id']}/subscriptions"
-    )
+    return page_of([show(account, row) for row in rows], url=f"/v1/customers/{customer['id']}/subscriptions")
 
 
 # Fields that are absent unless expanded.
@@ -129,7 +131,18 @@ INCLUDES: dict[str, dict[str, Include]] = {
     "coupon": {"applies_to": lambda account, obj: account.notes(obj["id"]).get("applies_to")},
 }
 # Fields that hold plain hashes: naming them in `expand[]` is allowed and changes nothing.
-HASHES = {"items", "lines", "discount", "parent", "price", "product", "recurring", "data", "customer_details", "payment"}
+HASHES = {
+    "items",
+    "lines",
+    "discount",
+    "parent",
+    "price",
+    "product",
+    "recurring",
+    "data",
+    "customer_details",
+    "payment",
+}
 
 
 def show(account: Account, obj: Obj) -> Obj:

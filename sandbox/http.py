@@ -85,7 +85,16 @@ def v1(request: HttpRequest, path: str) -> HttpResponse:
         response["Idempotency-Key"] = key
     if answer.replayed:
         response["Idempotent-Replayed"] = "true"
-    note(sandbox, request, answer, route=found[0].path if found else target, target=target, query=query, body=body, started=started)
+    note(
+        sandbox,
+        request,
+        answer,
+        route=found[0].path if found else target,
+        target=target,
+        query=query,
+        body=body,
+        started=started,
+    )
     return response
 
 
@@ -199,9 +208,7 @@ def serve(
     request_id: str,
 ) -> Answer:
     if found is None:
-        return refused(
-            StripeRefusal(f"Unrecognized request URL ({request.method}: {target}).", status=404)
-        )
+        return refused(StripeRefusal(f"Unrecognized request URL ({request.method}: {target}).", status=404))
     key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
     if not key:
         return handle(sandbox, account, request, found=found, form=form, request_id=request_id, key=None)[0]

@@ -69,9 +69,7 @@ def new_invoice_item(
     )
 
 
-def prorate(
-    account: Account, subscription: Obj, *, old: Obj | None, new: Obj | None, at: int
-) -> list[Obj]:
+def prorate(account: Account, subscription: Obj, *, old: Obj | None, new: Obj | None, at: int) -> list[Obj]:
     """Credit the unused rest of `old` and charge the rest of `new`, to the second, as pending invoice items."""
     customer = account.get("customer", subscription["customer"])
     made = []

@@ -1,18 +1,16 @@
-"""Invoices: drafted, totalled, finalised, paid or not, and chased by the retry schedule."""
+"""Invoices: drafted, given lines, totalled, finalised, paid."""
 
 from sandbox import payments
 from sandbox.account import Account
-from sandbox.cards import default_method
-from sandbox.clock import due
 from sandbox.discounts import discount_lines, live_discounts
-from sandbox.errors import CardDeclined, InvalidRequest
-from sandbox.tables import subscription_of
+from sandbox.errors import InvalidRequest
 from sandbox.types import DAY, Obj
 
-NO_METHOD = (
-    "There is no `default_payment_method` set on this Customer or Invoice. Please set either a default payment method "
-    "on the customer or the invoice before paying."
-)
+# Subscriptions listen here; each is called with (account, invoice).
+ON_PAID: list[payments.Listener] = []
+ON_FAILED: list[payments.Listener] = []
+ON_OVERDUE: list[payments.Listener] = []
+ON_CLOSED: list[payments.Listener] = []
 
 
 def new_invoice(
@@ -281,7 +279,9 @@ def intent_of(account: Account, invoice: Obj) -> Obj:
         amount=invoice["amount_remaining"],
         currency=invoice["currency"],
         customer=invoice["customer"],
-        description="Subscription creation" if invoice["billing_reason"] == "subscription_create" else "Subscription update",
+        description="Subscription creation"
+        if invoice["billing_reason"] == "subscription_create"
+        else "Subscription update",
         setup_future_usage="off_session" if invoice["parent"] else None,
         automatic=False,
     )
@@ -331,190 +331,3 @@ def mark_paid(account: Account, invoice: Obj, *, amount: int | None = None, off_
         account.emit("invoice.payment_succeeded", invoice)
     for listener in ON_PAID:
         listener(account, invoice)
-
-
-def pay(
-    account: Account,
-    invoice: Obj,
-    *,
-    method: Obj | None = None,
-    off_session: bool = True,
-    authenticated: bool | None = None,
-) -> Obj:
-    """One attempt to collect an open invoice. Raises CardDeclined after recording it; may stay open (3-D Secure, debit)."""
-    if invoice["status"] == "draft":
-        finalize(account, invoice)
-    if invoice["status"] == "paid":
-        return invoice
-    if invoice["status"] not in ("open", "uncollectible"):
-        raise InvalidRequest(f"Invoice is {invoice['status']}: it cannot be paid.", code="invoice_not_editable")
-    customer = account.get("customer", invoice["customer"])
-    chosen = method or account.find("payment_method", invoice["default_payment_method"])
-    chosen = chosen or default_method(account, customer=customer, subscription=_subscription(account, invoice))
-    if chosen is None:
-        raise InvalidRequest(NO_METHOD)
-    intent = intent_of(account, invoice)
-    account.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
-    payments.confirm(account, intent, chosen, off_session=off_session, authenticated=authenticated)
-    if intent["status"] == "requires_action":
-        account.emit("invoice.payment_action_required", invoice)
-    return invoice
-
-
-def pay_out_of_band(account: Account, invoice: Obj) -> Obj:
-    """Paid by other means: no PaymentIntent, `amount_paid_off_stripe` says how much."""
-    if invoice["status"] == "draft":
-        finalize(account, invoice)
-    for payment in account.list("invoice_payment", invoice=invoice["id"]):
-        if payment["status"] == "open":
-            cancel_payment(account, payment, reason="void_invoice")
-    mark_paid(account, invoice, off_stripe=invoice["amount_due"])
-    return invoice
-
-
-def cancel_payment(account: Account, payment: Obj, *, reason: str) -> None:
-    intent = account.get("payment_intent", payment["payment"]["payment_intent"])
-    if intent["status"] not in ("succeeded", "canceled", "processing"):
-        payments.cancel_intent(account, intent, reason=reason)
-    account.change(
-        payment, status="canceled", status_transitions={"canceled_at": account.now(), "paid_at": None}
-    )
-
-
-def collect(
-    account: Account, invoice: Obj, *, method: Obj | None = None, off_session: bool = True, authenticated: bool | None = None
-) -> bool:
-    """An automatic attempt: whether it is settled or under way. A failure is recorded and retried later."""
-    try:
-        pay(account, invoice, method=method, off_session=off_session, authenticated=authenticated)
-    except CardDeclined:
-        return False
-    except InvalidRequest:
-        account.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
-        failed(account, invoice)
-        return False
-    return True
-
-
-def failed(account: Account, invoice: Obj) -> None:
-    """An attempt failed: plan the next one, tell the world and the subscription."""
-    subscription = _subscription(account, invoice)
-    plan_retry(account, invoice, subscription)
-    account.emit("invoice.payment_failed", invoice)
-    for listener in ON_FAILED:
-        listener(account, invoice)
-
-
-def plan_retry(account: Account, invoice: Obj, subscription: Obj | None) -> None:
-    """Set `next_payment_attempt`: `retry_days` after the first failure, then none. First invoices are not retried."""
-    days = account.settings["retry_days"]
-    first = account.notes(invoice["id"]).get("first_failure")
-    if first is None:
-        first = account.now()
-        account.note(invoice["id"], first_failure=first, retries=0)
-    done = account.notes(invoice["id"])["retries"]
-    retried = (
-        invoice["collection_method"] == "charge_automatically"
-        and invoice["auto_advance"]
-        and not (subscription and subscription["status"] == "incomplete")
-        and done < len(days)
-    )
-    at = first + days[done] * DAY if retried else None
-    at = max(at, account.now() + 1) if at is not None else None
-    account.change(invoice, next_payment_attempt=at)
-    account.schedule("invoice_retry", invoice["id"], at=at)
-
-
-@due("invoice_retry")
-def retry(account: Account, invoice_id: str) -> None:
-    invoice = account.get("invoice", invoice_id)
-    if invoice["status"] == "open":
-        account.note(invoice_id, retries=account.notes(invoice_id).get("retries", 0) + 1)
-        collect(account, invoice)
-
-
-@due("invoice_due")
-def pass_due_date(account: Account, invoice_id: str) -> None:
-    invoice = account.get("invoice", invoice_id)
-    if invoice["status"] == "open":
-        account.emit("invoice.overdue", invoice)
-        for listener in ON_OVERDUE:
-            listener(account, invoice)
-
-
-def void(account: Account, invoice: Obj) -> Obj:
-    if invoice["status"] not in ("open", "uncollectible"):
-        raise InvalidRequest(
-            f"You can only pass in open invoices. This invoice isn't open: its status is {invoice['status']}.",
-            code="invoice_not_editable",
-        )
-    return _close(account, invoice, status="void", stamp="voided_at", event="invoice.voided")
-
-
-def mark_uncollectible(account: Account, invoice: Obj) -> Obj:
-    if invoice["status"] not in ("open", "draft"):
-        raise InvalidRequest(
-            f"You can only mark open invoices as uncollectible. This invoice's status is {invoice['status']}.",
-            code="invoice_not_editable",
-        )
-    return _close(
-        account, invoice, status="uncollectible", stamp="marked_uncollectible_at", event="invoice.marked_uncollectible"
-    )
-
-
-def _close(account: Account, invoice: Obj, *, status: str, stamp: str, event: str) -> Obj:
-    account.schedule("invoice_retry", invoice["id"], at=None)
-    account.schedule("invoice_due", invoice["id"], at=None)
-    if status == "void":
-        for payment in account.list("invoice_payment", invoice=invoice["id"]):
-            if payment["status"] == "open":
-                cancel_payment(account, payment, reason="void_invoice")
-    account.change(
-        invoice,
-        auto_advance=False,
-        next_payment_attempt=None,
-        status=status,
-        status_transitions={**invoice["status_transitions"], stamp: account.now()},
-    )
-    account.emit(event, invoice)
-    for listener in ON_CLOSED:
-        listener(account, invoice)
-    return invoice
-
-
-def _subscription(account: Account, invoice: Obj) -> Obj | None:
-    return account.find("subscription", subscription_of(invoice))
-
-
-# Subscriptions listen here; each is called with (account, invoice).
-ON_PAID: list[payments.Listener] = []
-ON_FAILED: list[payments.Listener] = []
-ON_OVERDUE: list[payments.Listener] = []
-ON_CLOSED: list[payments.Listener] = []
-
-
-def _payment_succeeded(account: Account, intent: Obj) -> None:
-    for payment in account.list("invoice_payment", payment_intent=intent["id"]):
-        if payment["status"] != "open":
-            continue
-        invoice = account.get("invoice", payment["invoice"])
-        account.change(
-            payment,
-            amount_paid=intent["amount_received"],
-            status="paid",
-            status_transitions={"canceled_at": None, "paid_at": account.now()},
-        )
-        account.emit("invoice_payment.paid", payment)
-        if invoice["status"] in ("open", "uncollectible"):
-            mark_paid(account, invoice)
-
-
-def _payment_failed(account: Account, intent: Obj) -> None:
-    for payment in account.list("invoice_payment", payment_intent=intent["id"]):
-        invoice = account.get("invoice", payment["invoice"])
-        if payment["status"] == "open" and invoice["status"] == "open":
-            failed(account, invoice)
-
-
-payments.ON_SUCCESS.append(_payment_succeeded)
-payments.ON_FAILURE.append(_payment_failed)

@@ -78,11 +78,9 @@ def list_objects(
 def page(rows: Iterator[Obj], *, params: Params, url: str) -> Obj:
     """The first `limit` (default 10) of `rows` as Stripe's list object; `ending_before` rows come oldest first."""
     if params.get("starting_after") and params.get("ending_before"):
-        raise InvalidRequest(
-            "You cannot specify both starting_after and ending_before.", param="ending_before"
-        )
+        raise InvalidRequest("You cannot specify both starting_after and ending_before.", param="ending_before")
     limit = params.get("limit", 10)
-    data = []
+    data: list[Obj] = []
     has_more = False
     for row in rows:
         if len(data) == limit:

@@ -17,7 +17,7 @@ def add_months(at: int, months: int, *, day: int | None = None) -> int:
 
 def period_end(start: int, recurring: Obj, *, anchor: int) -> int:
     """End of the period that begins at `start`; months fall on the day of `anchor`."""
-    count = recurring["interval_count"]
+    count = int(recurring["interval_count"])
     if recurring["interval"] in ("month", "year"):
         months = count * (12 if recurring["interval"] == "year" else 1)
         return add_months(start, months, day=datetime.fromtimestamp(anchor, UTC).day)

@@ -1,6 +1,6 @@
 """The customer portal: configurations, sessions, and what a customer does there."""
 
-from sandbox import invoicing, subscribing
+from sandbox import collecting, renewing
 from sandbox.account import Account
 from sandbox.cards import attach, find_method
 from sandbox.changing import change_items
@@ -24,7 +24,7 @@ def new_features(wish: Params, old: Obj | None = None) -> Obj:
     """Stripe's `features`: what is not named is off, or stays as it was in `old`."""
 
     def part(name: str, blank: Obj) -> Obj:
-        given = {key: value for key, value in (wish.get(name) or {}).items()}
+        given = dict(wish.get(name) or {})
         return {**blank, **((old or {}).get(name) or {}), **given}
 
     cancel = part(
@@ -56,7 +56,9 @@ def new_features(wish: Params, old: Obj | None = None) -> Obj:
     return {
         "customer_update": part("customer_update", {"allowed_updates": [], "enabled": False}),
         "invoice_history": part("invoice_history", {"enabled": False}),
-        "payment_method_update": part("payment_method_update", {"enabled": False, "payment_method_configuration": None}),
+        "payment_method_update": part(
+            "payment_method_update", {"enabled": False, "payment_method_configuration": None}
+        ),
         "subscription_cancel": cancel,
         "subscription_update": update,
     }
@@ -86,7 +88,7 @@ def customer_of(account: Account, session: Obj) -> Obj:
 def portal_subscriptions(account: Account, session: Obj) -> list[Obj]:
     """The customer's live subscriptions, newest first."""
     rows = account.list("subscription", customer=session["customer"])
-    return [row for row in rows if row["status"] not in subscribing.TERMINAL]
+    return [row for row in rows if row["status"] not in renewing.TERMINAL]
 
 
 def portal_invoices(account: Account, session: Obj) -> list[Obj]:
@@ -118,14 +120,14 @@ def cancel(
     if feedback and feedback not in CANCEL_REASONS:
         raise InvalidRequest("Invalid feedback", param="feedback")
     subscription = own_subscription(account, session, subscription_id)
-    if subscription["status"] in subscribing.TERMINAL:
+    if subscription["status"] in renewing.TERMINAL:
         raise InvalidRequest("This subscription has already ended.")
     details = {"comment": comment or None, "feedback": feedback or None}
     if feature["mode"] == "immediately" or subscription["status"] in ("incomplete", "paused"):
-        return subscribing.end_subscription(account, subscription, details=details)
+        return renewing.end_subscription(account, subscription, details=details)
     end = max(item["current_period_end"] for item in subscription["items"]["data"])
     flexible = subscription["billing_mode"]["type"] == "flexible"
-    return subscribing.schedule_end(
+    return renewing.schedule_end(
         account, subscription, cancel_at=end if flexible else None, at_period_end=not flexible, details=details
     )
 
@@ -134,9 +136,9 @@ def resume(account: Account, session_id: str, *, subscription_id: str) -> Obj:
     """The "Don't cancel" button: take the request back while the subscription lives."""
     session = account.get("billing_portal.session", session_id)
     subscription = own_subscription(account, session, subscription_id)
-    if subscription["status"] in subscribing.TERMINAL:
+    if subscription["status"] in renewing.TERMINAL:
         raise InvalidRequest("This subscription has already ended.")
-    return subscribing.schedule_end(
+    return renewing.schedule_end(
         account,
         subscription,
         cancel_at=None,
@@ -163,7 +165,7 @@ def pay_invoice(account: Account, invoice_id: str, *, card: str | None = None) -
     if card:
         customer = account.get("customer", invoice["customer"])
         set_default_card(account, customer, number=card, retry=False)
-    return invoicing.pay(account, invoice, off_session=False)
+    return collecting.pay(account, invoice, off_session=False)
 
 
 def update_details(account: Account, session_id: str, *, email: str | None = None, name: str | None = None) -> Obj:

@@ -54,9 +54,7 @@ def check_refundable(charge: Obj, *, left: int, wanted: int) -> None:
             f"Charge {charge['id']} has not been captured: it cannot be refunded.", code="charge_not_refundable"
         )
     if left <= 0:
-        raise InvalidRequest(
-            f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded"
-        )
+        raise InvalidRequest(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     if wanted > left:
         raise InvalidRequest(
             f"Refund amount ({wanted}) is greater than unrefunded amount on charge ({left})", param="amount"
@@ -73,7 +71,12 @@ def destination(charge: Obj) -> Obj:
         return {"type": kind}
     return {
         "type": "card",
-        "card": {"reference": "7858", "reference_status": "available", "reference_type": "acquirer_reference_number", "type": "refund"},
+        "card": {
+            "reference": "7858",
+            "reference_status": "available",
+            "reference_type": "acquirer_reference_number",
+            "type": "refund",
+        },
     }
 
 
@@ -81,9 +84,7 @@ def recount(account: Account, charge: Obj, *, event: str) -> None:
     """A charge's refunded amount is the sum of the refunds that did not fail."""
     refunds = account.list("refund", charge=charge["id"])
     total = sum(refund["amount"] for refund in refunds if refund["status"] not in ("failed", "canceled"))
-    account.change(
-        charge, event=event, amount_refunded=total, refunded=total >= charge["amount_captured"]
-    )
+    account.change(charge, event=event, amount_refunded=total, refunded=total >= charge["amount_captured"])
 
 
 @due("refund_settles")

@@ -63,7 +63,9 @@ def retrieve(path: str, kind: str) -> None:
     endpoint("GET", path)(lambda call: call.account.get(kind, call.id))
 
 
-def listing(path: str, kind: str, *, created: bool = True, keep: dict[str, Keep] | None = None, **filters: Field) -> None:
+def listing(
+    path: str, kind: str, *, created: bool = True, keep: dict[str, Keep] | None = None, **filters: Field
+) -> None:
     """Declare `GET path`: newest first, paged. A filter equals the field of its name unless `keep` says otherwise."""
     fields = {**PAGING, **({"created": Span()} if created else {}), **filters}
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(BaseApplication):
     """`port` 0 takes a free one; `port_file` says which, once the address is listened on."""
 
     def __init__(self, *, host: str, port: int, threads: int, port_file: str) -> None:

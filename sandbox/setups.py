@@ -5,7 +5,9 @@ from sandbox.cards import attach
 from sandbox.types import Obj
 
 
-def new_setup(account: Account, *, customer: Obj | None, metadata: Obj | None = None, usage: str = "off_session") -> Obj:
+def new_setup(
+    account: Account, *, customer: Obj | None, metadata: Obj | None = None, usage: str = "off_session"
+) -> Obj:
     setup_id = account.ids.make("seti")
     return account.add(
         {

@@ -14,6 +14,7 @@ create table if not exists row (
 create table if not exists meta (name text primary key, value text not null);
 """
 
+UPSERT = "insert into row values (?, ?, ?, ?, ?) on conflict (account, kind, id) do update set body = excluded.body"
 Row = tuple[str, str, str, int, Any]
 
 
@@ -37,8 +38,11 @@ class Store:
         with self.lock:
             self.db.execute("begin")
             self.db.executemany(
-                "insert into row values (?, ?, ?, ?, ?) on conflict (account, kind, id) do update set body = excluded.body",
-                [(account, kind, oid, seq, json.dumps(value, separators=(",", ":"))) for account, kind, oid, seq, value in rows],
+                UPSERT,
+                [
+                    (account, kind, oid, seq, json.dumps(value, separators=(",", ":")))
+                    for account, kind, oid, seq, value in rows
+                ],
             )
             self.db.executemany("delete from row where account = ? and kind = ? and id = ?", list(gone))
             self.db.executemany(

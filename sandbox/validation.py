@@ -36,9 +36,9 @@ class Text(Field):
             raise InvalidRequest("Invalid string: must be a string", param=param)
         if value == "":
             raise InvalidRequest(
-                f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a parameter; "
-                f"however '{param}' cannot be unset. You should remove '{param}' from your request or supply a "
-                "non-empty value.",
+                f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a "
+                f"parameter; however '{param}' cannot be unset. You should remove '{param}' from your request or "
+                "supply a non-empty value.",
                 code="parameter_invalid_empty",
                 param=param,
             )
@@ -102,7 +102,9 @@ class Decimal(Field):
         try:
             number = float(value)
         except (TypeError, ValueError):
-            raise InvalidRequest(f"Invalid decimal: {value}", code="parameter_invalid_string_blank", param=param) from None
+            raise InvalidRequest(
+                f"Invalid decimal: {value}", code="parameter_invalid_string_blank", param=param
+            ) from None
         if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
             raise InvalidRequest(f"Invalid decimal: {value}", param=param)
         return number
@@ -122,7 +124,9 @@ class Choice(Field):
 
     def read(self, value: Any, param: str) -> str:
         if value not in self.options:
-            listed = ", ".join(self.options[:-1]) + f", or {self.options[-1]}" if len(self.options) > 1 else self.options[0]
+            listed = (
+                ", ".join(self.options[:-1]) + f", or {self.options[-1]}" if len(self.options) > 1 else self.options[0]
+            )
             raise InvalidRequest(f"Invalid {param}: must be one of {listed}", param=param)
         return str(value)
 

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_http_methods
 
 from sandbox.account import Account
 from sandbox.cards import attach, new_card_method
+from sandbox.collecting import pay
 from sandbox.errors import CardDeclined, StripeRefusal
-from sandbox.invoicing import pay
 from sandbox.pages.acting import in_account
 from sandbox.pages.cards import HINTS, find_card_errors
 from sandbox.pages.notes import forget_note, leave_note, read_note

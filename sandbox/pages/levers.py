@@ -1,8 +1,8 @@
 """What the dashboard does to an account that no API request could."""
 
 from sandbox.account import Account
+from sandbox.collecting import pay
 from sandbox.disputes import open_dispute
-from sandbox.invoicing import pay
 from sandbox.types import Obj
 
 

@@ -1,6 +1,6 @@
 """`/v1/checkout/sessions`."""
 
-from sandbox.checkout import expire_session, get_open_session, new_session
+from sandbox.checkout import expire_session
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_rows
 from sandbox.resources.selling import (
@@ -25,6 +25,7 @@ from sandbox.resources.shared_fields import (
     METHOD_TYPES,
 )
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
+from sandbox.sessions import new_session
 from sandbox.types import HOUR, MINUTE, Obj, Params
 from sandbox.validation import Choice, Email, Flag, Hash, Listed, Text, Url, Whole, merge_metadata, needed
 
@@ -37,7 +38,26 @@ LINE = Hash(
         "quantity": Whole(least=0, most=999_999),
     }
 )
-LOCALES = ("auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "fi", "fr", "hu", "it", "ja", "nb", "nl", "pl", "pt")
+LOCALES = (
+    "auto",
+    "bg",
+    "cs",
+    "da",
+    "de",
+    "el",
+    "en",
+    "en-GB",
+    "es",
+    "fi",
+    "fr",
+    "hu",
+    "it",
+    "ja",
+    "nb",
+    "nl",
+    "pl",
+    "pt",
+)
 
 
 @endpoint(
@@ -53,9 +73,7 @@ LOCALES = ("auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "fi", "fr"
     customer=Text(),
     customer_creation=Choice(options=("always", "if_required")),
     customer_email=Email(longest=800),
-    customer_update=Hash(
-        fields={name: Choice(options=("auto", "never")) for name in ("address", "name", "shipping")}
-    ),
+    customer_update=Hash(fields={name: Choice(options=("auto", "never")) for name in ("address", "name", "shipping")}),
     discounts=DISCOUNTS,
     expires_at=Whole(),
     invoice_creation=INVOICE_CREATION,
@@ -126,10 +144,11 @@ def expire(call: Call) -> Obj:
     session = call.account.get("checkout.session", call.id)
     if session["status"] != "open":
         raise InvalidRequest(
-            "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of "
+            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
             f"{session['status']}."
         )
-    return expire_session(call.account, get_open_session(call.account, session["id"])["id"])
+    expire_session(call.account, session["id"])
+    return session
 
 
 @endpoint("GET", "/v1/checkout/sessions/{id}/line_items", **PAGING)
@@ -150,7 +169,8 @@ listing(
     status=Choice(options=("complete", "expired", "open")),
     subscription=Text(),
     keep={
-        "customer_details": lambda session, wish: isinstance(wish, dict)
-        and (session["customer_details"] or {}).get("email") == wish["email"]
+        "customer_details": lambda session, wish: (
+            isinstance(wish, dict) and (session["customer_details"] or {}).get("email") == wish["email"]
+        )
     },
 )

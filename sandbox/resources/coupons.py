@@ -30,7 +30,9 @@ def create_coupon(call: Call) -> Obj:
         raise InvalidRequest("You must pass currency when passing amount_off", param="currency")
     duration = params.get("duration", "once")
     if duration == "repeating" and "duration_in_months" not in params:
-        raise InvalidRequest("You must pass duration_in_months when passing duration=repeating", param="duration_in_months")
+        raise InvalidRequest(
+            "You must pass duration_in_months when passing duration=repeating", param="duration_in_months"
+        )
     coupon_id = params.get("id") or account.ids.letters(8)
     if coupon_id in account.table("coupon"):
         raise InvalidRequest("Coupon already exists.", code="resource_already_exists", param="id")

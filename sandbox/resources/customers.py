@@ -82,7 +82,9 @@ def create_customer(call: Call) -> Obj:
             settings = {**settings, "default_payment_method": method["id"]}
         account.change(customer, invoice_settings=settle_defaults(account, customer, settings))
     elif method and call.params.get("source"):
-        account.change(customer, invoice_settings={**customer["invoice_settings"], "default_payment_method": method["id"]})
+        account.change(
+            customer, invoice_settings={**customer["invoice_settings"], "default_payment_method": method["id"]}
+        )
     return customer
 
 

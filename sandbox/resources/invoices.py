@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox import invoicing
+from sandbox import collecting, invoicing
 from sandbox.cards import find_method
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_rows
@@ -37,7 +37,9 @@ def create_invoice(call: Call) -> Obj:
     """A manual draft; `pending_invoice_items_behavior=include` takes what waits. It advances only where asked to."""
     account, params = call.account, call.params
     subscription = (
-        account.get("subscription", params["subscription"], param="subscription") if params.get("subscription") else None
+        account.get("subscription", params["subscription"], param="subscription")
+        if params.get("subscription")
+        else None
     )
     owner = params.get("customer") or (subscription and subscription["customer"])
     if not owner:
@@ -82,10 +84,13 @@ def create_invoice(call: Call) -> Obj:
 def update_invoice(call: Call) -> Obj:
     account, invoice = call.account, call.account.get("invoice", call.id)
     changes: dict[str, Any] = dict(call.params)
-    if invoice["status"] != "draft" and set(changes) - {"metadata", "auto_advance", "default_payment_method", "due_date"}:
-        raise InvalidRequest(
-            "Finalized invoices can't be updated in this way", code="invoice_not_editable"
-        )
+    if invoice["status"] != "draft" and set(changes) - {
+        "metadata",
+        "auto_advance",
+        "default_payment_method",
+        "due_date",
+    }:
+        raise InvalidRequest("Finalized invoices can't be updated in this way", code="invoice_not_editable")
     days = changes.pop("days_until_due", None)
     if days is not None:
         changes["due_date"] = invoice["created"] + days * DAY
@@ -99,8 +104,12 @@ def finalize_invoice(call: Call) -> Obj:
     """With automatic collection switched on the payment is attempted at once (Stripe: about an hour later)."""
     account, invoice = call.account, call.account.get("invoice", call.id)
     invoicing.finalize(account, invoice, auto_advance=call.params.get("auto_advance"))
-    if invoice["status"] == "open" and invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically":
-        invoicing.collect(account, invoice)
+    if (
+        invoice["status"] == "open"
+        and invoice["auto_advance"]
+        and invoice["collection_method"] == "charge_automatically"
+    ):
+        collecting.collect(account, invoice)
     elif invoice["status"] == "open":
         invoicing.intent_of(account, invoice)
     return invoice
@@ -119,9 +128,9 @@ def pay_invoice(call: Call) -> Obj:
     if invoice["status"] == "paid":
         raise InvalidRequest("Invoice is already paid", code="invoice_already_paid")
     if call.params.get("paid_out_of_band"):
-        return invoicing.pay_out_of_band(account, invoice)
+        return collecting.pay_out_of_band(account, invoice)
     named = call.params.get("payment_method")
-    return invoicing.pay(
+    return collecting.pay(
         account,
         invoice,
         method=find_method(account, named) if named else None,
@@ -131,12 +140,12 @@ def pay_invoice(call: Call) -> Obj:
 
 @endpoint("POST", "/v1/invoices/{id}/void")
 def void_invoice(call: Call) -> Obj:
-    return invoicing.void(call.account, call.account.get("invoice", call.id))
+    return collecting.void(call.account, call.account.get("invoice", call.id))
 
 
 @endpoint("POST", "/v1/invoices/{id}/mark_uncollectible")
 def mark_uncollectible(call: Call) -> Obj:
-    return invoicing.mark_uncollectible(call.account, call.account.get("invoice", call.id))
+    return collecting.mark_uncollectible(call.account, call.account.get("invoice", call.id))
 
 
 @endpoint("DELETE", "/v1/invoices/{id}")
@@ -172,12 +181,11 @@ listing(
     "/v1/invoice_payments",
     "invoice_payment",
     invoice=Text(),
-    payment=Hash(
-        fields={"type": needed(Choice(options=("payment_intent",))), "payment_intent": Text()}
-    ),
+    payment=Hash(fields={"type": needed(Choice(options=("payment_intent",))), "payment_intent": Text()}),
     status=Choice(options=("canceled", "open", "paid")),
     keep={
-        "payment": lambda row, wish: isinstance(wish, dict)
-        and wish.get("payment_intent") in (None, row["payment"].get("payment_intent"))
+        "payment": lambda row, wish: (
+            isinstance(wish, dict) and wish.get("payment_intent") in (None, row["payment"].get("payment_intent"))
+        )
     },
 )

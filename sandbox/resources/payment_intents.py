@@ -11,6 +11,17 @@ from sandbox.validation import Choice, Either, Flag, Hash, Text, Whole, merge_me
 
 USAGE = Choice(options=("off_session", "on_session"))
 CAPTURE = Choice(options=("automatic", "automatic_async", "manual"))
+COPIED = (
+    "capture_method",
+    "customer",
+    "description",
+    "metadata",
+    "payment_method_types",
+    "receipt_email",
+    "setup_future_usage",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+)
 OFF_SESSION = Either(words=("one_off", "recurring"), other=Flag())
 
 
@@ -40,14 +51,12 @@ def create_intent(call: Call) -> Obj:
     account, params = call.account, call.params
     if params.get("customer"):
         account.get("customer", params["customer"], param="customer")
-    names = ("capture_method", "customer", "description", "metadata", "payment_method_types", "receipt_email")
-    names += ("setup_future_usage", "statement_descriptor", "statement_descriptor_suffix")
     intent = payments.create_intent(
         account,
         amount=params["amount"],
         currency=params["currency"].lower(),
         automatic="payment_method_types" not in params,
-        **{name: params[name] for name in names if params.get(name) is not None},
+        **{name: params[name] for name in COPIED if params.get(name) is not None},
     )
     if params.get("payment_method"):
         method = find_method(account, params["payment_method"])
@@ -103,9 +112,7 @@ def update_intent(call: Call) -> Obj:
     return call.account.change(intent, **changes)
 
 
-@endpoint(
-    "POST", "/v1/payment_intents/{id}/confirm", off_session=OFF_SESSION, payment_method=Text(), return_url=Text()
-)
+@endpoint("POST", "/v1/payment_intents/{id}/confirm", off_session=OFF_SESSION, payment_method=Text(), return_url=Text())
 def confirm_intent(call: Call) -> Obj:
     return confirm_with(call.account, call.account.get("payment_intent", call.id), call.params)
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from sandbox.account import Account
 from sandbox.catalogue import new_lines
-from sandbox.checkout import consents, invoice_data
 from sandbox.errors import InvalidRequest, NotFound
 from sandbox.paging import list_rows
 from sandbox.resources.selling import (
@@ -20,6 +19,7 @@ from sandbox.resources.selling import (
 )
 from sandbox.resources.shared_fields import ADJUSTABLE, AUTOMATIC_TAX, CURRENCY, LINE_PRICE_DATA, METADATA, METHOD_TYPES
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
+from sandbox.sessions import consents, invoice_data
 from sandbox.types import Obj, Params
 from sandbox.validation import (
     Choice,
@@ -132,7 +132,9 @@ def new_link(account: Account, params: Params, *, mode: str, currency: str) -> O
         "shipping_address_collection": None,
         "shipping_options": [],
         "submit_type": params.get("submit_type", "auto"),
-        "subscription_data": shown_subscription_data(params.get("subscription_data")) if mode == "subscription" else None,
+        "subscription_data": shown_subscription_data(params.get("subscription_data"))
+        if mode == "subscription"
+        else None,
         "tax_id_collection": {"enabled": False, "required": "never"},
         "transfer_data": None,
         "url": f"{account.base_url}/b/test_{account.ids.letters(18)}",

@@ -13,9 +13,7 @@ from sandbox.validation import Choice, Hash, Text, Whole, merge_metadata, needed
     "POST",
     "/v1/payment_methods",
     type=METHOD_TYPE,
-    card=Hash(
-        fields={"number": Text(), "token": Text(), "exp_month": Whole(), "exp_year": Whole(), "cvc": Text()}
-    ),
+    card=Hash(fields={"number": Text(), "token": Text(), "exp_month": Whole(), "exp_year": Whole(), "cvc": Text()}),
     us_bank_account=Hash(
         fields={
             "account_number": Text(),
@@ -83,7 +81,9 @@ def attach_method(call: Call) -> Obj:
 def detach_method(call: Call) -> Obj:
     account, method = call.account, call.account.get("payment_method", call.id)
     if method["customer"] is None:
-        raise InvalidRequest("The payment method you provided is not attached to a customer so detachment is impossible.")
+        raise InvalidRequest(
+            "The payment method you provided is not attached to a customer so detachment is impossible."
+        )
     customer = account.get("customer", method["customer"])
     settings = customer["invoice_settings"]
     if settings["default_payment_method"] == method["id"]:

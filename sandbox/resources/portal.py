@@ -8,22 +8,20 @@ from sandbox.portal import CANCEL_REASONS, default_configuration, new_features
 from sandbox.resources.shared_fields import METADATA
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj, Params
-from sandbox.validation import Choice, Flag, Hash, Listed, Text, Url, Whole, merge_metadata, needed, unset
+from sandbox.validation import Choice, Field, Flag, Hash, Listed, Text, Url, Whole, merge_metadata, needed, unset
 
-ON = {"enabled": needed(Flag())}
+ON: dict[str, Field] = {"enabled": needed(Flag())}
 PRORATION = Choice(options=("always_invoice", "create_prorations", "none"))
 DETAILS = ("address", "email", "name", "phone", "shipping", "tax_id")
 
 
 def features(*, complete: bool) -> Hash:
     """The `features` hash; on update its parts need not be switched explicitly."""
-    switch = ON if complete else {"enabled": Flag()}
+    switch: dict[str, Field] = ON if complete else {"enabled": Flag()}
     reasons = Listed(each=Choice(options=CANCEL_REASONS))
     return Hash(
         fields={
-            "customer_update": Hash(
-                fields={"allowed_updates": unset(Listed(each=Choice(options=DETAILS))), **switch}
-            ),
+            "customer_update": Hash(fields={"allowed_updates": unset(Listed(each=Choice(options=DETAILS))), **switch}),
             "invoice_history": Hash(fields=ON),
             "payment_method_update": Hash(fields=switch),
             "subscription_cancel": Hash(
@@ -43,9 +41,7 @@ def features(*, complete: bool) -> Hash:
                     ),
                     "products": unset(
                         Listed(
-                            each=Hash(
-                                fields={"prices": needed(Listed(each=Text())), "product": needed(Text())}
-                            ),
+                            each=Hash(fields={"prices": needed(Listed(each=Text())), "product": needed(Text())}),
                             most=10,
                         )
                     ),
@@ -238,7 +234,7 @@ def new_flow(account: Account, wish: Params, customer: Obj, configuration: Obj) 
             f"This flow cannot be used because the {feature} feature of the portal configuration is disabled.",
             param="flow_data[type]",
         )
-    details = wish.get(kind)
+    details: Params = wish.get(kind) or {}
     if kind.startswith("subscription"):
         if not details:
             raise InvalidRequest(

@@ -113,9 +113,11 @@ def list_prices(call: Call) -> Obj:
         url="/v1/prices",
         keep={
             "lookup_keys": lambda price, keys: isinstance(keys, list) and price["lookup_key"] in keys,
-            "recurring": lambda price, wish: isinstance(wish, dict)
-            and price["recurring"] is not None
-            and all(price["recurring"][name] == value for name, value in wish.items()),
+            "recurring": lambda price, wish: (
+                isinstance(wish, dict)
+                and price["recurring"] is not None
+                and all(price["recurring"][name] == value for name, value in wish.items())
+            ),
         },
         also=lambda price: not account.notes(price["id"]).get("inline"),
     )

@@ -36,7 +36,14 @@ PRICE_DATA = Hash(
 )
 
 
-@endpoint("POST", "/v1/products", id=Text(pattern="[A-Za-z0-9_-]+"), name=needed(Text()), default_price_data=PRICE_DATA, **CREATE)
+@endpoint(
+    "POST",
+    "/v1/products",
+    id=Text(pattern="[A-Za-z0-9_-]+"),
+    name=needed(Text()),
+    default_price_data=PRICE_DATA,
+    **CREATE,
+)
 def create_product(call: Call) -> Obj:
     params = dict(call.params)
     price_data = params.pop("default_price_data", None)
@@ -79,7 +86,9 @@ def close_links(account: Account, *, product: str | None = None, price: str | No
     """Archiving a product or price deactivates the payment links that sell it, as Stripe does."""
     for link in account.table("payment_link"):
         lines = account.notes(link["id"])["line_items"]
-        if link["active"] and any(product == line["price"]["product"] or price == line["price"]["id"] for line in lines):
+        if link["active"] and any(
+            product == line["price"]["product"] or price == line["price"]["id"] for line in lines
+        ):
             account.change(link, event="payment_link.updated", active=False)
 
 

@@ -43,7 +43,9 @@ def confirm(call: Call) -> Obj:
         )
     named = call.params.get("payment_method") or setup["payment_method"]
     if not named:
-        raise InvalidRequest("Missing required param: payment_method.", code="parameter_missing", param="payment_method")
+        raise InvalidRequest(
+            "Missing required param: payment_method.", code="parameter_missing", param="payment_method"
+        )
     return confirm_setup(call.account, setup, find_method(call.account, named))
 
 

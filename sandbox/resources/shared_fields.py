@@ -86,9 +86,7 @@ CANCELLATION: Field = Hash(
         ),
     }
 )
-ADDRESS: Field = Hash(
-    fields={name: Text() for name in ("city", "country", "line1", "line2", "postal_code", "state")}
-)
+ADDRESS: Field = Hash(fields={name: Text() for name in ("city", "country", "line1", "line2", "postal_code", "state")})
 BILLING_DETAILS: Field = Hash(
     fields={"address": ADDRESS, "email": unset(Text()), "name": unset(Text()), "phone": unset(Text())}
 )

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sandbox import subscribing
+from sandbox import renewing, subscribing
 from sandbox.account import Account
 from sandbox.cards import find_method
-from sandbox.catalogue import price_of
+from sandbox.catalogue import ItemWish, price_of
 from sandbox.changing import change_items, move_trial
 from sandbox.discounts import find_coupon, new_discount
 from sandbox.errors import InvalidRequest
@@ -22,7 +22,7 @@ from sandbox.resources.shared_fields import (
     TRIAL_SETTINGS,
 )
 from sandbox.routing import PAGING, Call, endpoint, retrieve
-from sandbox.subscribing import ItemWish, Terms
+from sandbox.subscribing import Terms
 from sandbox.types import DAY, Obj, Params
 from sandbox.validation import (
     Choice,
@@ -88,7 +88,9 @@ EXTRA = Listed(
 def create_subscription(call: Call) -> Obj:
     account, params = call.account, call.params
     customer = account.get("customer", params["customer"], param="customer")
-    wishes = [item_wish(account, wish, param=f"items[{at}]", use="recurring") for at, wish in enumerate(params["items"])]
+    wishes = [
+        item_wish(account, wish, param=f"items[{at}]", use="recurring") for at, wish in enumerate(params["items"])
+    ]
     extras = params.get("add_invoice_items") or []
     one_time = [item_wish(account, wish, param=f"add_invoice_items[{at}]", use=None) for at, wish in enumerate(extras)]
     check_terms(params, wishes)
@@ -147,7 +149,8 @@ def terms_of(account: Account, params: Params, *, one_time: list[ItemWish]) -> T
         save_default_payment_method=settings.get("save_default_payment_method", "off"),
         payment_method_types=settings.get("payment_method_types"),
         discounts=[
-            find_coupon(account, wish, param=f"discounts[{at}]") for at, wish in enumerate(params.get("discounts") or [])
+            find_coupon(account, wish, param=f"discounts[{at}]")
+            for at, wish in enumerate(params.get("discounts") or [])
         ],
         one_time=one_time,
         start_date=params.get("backdate_start_date"),
@@ -186,7 +189,7 @@ def terms_of(account: Account, params: Params, *, one_time: list[ItemWish]) -> T
 def update_subscription(call: Call) -> Obj:
     account, params = call.account, call.params
     subscription = account.get("subscription", call.id)
-    if subscription["status"] in subscribing.TERMINAL and set(params) - {"metadata", "cancellation_details"}:
+    if subscription["status"] in renewing.TERMINAL and set(params) - {"metadata", "cancellation_details"}:
         raise InvalidRequest(
             "A canceled subscription can only update its cancellation_details and metadata.", param=next(iter(params))
         )
@@ -204,7 +207,7 @@ def update_subscription(call: Call) -> Obj:
         )
     if params.get("trial_end") is not None:
         move_trial(account, subscription, trial_end=params["trial_end"])
-    subscribing.plan(account, subscription)
+    renewing.plan(account, subscription)
     return subscription
 
 
@@ -224,9 +227,12 @@ def plain_changes(account: Account, subscription: Obj, params: Params) -> dict[s
         changes["payment_settings"] = {**subscription["payment_settings"], **params["payment_settings"]}
     if "discounts" in params:
         changes["discounts"] = [
-            new_discount(account, coupon, customer=subscription["customer"], subscription=subscription["id"], code=code)["id"]
+            new_discount(
+                account, coupon, customer=subscription["customer"], subscription=subscription["id"], code=code
+            )["id"]
             for coupon, code in (
-                find_coupon(account, wish, param=f"discounts[{at}]") for at, wish in enumerate(params["discounts"] or [])
+                find_coupon(account, wish, param=f"discounts[{at}]")
+                for at, wish in enumerate(params["discounts"] or [])
             )
         ]
     if "cancellation_details" in params and not {"cancel_at", "cancel_at_period_end"} & set(params):
@@ -244,7 +250,7 @@ def request_end(account: Account, subscription: Obj, params: Params) -> None:
     cancel_at = named.get(cancel_at, cancel_at) if isinstance(cancel_at, str) else cancel_at
     if cancel_at is not None and cancel_at <= account.now():
         raise InvalidRequest("`cancel_at` must be in the future.", param="cancel_at")
-    subscribing.schedule_end(
+    renewing.schedule_end(
         account,
         subscription,
         cancel_at=cancel_at,
@@ -256,9 +262,9 @@ def request_end(account: Account, subscription: Obj, params: Params) -> None:
 @endpoint("DELETE", "/v1/subscriptions/{id}", cancellation_details=CANCELLATION, invoice_now=Flag(), prorate=Flag())
 def cancel_subscription(call: Call) -> Obj:
     subscription = call.account.get("subscription", call.id)
-    if subscription["status"] in subscribing.TERMINAL:
+    if subscription["status"] in renewing.TERMINAL:
         raise InvalidRequest(f"No such subscription: {call.id}", code="resource_missing", param="id", status=404)
-    return subscribing.end_subscription(
+    return renewing.end_subscription(
         call.account, subscription, details=call.params.get("cancellation_details"), reason="cancellation_requested"
     )
 
@@ -270,7 +276,7 @@ def cancel_subscription(call: Call) -> Obj:
     proration_behavior=PRORATION,
 )
 def resume_subscription(call: Call) -> Obj:
-    return subscribing.resume_paused(call.account, call.account.get("subscription", call.id))
+    return renewing.resume_paused(call.account, call.account.get("subscription", call.id))
 
 
 retrieve("/v1/subscriptions/{id}", "subscription")
@@ -301,7 +307,7 @@ def list_subscriptions(call: Call) -> Obj:
     def keep(subscription: Obj) -> bool:
         return (
             subscription["status"] not in hidden
-            and (status != "ended" or subscription["status"] in subscribing.TERMINAL)
+            and (status != "ended" or subscription["status"] in renewing.TERMINAL)
             and (bool(bound) or subscription["test_clock"] is None)
         )
 
@@ -312,10 +318,14 @@ def list_subscriptions(call: Call) -> Obj:
         url="/v1/subscriptions",
         keep={
             "price": lambda row, price: any(item["price"]["id"] == price for item in row["items"]["data"]),
-            "current_period_end": lambda row, span: isinstance(span, dict)
-            and within(span, min(item["current_period_end"] for item in row["items"]["data"])),
-            "current_period_start": lambda row, span: isinstance(span, dict)
-            and within(span, max(item["current_period_start"] for item in row["items"]["data"])),
+            "current_period_end": lambda row, span: (
+                isinstance(span, dict)
+                and within(span, min(item["current_period_end"] for item in row["items"]["data"]))
+            ),
+            "current_period_start": lambda row, span: (
+                isinstance(span, dict)
+                and within(span, max(item["current_period_start"] for item in row["items"]["data"]))
+            ),
         },
         also=keep,
     )

@@ -1,0 +1,201 @@
+"""Subscriptions as time passes: their appointments, renewals, trials, ends and resumptions."""
+
+from sandbox import collecting, invoicing
+from sandbox.account import Account
+from sandbox.cards import default_method
+from sandbox.clock import due
+from sandbox.errors import InvalidRequest
+from sandbox.periods import period_end
+from sandbox.subscription_billing import bill, bill_period, drop_ended_discounts
+from sandbox.types import DAY, Obj
+
+TRIAL_WARNING = 3 * DAY
+LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
+TERMINAL = ("canceled", "incomplete_expired")
+
+
+def earliest_end(subscription: Obj) -> int:
+    return min(int(item["current_period_end"]) for item in subscription["items"]["data"])
+
+
+def plan(account: Account, subscription: Obj) -> None:
+    """Set the subscription's appointments from its present state. Called after every change that may move one."""
+    live = subscription["status"] not in TERMINAL
+    running = live and subscription["status"] not in ("paused", "incomplete")
+    now = account.now()
+    ends = subscription["cancel_at"]
+    if subscription["cancel_at_period_end"]:
+        ends = min(ends or earliest_end(subscription), earliest_end(subscription))
+    account.schedule("subscription_ends", subscription["id"], at=ends if live else None)
+    account.schedule("subscription_renews", subscription["id"], at=earliest_end(subscription) if running else None)
+    trial_end = subscription["trial_end"] if subscription["status"] == "trialing" else None
+    warn_at = trial_end - TRIAL_WARNING if trial_end and not account.notes(subscription["id"]).get("warned") else None
+    account.schedule("trial_will_end", subscription["id"], at=max(warn_at, now) if warn_at else None)
+    pause = subscription["pause_collection"]
+    account.schedule("collection_resumes", subscription["id"], at=pause["resumes_at"] if pause and live else None)
+
+
+@due("trial_will_end")
+def warn_of_trial_end(account: Account, subscription_id: str) -> None:
+    subscription = account.get("subscription", subscription_id)
+    if subscription["status"] == "trialing":
+        account.note(subscription_id, warned=True)
+        account.emit("customer.subscription.trial_will_end", subscription)
+
+
+@due("subscription_ends")
+def end_when_due(account: Account, subscription_id: str) -> None:
+    subscription = account.get("subscription", subscription_id)
+    if subscription["status"] not in TERMINAL:
+        end_subscription(account, subscription)
+
+
+@due("first_payment_window")
+def expire_incomplete(account: Account, subscription_id: str) -> None:
+    subscription = account.get("subscription", subscription_id)
+    if subscription["status"] != "incomplete":
+        return
+    invoice = account.find("invoice", subscription["latest_invoice"])
+    account.change(
+        subscription, event="customer.subscription.updated", ended_at=account.now(), status="incomplete_expired"
+    )
+    plan(account, subscription)
+    if invoice and invoice["status"] == "open":
+        collecting.void(account, invoice)
+
+
+@due("collection_resumes")
+def resume_collection(account: Account, subscription_id: str) -> None:
+    subscription = account.get("subscription", subscription_id)
+    account.change(subscription, event="customer.subscription.updated", pause_collection=None)
+    plan(account, subscription)
+
+
+@due("subscription_renews")
+def renew(account: Account, subscription_id: str) -> None:
+    """A period is over: end, pause, or bill the next one."""
+    subscription = account.get("subscription", subscription_id)
+    now = account.now()
+    if subscription["status"] in (*TERMINAL, "paused", "incomplete"):
+        return
+    if subscription["cancel_at_period_end"] or (subscription["cancel_at"] and subscription["cancel_at"] <= now):
+        end_subscription(account, subscription)
+        return
+    trial_over = subscription["status"] == "trialing"
+    if trial_over and not has_method(account, subscription):
+        choice = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+        if choice == "cancel":
+            end_subscription(account, subscription)
+            return
+        if choice == "pause":
+            account.change(subscription, event="customer.subscription.updated", status="paused")
+            plan(account, subscription)
+            account.emit("customer.subscription.paused", subscription)
+            return
+    start_period(account, subscription, now=now, trial_over=trial_over)
+
+
+def start_period(account: Account, subscription: Obj, *, now: int, trial_over: bool = False) -> Obj:
+    """Roll the items that are due into their next period and bill them."""
+    old = subscription["items"]
+    rolled = []
+    fresh = []
+    period = (now, now)
+    for item in old["data"]:
+        if item["current_period_end"] > now:
+            fresh.append(item)
+            continue
+        period = (item["current_period_start"], item["current_period_end"])
+        start = item["current_period_end"]
+        end = period_end(start, item["price"]["recurring"], anchor=subscription["billing_cycle_anchor"])
+        item = {**item, "current_period_start": start, "current_period_end": end}
+        rolled.append(item)
+        fresh.append(item)
+    before = {"items": {**old, "data": [dict(item) for item in old["data"]]}}
+    subscription["items"] = {**old, "data": fresh}
+    drop_ended_discounts(account, subscription)
+    invoice = bill(account, subscription, rolled, reason="subscription_cycle", period=period)
+    before |= {"latest_invoice": subscription["latest_invoice"]}
+    if trial_over:
+        before |= {"status": subscription["status"]}
+        subscription["status"] = "active"
+    subscription["latest_invoice"] = invoice["id"]
+    account.save(subscription)
+    account.emit("customer.subscription.updated", subscription, before=before)
+    account.emit("invoice.created", invoice)
+    plan(account, subscription)
+    bill_period(account, subscription, invoice)
+    return invoice
+
+
+def has_method(account: Account, subscription: Obj) -> bool:
+    if subscription["collection_method"] == "send_invoice":
+        return True
+    customer = account.get("customer", subscription["customer"])
+    return default_method(account, customer=customer, subscription=subscription) is not None
+
+
+def end_subscription(
+    account: Account, subscription: Obj, *, reason: str | None = None, details: Obj | None = None
+) -> Obj:
+    """Cancel now: terminal. Open invoices stop being collected, as Stripe turns off their auto-advance."""
+    now = account.now()
+    old = subscription["cancellation_details"] or {}
+    reason = reason or old.get("reason") or "cancellation_requested"
+    status = "incomplete_expired" if subscription["status"] == "incomplete" else "canceled"
+    account.change(
+        subscription,
+        canceled_at=subscription["canceled_at"] or now,
+        cancellation_details={"comment": None, "feedback": None, **old, **(details or {}), "reason": reason},
+        ended_at=now,
+        status=status,
+    )
+    plan(account, subscription)
+    account.schedule("first_payment_window", subscription["id"], at=None)
+    for invoice in account.list("invoice", subscription=subscription["id"]):
+        if invoice["status"] in ("open", "draft"):
+            account.change(invoice, auto_advance=False, next_payment_attempt=None)
+            account.schedule("invoice_retry", invoice["id"], at=None)
+    account.emit("customer.subscription.deleted", subscription)
+    return subscription
+
+
+def schedule_end(
+    account: Account, subscription: Obj, *, cancel_at: int | None, at_period_end: bool, details: Obj | None = None
+) -> Obj:
+    """Ask for an end later. `cancel_at` epoch seconds, or `at_period_end`; neither takes the request back."""
+    ending = cancel_at is not None or at_period_end
+    old = subscription["cancellation_details"] or {"comment": None, "feedback": None, "reason": None}
+    new = {**old, **(details or {}), "reason": "cancellation_requested" if ending else None}
+    account.change(
+        subscription,
+        event="customer.subscription.updated",
+        cancel_at=cancel_at if not at_period_end else earliest_end(subscription),
+        cancel_at_period_end=at_period_end,
+        canceled_at=account.now() if ending else None,
+        cancellation_details=new,
+    )
+    plan(account, subscription)
+    return subscription
+
+
+def resume_paused(account: Account, subscription: Obj) -> Obj:
+    """`paused` → `active`: a new period begins now and is billed; it stays paused where the payment fails."""
+    if subscription["status"] != "paused":
+        raise InvalidRequest(
+            f"This subscription cannot be resumed because its status is `{subscription['status']}`, not `paused`."
+        )
+    now = account.now()
+    data = []
+    for item in subscription["items"]["data"]:
+        end = period_end(now, item["price"]["recurring"], anchor=now)
+        data.append({**item, "current_period_start": now, "current_period_end": end})
+    fresh = {**subscription["items"], "data": data}
+    invoice = bill(account, {**subscription, "items": fresh}, data, reason="subscription_update")
+    account.emit("invoice.created", invoice)
+    account.change(subscription, latest_invoice=invoice["id"], billing_cycle_anchor=now, items=fresh)
+    account.note(subscription["id"], resuming=invoice["id"])
+    invoicing.finalize(account, invoice)
+    if invoice["status"] == "open":
+        collecting.collect(account, invoice)
+    return subscription

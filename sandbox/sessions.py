@@ -1,0 +1,167 @@
+"""Checkout sessions as objects: what they say and what they sum up to."""
+
+from sandbox.account import Account
+from sandbox.catalogue import new_lines
+from sandbox.discounts import find_coupon, reduction
+from sandbox.types import DAY, Obj, Params
+
+
+def new_session(
+    account: Account, params: Params, *, lines: list[Obj] | None = None, payment_link: str | None = None
+) -> Obj:
+    """An open session. `params` are those of `POST /v1/checkout/sessions`, already validated and checked."""
+    mode = params["mode"]
+    trial = trial_end_of(account, params.get("subscription_data") or {}) if mode == "subscription" else None
+    lines = new_lines(account, params.get("line_items") or [], free=trial is not None) if lines is None else lines
+    session_id = "cs_test_" + account.ids.letters(58)
+    discounts = [find_coupon(account, wish, param="discounts[0]") for wish in params.get("discounts") or []]
+    invoice_creation = params.get("invoice_creation")
+    session = account.add(
+        {
+            "id": session_id,
+            "object": "checkout.session",
+            "adaptive_pricing": {"enabled": False},
+            "after_expiration": None,
+            "allow_promotion_codes": params.get("allow_promotion_codes"),
+            "amount_subtotal": None,
+            "amount_total": None,
+            "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+            "billing_address_collection": params.get("billing_address_collection"),
+            "cancel_url": params.get("cancel_url"),
+            "client_reference_id": params.get("client_reference_id"),
+            "client_secret": None,
+            "collected_information": None,
+            "consent": None,
+            "consent_collection": consents(params.get("consent_collection")),
+            "created": account.now(),
+            "currency": lines[0]["currency"] if lines else params.get("currency"),
+            "currency_conversion": None,
+            "custom_fields": [],
+            "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
+            "customer": params.get("customer"),
+            "customer_account": None,
+            "customer_creation": None
+            if params.get("customer")
+            else params.get("customer_creation", "if_required")
+            if mode == "payment"
+            else "always",
+            "customer_details": None,
+            "customer_email": params.get("customer_email"),
+            "discounts": [
+                {"coupon": None if code else coupon["id"], "promotion_code": code["id"] if code else None}
+                for coupon, code in discounts
+            ],
+            "excluded_payment_method_types": [],
+            "expires_at": params.get("expires_at") or account.now() + DAY,
+            "integration_identifier": None,
+            "invoice": None,
+            "invoice_creation": {
+                "enabled": bool(invoice_creation and invoice_creation["enabled"]),
+                "invoice_data": invoice_data((invoice_creation or {}).get("invoice_data") or {}),
+            }
+            if mode == "payment"
+            else None,
+            "livemode": False,
+            "locale": params.get("locale"),
+            "managed_payments": None,
+            "metadata": params.get("metadata") or {},
+            "mode": mode,
+            "optional_items": [],
+            "origin_context": None,
+            "payment_intent": None,
+            "payment_link": payment_link,
+            "payment_method_collection": params.get("payment_method_collection", "always")
+            if mode == "subscription"
+            else "if_required",
+            "payment_method_configuration_details": None,
+            "payment_method_options": {},
+            "payment_method_types": params.get("payment_method_types") or ["card"],
+            "payment_status": "unpaid",
+            "permissions": None,
+            "phone_number_collection": params.get("phone_number_collection") or {"enabled": False},
+            "recovered_from": None,
+            "saved_payment_method_options": None,
+            "setup_intent": None,
+            "shipping_address_collection": None,
+            "shipping_cost": None,
+            "shipping_options": [],
+            "status": "open",
+            "submit_type": params.get("submit_type"),
+            "subscription": None,
+            "success_url": params.get("success_url"),
+            "total_details": None,
+            "ui_mode": params.get("ui_mode", "hosted_page"),
+            "url": f"{account.base_url}/c/pay/{session_id}",
+            "wallet_options": None,
+        },
+        line_items=lines,
+        payment_intent_data=params.get("payment_intent_data") or {},
+        subscription_data=params.get("subscription_data") or {},
+        setup_intent_data=params.get("setup_intent_data") or {},
+        trial_end=trial,
+    )
+    total_session(account, session)
+    account.schedule("session_expires", session_id, at=session["expires_at"])
+    return session
+
+
+def consents(wish: Params | None) -> Obj | None:
+    if not wish:
+        return None
+    return {
+        "payment_method_reuse_agreement": None,
+        "promotions": wish.get("promotions"),
+        "terms_of_service": wish.get("terms_of_service"),
+    }
+
+
+def invoice_data(wish: Params) -> Obj:
+    return {
+        "account_tax_ids": None,
+        "custom_fields": None,
+        "description": wish.get("description"),
+        "footer": wish.get("footer"),
+        "issuer": None,
+        "metadata": wish.get("metadata") or {},
+        "rendering_options": None,
+    }
+
+
+def trial_end_of(account: Account, data: Params) -> int | None:
+    if data.get("trial_end"):
+        return int(data["trial_end"])
+    return account.now() + data["trial_period_days"] * DAY if data.get("trial_period_days") else None
+
+
+def total_session(account: Account, session: Obj) -> None:
+    """Bring the amounts of lines and session up to date with its discounts."""
+    lines = account.notes(session["id"])["line_items"]
+    coupons = [coupon_of(account, entry) for entry in session["discounts"] or []]
+    for line in lines:
+        line["amount_discount"] = 0
+    for coupon in coupons:
+        left = coupon["amount_off"]
+        for line in lines:
+            base = line["amount_subtotal"] - line["amount_discount"]
+            off = reduction(account, coupon, amount=base, product=line["price"]["product"], left=left)
+            left = left - off if left is not None else None
+            line["amount_discount"] += off
+    for line in lines:
+        line["amount_total"] = line["amount_subtotal"] - line["amount_discount"]
+    account.note(session["id"], line_items=lines)
+    off_all = sum(line["amount_discount"] for line in lines)
+    subtotal = sum(line["amount_subtotal"] for line in lines)
+    setup = session["mode"] == "setup"
+    account.change(
+        session,
+        amount_subtotal=None if setup else subtotal,
+        amount_total=None if setup else subtotal - off_all,
+        total_details=None if setup else {"amount_discount": off_all, "amount_shipping": 0, "amount_tax": 0},
+    )
+
+
+def coupon_of(account: Account, entry: Obj) -> Obj:
+    if entry["coupon"]:
+        return account.get("coupon", entry["coupon"])
+    code = account.get("promotion_code", entry["promotion_code"])
+    return account.get("coupon", code["promotion"]["coupon"])

@@ -1,0 +1,118 @@
+"""The invoices of subscriptions: their lines, and what happens to each when a period begins."""
+
+from sandbox import collecting, invoicing
+from sandbox.account import Account
+from sandbox.catalogue import ItemWish, money, price_amount
+from sandbox.discounts import live_discounts
+from sandbox.invoice_items import new_invoice_item
+from sandbox.types import Obj
+
+
+def bill(
+    account: Account,
+    subscription: Obj,
+    items: list[Obj],
+    *,
+    reason: str,
+    one_time: list[ItemWish] | None = None,
+    free: bool = False,
+    period: tuple[int, int] | None = None,
+    pending: bool = True,
+) -> Obj:
+    """A draft invoice for `items`' current periods plus what is pending; nothing is announced."""
+    customer = account.get("customer", subscription["customer"])
+    now = account.now()
+    invoice = invoicing.new_invoice(
+        account,
+        customer,
+        currency=subscription["currency"],
+        reason=reason,
+        subscription=subscription,
+        period=period,
+        collection_method=subscription["collection_method"],
+        days_until_due=subscription["days_until_due"] if subscription["collection_method"] == "send_invoice" else None,
+    )
+    waiting = invoicing.pending_items(account, customer["id"], subscription=subscription["id"]) if pending else []
+    for waiting_item in waiting:
+        invoicing.take_item(account, invoice, waiting_item)
+    for wish in one_time or []:
+        extra = new_invoice_item(
+            account,
+            customer,
+            price=wish.price,
+            quantity=wish.quantity,
+            period=(now, now),
+            subscription=subscription["id"],
+        )
+        invoicing.take_item(account, invoice, extra)
+    for item in items:
+        add_item_line(account, invoice, subscription, item, free=free)
+    invoicing.total_up(account, invoice)
+    return invoice
+
+
+def add_item_line(account: Account, invoice: Obj, subscription: Obj, item: Obj, *, free: bool) -> None:
+    price = item["price"]
+    metered = price["recurring"]["usage_type"] == "metered"
+    amount = 0 if free or metered else price_amount(account, price, item.get("quantity", 1))
+    name = account.get("product", price["product"])["name"]
+    quantity = 0 if metered else item["quantity"]
+    words = (
+        "Trial period for " + name
+        if free
+        else f"{quantity} × {name} ({money(price)} / {price['recurring']['interval']})"
+    )
+    details = {
+        "invoice_item": None,
+        "proration": False,
+        "proration_details": {"credited_items": None},
+        "subscription": subscription["id"],
+        "subscription_item": item["id"],
+    }
+    invoicing.add_line(
+        account,
+        invoice,
+        amount=amount,
+        description=words,
+        parent={
+            "type": "subscription_item_details",
+            "invoice_item_details": None,
+            "subscription_item_details": details,
+        },
+        price=price,
+        quantity=quantity,
+        period=(item["current_period_start"], item["current_period_end"]),
+        subscription=subscription["id"],
+        metadata=dict(item["metadata"]),
+    )
+
+
+def bill_period(account: Account, subscription: Obj, invoice: Obj) -> None:
+    """Finalise and collect a renewal, unless collection is paused or the subscription is unpaid."""
+    pause = subscription["pause_collection"]
+    if subscription["status"] == "unpaid" or (pause and pause["behavior"] == "keep_as_draft"):
+        account.change(invoice, auto_advance=False)
+        return
+    invoicing.finalize(account, invoice)
+    if invoice["status"] != "open":
+        return
+    if pause:
+        close = collecting.void if pause["behavior"] == "void" else collecting.mark_uncollectible
+        close(account, invoice)
+        return
+    if subscription["collection_method"] == "charge_automatically":
+        collecting.collect(account, invoice)
+
+
+def drop_ended_discounts(account: Account, subscription: Obj) -> None:
+    """A `once` coupon served the first invoice; a `repeating` one ends by date."""
+    kept = []
+    for discount in live_discounts(account, subscription["discounts"]):
+        coupon = account.get("coupon", discount["source"]["coupon"])
+        used = coupon["duration"] == "once" and subscription["latest_invoice"] is not None
+        if used:
+            account.emit("customer.discount.deleted", discount)
+        else:
+            kept.append(discount["id"])
+    if kept != subscription["discounts"]:
+        subscription["discounts"] = kept
