@@ -199,9 +199,7 @@ def _mark_sent(claim: _Claim, delivery: Delivery, *, now: datetime) -> None:
             record_one(happening, now=clock.now())
 
 
-def _put_back(
-    claim: _Claim, delivery: Delivery, *, fate: Delivery.State, error: Exception, now: datetime
-) -> None:
+def _put_back(claim: _Claim, delivery: Delivery, *, fate: Delivery.State, error: Exception, now: datetime) -> None:
     if fate == State.WAITING and delivery.attempts >= MAX_ATTEMPTS:
         fate = State.FAILED
     wait = BACKOFF[min(delivery.attempts, len(BACKOFF)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311

@@ -19,6 +19,9 @@ def absolute(path: str) -> str:
 
 
 def sign_in_by_code(*, email: str, next_path: str) -> str:
-    """Where a mail leads: the page that sends a code to this address, and then on to `next_path`."""
+    """Where a mail leads: to sign in, the address filled in, and then on to `next_path`.
+
+    Who is signed in already goes there at once; nobody is signed in by the link itself.
+    """
     query = urlencode({"next": next_path, "email": email})
-    return f"{absolute(reverse('account_request_login_code'))}?{query}"
+    return f"{absolute(reverse('account_login'))}?{query}"

@@ -78,13 +78,9 @@ class Delivery(models.Model):
 
     key = models.CharField(max_length=255, unique=True)
     notice = models.CharField(max_length=40)
-    activity = models.ForeignKey(
-        Activity, on_delete=models.CASCADE, null=True, blank=True, related_name="deliveries"
-    )
+    activity = models.ForeignKey(Activity, on_delete=models.CASCADE, null=True, blank=True, related_name="deliveries")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deliveries")
-    product = models.ForeignKey(
-        "hub.Product", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
-    )
+    product = models.ForeignKey("hub.Product", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     context = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -111,9 +107,7 @@ class Delivery(models.Model):
             models.Index(
                 fields=["next_try"], condition=Q(state__in=["waiting", "handing_over"]), name="deliveries_due"
             ),
-            models.Index(
-                fields=["state"], condition=Q(state__in=["failed", "unsure"]), name="deliveries_to_look_at"
-            ),
+            models.Index(fields=["state"], condition=Q(state__in=["failed", "unsure"]), name="deliveries_to_look_at"),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from activities import deliveries, doorbell
+from activities import deliveries, doorbell, heartbeat
 
 BATCH = 50
 
@@ -9,5 +9,6 @@ BATCH = 50
 @shared_task(name="activities.tasks.deliver")
 def deliver() -> None:
     """Hand over what is due; come back at once where more may be waiting."""
+    heartbeat.beat(now=timezone.now())
     if deliveries.deliver_due(now=timezone.now(), limit=BATCH) == BATCH:
         doorbell.ring("activities.tasks.deliver")

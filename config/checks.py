@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import DatabaseError
@@ -75,15 +76,25 @@ def sqlite_has_one_worker(**_kwargs: object) -> Sequence[CheckMessage]:
 
 @register(deploy=True)
 def webhooks_can_be_verified(**_kwargs: object) -> Sequence[CheckMessage]:
-    return [
-        Error(
-            f"The Stripe connection {connection} has no webhook signing secret: every webhook is refused.",
-            hint="Console → Stripe: let Foyer make the webhook endpoint, or paste its secret.",
-            id="foyer.E004",
+    found = (_problem_with_secrets(connection) for connection in _connections())
+    return [problem for problem in found if problem]
+
+
+def _problem_with_secrets(connection: Any) -> CheckMessage | None:
+    try:
+        if connection.key and connection.webhook_secrets:
+            return None
+    except InvalidToken:
+        return Error(
+            f"The secrets of the Stripe connection {connection} cannot be opened: no key of ENCRYPTION_KEYS fits.",
+            hint="Add the key that they were stored with, after the present one.",
+            id="foyer.E010",
         )
-        for connection in _connections()
-        if not connection.sealed_webhook_secrets
-    ]
+    return Error(
+        f"The Stripe connection {connection} has no webhook signing secret: every webhook is refused.",
+        hint="Console → Stripe: let Foyer make the webhook endpoint, or paste its secret.",
+        id="foyer.E004",
+    )
 
 
 @register()

@@ -145,7 +145,7 @@ def _stripe(*, now: datetime) -> Section:
     if used.state == states.UNREACHABLE:
         level = Level.RED if silence > SILENT else Level.WARN
         return Section("stripe", level, "Stripe does not answer. Nobody loses access by this.", figures)
-    if not used.sealed_webhook_secrets:
+    if not used.webhook_secrets:
         return Section("stripe", Level.RED, "No signing secret: webhooks are refused.", figures)
     return Section("stripe", Level.OK, figures=figures)
 

@@ -20,9 +20,7 @@ class Sink:
         self.script: Script = lambda _step: None
         self._server = _Server(("127.0.0.1", 0), _Talk, bind_and_activate=True)
         self._server.sink = self
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        ).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property
     def port(self) -> int:
@@ -57,9 +55,7 @@ class _Talk(socketserver.StreamRequestHandler):
             if verb == "QUIT":
                 self._speak("221 bye")
                 return
-            talking = (
-                self._answer(verb.lower()) if verb in {"MAIL", "RCPT", "DATA"} else self._speak("250 ok")
-            )
+            talking = self._answer(verb.lower()) if verb in {"MAIL", "RCPT", "DATA"} else self._speak("250 ok")
             if talking == "354":
                 talking = self._take_body()
 

@@ -71,9 +71,7 @@ def test_what_is_not_due_yet_waits(sink: Sink, waiting: Delivery, now: datetime)
 
 
 def test_many_mails_share_one_connection(sink: Sink, ada: User, studio: Product, now: datetime) -> None:
-    notices.queue(
-        [notices.access(key=f"access:{n}", user_id=ada.pk, product_id=studio.pk) for n in range(5)], now=now
-    )
+    notices.queue([notices.access(key=f"access:{n}", user_id=ada.pk, product_id=studio.pk) for n in range(5)], now=now)
     Delivery.objects.update(next_try=now)
     assert deliveries.deliver_due(now=now, limit=4) == 4
     assert (len(sink.raw), sink.connections) == (4, 1)
@@ -119,9 +117,7 @@ def test_an_unsure_mail_is_never_sent_by_a_machine(sink: Sink, waiting: Delivery
     assert len(sink.raw) == 1
 
 
-def test_a_refused_mail_is_tried_eight_times_ever_more_seldom(
-    sink: Sink, waiting: Delivery, now: datetime
-) -> None:
+def test_a_refused_mail_is_tried_eight_times_ever_more_seldom(sink: Sink, waiting: Delivery, now: datetime) -> None:
     sink.script = lambda step: "451 later" if step == "rcpt" else None
     waits = []
     while state_of(waiting) == State.WAITING:
@@ -137,9 +133,7 @@ def test_a_refused_mail_is_tried_eight_times_ever_more_seldom(
 def test_a_dead_mail_server_costs_one_mail_an_attempt_and_not_each(
     settings: Settings, ada: User, studio: Product, now: datetime, sink: Sink
 ) -> None:
-    notices.queue(
-        [notices.access(key=f"access:{n}", user_id=ada.pk, product_id=studio.pk) for n in range(3)], now=now
-    )
+    notices.queue([notices.access(key=f"access:{n}", user_id=ada.pk, product_id=studio.pk) for n in range(3)], now=now)
     Delivery.objects.update(next_try=now)
     sink.close()
     assert deliveries.deliver_due(now=now) == 1
@@ -164,9 +158,7 @@ def test_a_closed_account_gets_no_mail(sink: Sink, waiting: Delivery, ada: User,
     assert not sink.raw
 
 
-def test_a_person_can_send_an_unsure_mail_again(
-    sink: Sink, waiting: Delivery, owner: User, now: datetime
-) -> None:
+def test_a_person_can_send_an_unsure_mail_again(sink: Sink, waiting: Delivery, owner: User, now: datetime) -> None:
     Delivery.objects.update(state=State.UNSURE)
     assert deliveries.send_again(waiting.pk, actor_id=owner.pk, now=now)
     deliveries.deliver_due(now=now)

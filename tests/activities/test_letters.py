@@ -34,10 +34,7 @@ def test_the_access_mail_opens_the_product_by_a_code_sent_to_this_address(
     rendered: Rendered, ada: User, studio: Product
 ) -> None:
     message = rendered(notices.access(key="a", user_id=ada.pk, product_id=studio.pk))
-    link = (
-        "http://127.0.0.1:8000/accounts/login/code/"
-        "?next=%2Fproducts%2Fstudio-membership%2F&email=ada%40example.com"
-    )
+    link = "http://127.0.0.1:8000/accounts/login/?next=%2Fproducts%2Fstudio-membership%2F&email=ada%40example.com"
     assert message.subject == "Studio Membership is open for you"
     assert message.to == ["ada@example.com"]
     assert link in message.body
@@ -65,9 +62,7 @@ def test_the_payment_mail_says_what_failed_and_until_when_access_stays(
         assert "next=%2Faccount%2F" in text
 
 
-def test_a_payment_mail_without_an_end_promises_no_date(
-    rendered: Rendered, ben: User, studio: Product
-) -> None:
+def test_a_payment_mail_without_an_end_promises_no_date(rendered: Rendered, ben: User, studio: Product) -> None:
     message = rendered(notices.payment_failed(key="f", user_id=ben.pk, product_id=studio.pk, keep_until=None))
     assert "You keep access until" not in message.body
     assert "To keep your access, update your card" in message.body
@@ -87,9 +82,7 @@ def test_an_unknown_time_zone_does_not_stop_a_mail(
     assert "21 November 2026" in message.body
 
 
-def test_the_end_is_told_with_its_reason_and_the_way_back(
-    rendered: Rendered, ada: User, studio: Product
-) -> None:
+def test_the_end_is_told_with_its_reason_and_the_way_back(rendered: Rendered, ada: User, studio: Product) -> None:
     message = rendered(
         notices.access_ended(
             key="e", user_id=ada.pk, product_id=studio.pk, reason="Your subscription ran out on 3 May."
@@ -104,9 +97,7 @@ def test_a_mail_goes_to_the_address_of_the_moment(rendered: Rendered, ada: User,
     assert rendered(notices.access(key="a", user_id=ada.pk, product_id=studio.pk)).to == ["ada@new.example"]
 
 
-def test_the_owner_is_the_sender_and_the_owners_colour_is_on_it(
-    rendered: Rendered, ada: User, studio: Product
-) -> None:
+def test_the_owner_is_the_sender_and_the_owners_colour_is_on_it(rendered: Rendered, ada: User, studio: Product) -> None:
     Site(name="Ateliér, Nord", accent="#ffcc00", support_email="help@atelier.example").save()
     message = rendered(notices.access(key="a", user_id=ada.pk, product_id=studio.pk))
     headers = message.message()
@@ -147,9 +138,7 @@ def test_the_same_key_is_queued_once(ada: User, studio: Product, now: datetime) 
 
 
 def test_a_clock_that_was_moved_forward_delays_no_mail(ada: User, studio: Product, now: datetime) -> None:
-    queued = queue_one(
-        notices.access(key="a", user_id=ada.pk, product_id=studio.pk), now=now + timedelta(days=300)
-    )
+    queued = queue_one(notices.access(key="a", user_id=ada.pk, product_id=studio.pk), now=now + timedelta(days=300))
     assert queued
     assert queued.next_try < queued.created_at
 

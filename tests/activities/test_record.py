@@ -42,9 +42,7 @@ def test_the_same_happening_is_written_once(failed_payment: Happening, now: date
     assert Activity.objects.get().cause == "evt_1"
 
 
-def test_of_many_only_the_new_ones_are_returned_in_their_order(
-    failed_payment: Happening, now: datetime
-) -> None:
+def test_of_many_only_the_new_ones_are_returned_in_their_order(failed_payment: Happening, now: datetime) -> None:
     record([replace(failed_payment, key="b")], now=now)
     many = [replace(failed_payment, key=key) for key in ("c", "b", "a", "c")]
     assert [activity.key for activity in record(many, now=now)] == ["c", "a"]

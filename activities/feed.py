@@ -1,0 +1,174 @@
+"""The feed: of the site, of a person, of a product; filtered, paged by key, newest first."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Self
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from activities.models import Activity
+from activities.money import decimals
+from activities.sentences import Voice, tell
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What to show. Days are whole days in the current time zone, both included; words all have to match."""
+
+    verbs: Sequence[str] = ()
+    words: str = ""
+    user_id: int | None = None
+    product_id: int | None = None
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the feed, between two activities."""
+
+    at: datetime
+    pk: int
+
+    @classmethod
+    def of(cls, activity: Activity) -> Self:
+        return cls(activity.at, activity.pk)
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """From an address; None for anything that is not a cursor."""
+        at, _, pk = text.rpartition("_")
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError:
+            return None
+        aware = moment.tzinfo is not None
+        return cls(moment, int(pk)) if aware and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+
+    def __str__(self) -> str:
+        return f"{self.at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}_{self.pk}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`older` is the cursor of the next page, None on the last."""
+
+    activities: list[Activity]
+    older: Cursor | None
+
+
+def find(filters: Filters) -> QuerySet[Activity]:
+    """Newest first, with user, product and actor."""
+    found = Activity.objects.select_related("user", "product", "actor").order_by("-at", "-pk")
+    if filters.verbs:
+        found = found.filter(verb__in=filters.verbs)
+    if filters.user_id is not None:
+        found = found.filter(user_id=filters.user_id)
+    if filters.product_id is not None:
+        found = found.filter(product_id=filters.product_id)
+    for word in filters.words.split():
+        found = found.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
+    if filters.since:
+        found = found.filter(at__gte=_start_of(filters.since))
+    if filters.until:
+        found = found.filter(at__lt=_start_of(filters.until + timedelta(days=1)))
+    return found
+
+
+def of_person(user_id: int, *, limit: int = PAGE) -> list[Activity]:
+    return list(find(Filters(user_id=user_id))[:limit])
+
+
+def of_product(product_id: int, *, limit: int = PAGE) -> list[Activity]:
+    return list(find(Filters(product_id=product_id))[:limit])
+
+
+def page(filters: Filters, *, after: Cursor | None = None, size: int = PAGE) -> Page:
+    """The `size` activities older than the cursor. Costs the same on every page."""
+    found = find(filters)
+    if after:
+        # The first condition is implied by the second, and is what an index can be read by.
+        found = found.filter(at__lte=after.at).filter(Q(at__lt=after.at) | Q(pk__lt=after.pk))
+    rows = list(found[: size + 1])
+    return Page(rows[:size], Cursor.of(rows[size - 1]) if len(rows) > size else None)
+
+
+def written_since(filters: Filters, *, pk: int, size: int = PAGE) -> list[Activity]:
+    """What was written after this row, newest first, at most `size` + 1.
+
+    By the order of writing and not of happening: Stripe's news may be about yesterday.
+    """
+    return list(find(filters).filter(pk__gt=pk)[: size + 1])
+
+
+def last_pk() -> int:
+    return Activity.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+COLUMNS = (
+    "At (UTC)",
+    "Recorded at (UTC)",
+    "Kind",
+    "Person",
+    "E-mail",
+    "Product",
+    "What",
+    "Amount",
+    "Currency",
+    "By",
+    "Cause",
+    "Imported",
+)
+
+
+def export_csv(filters: Filters) -> Iterator[bytes]:
+    """The whole selection as CSV lines in UTF-8, read from the database in pieces."""
+    writer = csv.writer(_Echo())
+    yield "\N{ZERO WIDTH NO-BREAK SPACE}".encode()  # tells spreadsheets that it is UTF-8
+    yield writer.writerow(COLUMNS).encode()
+    for activity in find(filters).iterator(chunk_size=1000):
+        yield writer.writerow([_harmless(cell) for cell in _cells(activity)]).encode()
+
+
+class _Echo:
+    def write(self, line: str) -> str:
+        return line
+
+
+def _cells(activity: Activity) -> Iterator[str]:
+    amount, currency = activity.details.get("amount"), str(activity.details.get("currency") or "").upper()
+    yield activity.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    yield activity.recorded_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    yield activity.get_verb_display()
+    yield str(activity.user or "")
+    yield activity.user.email if activity.user else ""
+    yield str(activity.product or "")
+    yield str(tell(activity, voice=Voice.STAFF))
+    yield _decimal(amount, currency) if isinstance(amount, int) else ""
+    yield currency
+    yield str(activity.actor or "")
+    yield activity.cause
+    yield "yes" if activity.imported else ""
+
+
+def _decimal(amount: int, currency: str) -> str:
+    """Minor units as a plain decimal: 2400 of EUR is 24.00, of JPY 2400."""
+    places = decimals(currency)
+    digits = str(abs(amount)).rjust(places + 1, "0")
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"-{text}" if amount < 0 else text
+
+
+def _harmless(cell: str) -> str:
+    """A name that begins like a formula is kept from being one (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    is_number = cell.lstrip("-").replace(".", "", 1).isdecimal()
+    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r\n") and not is_number else cell
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())

@@ -1,0 +1,246 @@
+"""An activity in words, for the staff ("Ben Kato's payment failed for Studio") or for the member ("Your payment…").
+
+Kept apart from the model: the same row reads differently to different people.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+
+from activities import links
+from activities.models import Activity
+from activities.money import format_money
+
+Verb = Activity.Verb
+
+
+class Voice(StrEnum):
+    STAFF = "staff"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A run of words; `url` is empty where there is no page to go to."""
+
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`parts` make the sentence; `details` are short phrases beside it; `tone` is good, warn, bad, info or ""."""
+
+    parts: tuple[Part, ...]
+    details: tuple[str, ...]
+    tone: str
+    icon: str
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.parts)
+
+    def __str__(self) -> str:
+        return ", ".join([self.text, *self.details])
+
+
+# What is in brackets is left out where the product (or the actor, or the page) in it is not known.
+# For the staff, then for the member.
+PHRASES: dict[str, tuple[str, str]] = {
+    Verb.PRODUCT_PURCHASED: ("{who} bought[ {product}]", "You bought[ {product}]"),
+    Verb.SUBSCRIPTION_STARTED: (
+        "{whose} subscription[ to {product}] started",
+        "Your subscription[ to {product}] started",
+    ),
+    Verb.SUBSCRIPTION_CANCELLED: (
+        "{whose} subscription[ to {product}] was cancelled",
+        "Your subscription[ to {product}] was cancelled",
+    ),
+    Verb.SUBSCRIPTION_RESUMED: (
+        "{whose} subscription[ to {product}] was resumed",
+        "Your subscription[ to {product}] was resumed",
+    ),
+    Verb.SUBSCRIPTION_ENDED: (
+        "{whose} subscription[ to {product}] ended",
+        "Your subscription[ to {product}] ended",
+    ),
+    Verb.SUBSCRIPTION_RENEWED: (
+        "{whose} subscription[ to {product}] renewed",
+        "Your subscription[ to {product}] renewed",
+    ),
+    Verb.PAYMENT_FAILED: ("{whose} payment failed[ for {product}]", "Your payment failed[ for {product}]"),
+    Verb.PAYMENT_RECOVERED: (
+        "{whose} payment[ for {product}] went through after all",
+        "Your payment[ for {product}] went through after all",
+    ),
+    Verb.REFUNDED: ("{who} got a refund[ for {product}]", "You got a refund[ for {product}]"),
+    Verb.DISPUTED: (
+        "{whose} payment[ for {product}] is disputed at the bank",
+        "Your payment[ for {product}] is disputed at your bank",
+    ),
+    Verb.ACCESS_GRANTED: ("{who} got access[ to {product}]", "You got access[ to {product}]"),
+    Verb.ACCESS_REMOVED: ("{who} lost access[ to {product}]", "Your access[ to {product}] ended"),
+    Verb.SIGNED_IN: ("{who} signed in", "You signed in"),
+    Verb.MEMBER_ADDED: ("{who} became a member", "You became a member"),
+    Verb.PAGE_COMPLETED: ("{who} completed[ “{page}”][ in {product}]", "You completed[ “{page}”][ in {product}]"),
+    Verb.EMAIL_SENT: ("{who} was sent {mail}[ about {product}]", "We sent you {mail}[ about {product}]"),
+    Verb.STAFF_ACTION: ("{actor}: {deed}[, {product}][, {who_known}]", "The team: {deed}[, {product}]"),
+}
+
+LOOKS: dict[str, tuple[str, str]] = {
+    Verb.PRODUCT_PURCHASED: ("good", "shopping-bag"),
+    Verb.SUBSCRIPTION_STARTED: ("good", "circle-play"),
+    Verb.SUBSCRIPTION_CANCELLED: ("warn", "calendar-x"),
+    Verb.SUBSCRIPTION_RESUMED: ("good", "rotate-ccw"),
+    Verb.SUBSCRIPTION_ENDED: ("", "circle-slash"),
+    Verb.SUBSCRIPTION_RENEWED: ("good", "refresh-cw"),
+    Verb.PAYMENT_FAILED: ("bad", "credit-card"),
+    Verb.PAYMENT_RECOVERED: ("good", "circle-check"),
+    Verb.REFUNDED: ("info", "undo-2"),
+    Verb.DISPUTED: ("bad", "triangle-alert"),
+    Verb.ACCESS_GRANTED: ("good", "key-round"),
+    Verb.ACCESS_REMOVED: ("", "lock"),
+    Verb.SIGNED_IN: ("", "log-in"),
+    Verb.MEMBER_ADDED: ("info", "user-plus"),
+    Verb.PAGE_COMPLETED: ("", "circle-check"),
+    Verb.EMAIL_SENT: ("", "mail"),
+    Verb.STAFF_ACTION: ("info", "wrench"),
+}
+
+MAILS = {
+    "access": "the access e-mail",
+    "payment_failed": "the e-mail on a failed payment",
+    "access_ended": "the e-mail on the end of access",
+}
+
+# Stripe's cancellation_details.reason and dispute statuses.
+STRIPE_WORDS = {
+    "cancellation_requested": "as asked for",
+    "payment_failed": "the payments failed",
+    "payment_disputed": "a payment was disputed",
+    "warning_needs_response": "inquiry, needs an answer",
+    "warning_under_review": "inquiry, under review",
+    "warning_closed": "inquiry closed",
+    "needs_response": "needs an answer",
+    "under_review": "under review",
+    "prevented": "prevented",
+    "won": "won",
+    "lost": "lost",
+}
+
+ENDS = {
+    Verb.SUBSCRIPTION_CANCELLED: "ends {}",
+    Verb.SUBSCRIPTION_RENEWED: "paid until {}",
+    Verb.ACCESS_GRANTED: "until {}",
+}
+
+SaysReason = Callable[[str], str]
+_say_reason: SaysReason | None = None
+
+
+def learn_reasons(say: SaysReason) -> None:
+    """Whoever decides on access teaches us the words for its reason codes, once at start."""
+    global _say_reason
+    _say_reason = say
+
+
+def tell(activity: Activity, *, voice: Voice) -> Sentence:
+    """The sentence of an activity whose user, product and actor are loaded. Times are in the current zone."""
+    for_staff, for_member = PHRASES[activity.verb]
+    tone, icon = LOOKS[activity.verb]
+    words = _words(activity, voice=voice)
+    return Sentence(
+        parts=tuple(_fill(for_staff if voice is Voice.STAFF else for_member, words)),
+        details=tuple(_details(activity, voice=voice)),
+        tone=tone,
+        icon=icon,
+    )
+
+
+def _words(activity: Activity, *, voice: Voice) -> dict[str, Part]:
+    details, staff = activity.details, voice is Voice.STAFF
+    words = {
+        "who": _person(activity.user, linked=staff),
+        "actor": _person(activity.actor, linked=staff, unknown="The system"),
+        "mail": Part(MAILS.get(details.get("notice", ""), "an e-mail")),
+        "deed": Part(_capitalised(details.get("reason") or "changed something")),
+    }
+    words["whose"] = Part(_possessive(words["who"].text), words["who"].url)
+    if activity.user:
+        words["who_known"] = words["who"]
+    if product := activity.product:
+        words["product"] = Part(product.name, links.path_to("hub:product", product.slug))
+    if page := details.get("page"):
+        words["page"] = Part(page)
+    return words
+
+
+def _person(user: Any, *, linked: bool, unknown: str = "Somebody") -> Part:
+    if user is None:
+        return Part(unknown)
+    return Part(str(user), links.path_to("hub:console_person", user.pk) if linked else "")
+
+
+def _possessive(name: str) -> str:
+    return f"{name}’" if name.endswith("s") else f"{name}’s"
+
+
+def _fill(phrase: str, words: dict[str, Part]) -> Iterator[Part]:
+    def drop_unknown(match: re.Match[str]) -> str:
+        return match[1] if set(re.findall(r"{(\w+)}", match[1])) <= words.keys() else ""
+
+    for text in re.split(r"({\w+})", re.sub(r"\[([^]]*)\]", drop_unknown, phrase)):
+        if text.startswith("{"):
+            yield words[text[1:-1]]
+        elif text:
+            yield Part(text)
+
+
+def _details(activity: Activity, *, voice: Voice) -> Iterator[str]:
+    details = activity.details
+    if text := _amount(details):
+        yield text
+    if failure := details.get("failure"):
+        yield failure.rstrip(".")
+    if (attempt := details.get("attempt") or 0) > 1:
+        yield f"attempt {attempt}"
+    if next_try := _day(details.get("next_try")):
+        yield f"tried again {next_try}"
+    if activity.verb in ENDS and (ends := _day(details.get("ends_at"))):
+        yield ENDS[Verb(activity.verb)].format(ends)
+    if activity.verb != Verb.STAFF_ACTION and (reason := details.get("reason")):
+        yield _reason(reason)
+    if ip := details.get("ip"):
+        yield f"from {ip}"
+    others_deed = activity.actor_id is not None and activity.actor_id != activity.user_id
+    if others_deed and activity.verb != Verb.STAFF_ACTION:
+        yield f"by {activity.actor}" if voice is Voice.STAFF else "by the team"
+
+
+def _amount(details: dict[str, Any]) -> str:
+    if details.get("amount") is not None:
+        return format_money(details["amount"], details.get("currency", ""))
+    return str(details.get("price_text") or "")
+
+
+def _reason(code: str) -> str:
+    if code in STRIPE_WORDS:
+        return STRIPE_WORDS[code]
+    said = _say_reason(code) if _say_reason else code.replace("_", " ")
+    return said.rstrip(".")
+
+
+def _day(moment: str | None) -> str:
+    at: datetime | None = parse_datetime(moment) if moment else None
+    return date_format(timezone.localtime(at), "j F Y") if at else ""
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]

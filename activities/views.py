@@ -1,0 +1,111 @@
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from activities import clock
+from activities import feed as feeds
+from activities.forms import FeedForm
+from activities.models import Activity
+from activities.record import Happening, record_one
+
+View = Callable[[HttpRequest], HttpResponseBase]
+
+
+def staff_only(view: View) -> View:
+    """Strangers are sent to sign in, members are refused (403)."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        if not (request.user.is_active and request.user.is_staff):
+            raise PermissionDenied
+        return view(request)
+
+    return guarded
+
+
+@require_safe
+@staff_only
+@never_cache
+def feed(request: HttpRequest) -> HttpResponse:
+    """The site's feed. With `newer`, only the list items written after that row, for the live page."""
+    form = FeedForm(request.GET)
+    filters = form.filters()
+    if newer := _number(request.GET.get("newer", "")):
+        return _newest(request, filters, pk=newer)
+    after = feeds.Cursor.read(request.GET.get("after", ""))
+    # Read before the page: what is written in between is shown twice at worst, and never missed.
+    last_pk = feeds.last_pk()
+    page = feeds.page(filters, after=after)
+    context = {
+        "form": form,
+        "page": page,
+        "older": page.older and _address(request.GET, after=str(page.older)),
+        "is_first": after is None,
+        "is_live": after is None and request.GET.get("live") != "0" and form.is_valid(),
+        "toggle_live": _address(request.GET, live="" if request.GET.get("live") == "0" else "0"),
+        "poll": _address(request.GET, newer=str(last_pk or "")),
+        "csv": _address(request.GET, live=""),
+        "is_filtered": any(request.GET.get(name) for name in form.fields),
+    }
+    return render(request, "activities/feed.html", context)
+
+
+@require_safe
+@staff_only
+@never_cache
+def export(request: HttpRequest) -> HttpResponseBase:
+    """The selection as CSV. Personal data leaves the house: the feed itself says who took it."""
+    now = timezone.now()
+    assert request.user.pk is not None  # noqa: S101
+    record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=f"exported_activity:{request.user.pk}:{now.isoformat()}",
+            at=clock.now(),
+            actor_id=request.user.pk,
+            details={"reason": "Exported the activity feed"},
+        ),
+        now=clock.now(),
+    )
+    name = f"activity-{timezone.localdate():%Y-%m-%d}.csv"
+    return StreamingHttpResponse(
+        feeds.export_csv(FeedForm(request.GET).filters()),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _newest(request: HttpRequest, filters: feeds.Filters, *, pk: int) -> HttpResponse:
+    last_pk = feeds.last_pk()
+    found = feeds.written_since(filters, pk=pk)
+    if not found:
+        return HttpResponse(status=204)
+    if len(found) > feeds.PAGE:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    context = {"activities": found, "poll": _address(request.GET, newer=str(last_pk))}
+    return render(request, "activities/_newest.html", context)
+
+
+def _address(given: QueryDict, **changes: str) -> str:
+    """This page's query with some values changed; the place in the list is not kept."""
+    query = given.copy()
+    for name in ("after", "newer"):
+        query.pop(name, None)
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value:
+            query[name] = value
+    return f"?{query.urlencode()}"
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

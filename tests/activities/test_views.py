@@ -1,0 +1,153 @@
+"""The feed's pages, for those who may see them."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from activities.models import Activity
+from activities.record import Happening, record
+from hub.models import Product, User
+
+Verb = Activity.Verb
+FEED, CSV = "/console/activity/", "/console/activity.csv"
+
+
+@pytest.fixture
+def staff(client: Client, owner: User) -> Client:
+    client.force_login(owner)
+    Activity.objects.all().delete()
+    return client
+
+
+@pytest.fixture
+def failed(ben: User, studio: Product, now: datetime) -> Happening:
+    return Happening(
+        verb=Verb.PAYMENT_FAILED,
+        key="failed",
+        at=now,
+        user_id=ben.pk,
+        product_id=studio.pk,
+        details={"amount": 2400, "currency": "eur", "failure": "Your card was declined."},
+    )
+
+
+@pytest.mark.parametrize("address", [FEED, CSV])
+def test_strangers_are_asked_to_sign_in_and_members_are_refused(client: Client, dan: User, address: str) -> None:
+    assert client.get(address).headers["Location"].startswith("/accounts/login/?next=")
+    client.force_login(dan)
+    assert client.get(address).status_code == 403
+
+
+def test_the_feed_tells_what_happened(staff: Client, failed: Happening, now: datetime) -> None:
+    record([failed], now=now)
+    html = staff.get(FEED).content.decode()
+    assert '<a href="/products/studio-membership/">Studio Membership</a>' in html
+    assert "Ben Kato’s</a> payment failed for" in html
+    assert "€24.00 · Your card was declined" in html
+
+
+def test_an_empty_feed_says_what_will_come(staff: Client) -> None:
+    assert "Nothing has happened yet" in staff.get(FEED).content.decode()
+
+
+def test_a_feed_that_matches_nothing_says_what_to_do(staff: Client) -> None:
+    html = staff.get(FEED, {"q": "nobody"}).content.decode()
+    assert "Nothing matches" in html
+    assert 'value="nobody"' in html
+
+
+def test_a_wrong_date_is_said_and_the_rest_still_filters(staff: Client, failed: Happening, now: datetime) -> None:
+    record([failed], now=now)
+    response = staff.get(FEED, {"since": "soon", "verb": "signed_in"})
+    assert response.status_code == 200
+    assert "Enter a valid date" in response.content.decode()
+
+
+def test_names_are_escaped(staff: Client, now: datetime) -> None:
+    user = User.objects.create_user("x@example.com", name="<script>alert(1)</script>")
+    record([Happening(verb=Verb.MEMBER_ADDED, key="k", at=now, user_id=user.pk)], now=now)
+    html = staff.get(FEED).content.decode()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+
+
+def test_older_pages_are_one_link_away_and_keep_the_filter(staff: Client, failed: Happening, now: datetime) -> None:
+    record([replace(failed, key=f"k{n}") for n in range(60)], now=now)
+    first = staff.get(FEED, {"verb": "payment_failed"})
+    assert first.context["older"].startswith("?verb=payment_failed&after=")
+    second = staff.get(FEED + first.context["older"])
+    assert len(second.context["page"].activities) == 10
+    assert second.context["older"] is None
+    assert "hx-get" not in second.content.decode()
+
+
+def test_fifty_rows_cost_as_many_queries_as_one(staff: Client, failed: Happening, now: datetime) -> None:
+    record([failed], now=now)
+    staff.get(FEED)
+    with CaptureQueriesContext(connection) as one:
+        staff.get(FEED)
+    record([replace(failed, key=f"k{n}") for n in range(60)], now=now)
+    with CaptureQueriesContext(connection) as many:
+        staff.get(FEED)
+    assert len(many) == len(one) <= 8
+
+
+def test_the_live_page_asks_for_what_is_new_and_gets_only_that(staff: Client, failed: Happening, now: datetime) -> None:
+    record([failed], now=now)
+    poll = staff.get(FEED).context["poll"]
+    assert staff.get(FEED + poll).status_code == 204
+    record([replace(failed, key="second", verb=Verb.PAYMENT_RECOVERED)], now=now)
+    html = staff.get(FEED + poll).content.decode()
+    assert html.count('class="happening ') == 1
+    assert "went through after all" in html
+    assert "<html" not in html
+    assert f"newer={Activity.objects.get(key='second').pk}" in html
+
+
+def test_the_live_page_keeps_its_filter(staff: Client, failed: Happening, now: datetime) -> None:
+    record([failed], now=now)
+    poll = staff.get(FEED, {"q": "ada"}).context["poll"]
+    record([replace(failed, key="second")], now=now)
+    assert staff.get(FEED + poll).status_code == 204
+
+
+def test_an_empty_page_comes_alive_too(staff: Client, failed: Happening, now: datetime) -> None:
+    html = staff.get(FEED).content.decode()
+    assert "hx-trigger" in html
+    poll = staff.get(FEED).context["poll"]
+    record([failed], now=now)
+    assert "Ben Kato" in staff.get(FEED + poll).content.decode()
+
+
+def test_a_flood_reloads_the_page(staff: Client, failed: Happening, now: datetime) -> None:
+    record([failed], now=now)
+    poll = staff.get(FEED).context["poll"]
+    record([replace(failed, key=f"k{n}") for n in range(80)], now=now)
+    assert staff.get(FEED + poll).headers["HX-Refresh"] == "true"
+
+
+def test_moving_rows_can_be_stopped(staff: Client, failed: Happening, now: datetime) -> None:
+    record([failed], now=now)
+    response = staff.get(FEED, {"live": "0"})
+    assert "hx-get" not in response.content.decode()
+    assert "Show new as they come" in response.content.decode()
+
+
+def test_the_export_is_a_download_and_is_itself_recorded(
+    staff: Client, owner: User, failed: Happening, now: datetime
+) -> None:
+    record([failed], now=now)
+    response = staff.get(CSV, {"verb": "payment_failed"})
+    assert response.headers["Content-Disposition"].startswith("attachment; filename=")
+    body = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    assert "ben@example.com" in body
+    assert Activity.objects.get(verb=Verb.STAFF_ACTION).actor == owner
+
+
+@pytest.mark.parametrize("newer", ["x", "-1", "9" * 40, "²"])
+def test_a_senseless_address_shows_the_feed(staff: Client, newer: str) -> None:
+    assert staff.get(FEED, {"newer": newer, "after": newer}).status_code == 200
