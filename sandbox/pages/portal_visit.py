@@ -24,7 +24,7 @@ LIFETIME = 3_600
 
 @dataclass
 class Visit:
-    """``token`` is the end of the session's address."""
+    """``token`` is the end of the session's address: its id."""
 
     account: Account
     token: str
@@ -86,10 +86,8 @@ def in_portal(
 
 def open_visit(account: Account, token: str) -> Visit | None:
     """The visit of a portal address, or None where its session is unknown or over."""
-    for session in account.list("billing_portal.session"):
-        if session["url"].rsplit("/", 1)[-1] == token:
-            break
-    else:
+    session = account.find("billing_portal.session", token)
+    if session is None:
         return None
     customer = account.find("customer", session["customer"])
     if customer is None or customer.get("deleted") or session["created"] + LIFETIME < account.main.now():
