@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from activities.models import Activity
+from activities.record import Happening, record_one
 from billing.models import Attention, Order, StripeCustomer, Subscription
 from hub.models import User
 
@@ -42,6 +44,23 @@ def raise_conflict(customer: StripeCustomer, *, other: User, now: datetime) -> N
 def raise_brake(closing: list[dict[str, Any]], *, key: str, now: datetime) -> None:
     """A pass that would close too much: its list, for the owner to allow or refuse."""
     _raise(Attention.Kind.BRAKE, key, subject="", now=now, closing=closing)
+
+
+def settle(found: Attention, *, actor: User, now: datetime) -> None:
+    """A person has dealt with it; who, is kept in the feed."""
+    if not Attention.objects.filter(pk=found.pk, resolved_at__isnull=True).update(resolved_at=now):
+        return
+    record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=f"settled:{found.pk}",
+            at=now,
+            user_id=found.user_id,
+            actor_id=actor.pk,
+            details={"reason": f"settled: {found.get_kind_display().lower()}"},
+        ),
+        now=now,
+    )
 
 
 def _raise(kind: str, key: str, *, subject: str, now: datetime, user: User | None = None, **details: Any) -> None:

@@ -6,10 +6,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from activities import clock
+from billing import attention, linking
 from billing import connection as connections
-from billing import linking
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
 from billing.forms import ChoosePricesForm, ChooseProductForm, ConnectForm
 from billing.gateway import gateway_for
@@ -115,3 +116,21 @@ def _link(request: HttpRequest, product: Product, *, connected: Connection) -> H
 
 def _actor(request: HttpRequest) -> User:
     return cast(User, request.user)
+
+
+@require_safe
+@staff_only()
+def decide(request: HttpRequest) -> HttpResponse:
+    """What no rule can settle: each with its evidence, the oldest first."""
+    found = Attention.objects.filter(resolved_at__isnull=True).select_related("user").order_by("opened_at", "pk")
+    return render(request, "billing/decide.html", {"found": found[:200], "count": found.count()})
+
+
+@require_POST
+@staff_only(EDITORS)
+def settle(request: HttpRequest, pk: int) -> HttpResponse:
+    """A person has dealt with it."""
+    found = get_object_or_404(Attention, pk=pk)
+    attention.settle(found, actor=_actor(request), now=clock.now())
+    messages.success(request, "Settled.")
+    return SeeOther(reverse("billing:decide"))

@@ -313,6 +313,17 @@ class InboxEvent(models.Model):
         return f"{self.type} ({self.event_id})"
 
 
+ADVICE = {
+    "unmatched": "Somebody paid and left no usable address. Find out who, and give them access by hand.",
+    "no_product": "A paid line names no Stripe product, so it opens nothing. Give access by hand if it should.",
+    "conflict": "The address at Stripe was changed to another member's. Access stays where it was.",
+    "partial_refund": "Part of an order of several products was refunded. Take back the one that was meant, if any.",
+    "unknown_status": "Stripe reports a status that this version does not know. The last decision stands: update Foyer.",
+    "brake": "A full pass would have closed too much at once and stopped. Run it again with --confirm if that is right.",
+    "missing": "Stripe does not know this object under our key: another account, or another mode. Nothing was closed.",
+}
+
+
 class Attention(models.Model):
     """Something that waits for a person: a payer nobody is sure of, a brake stop, an unknown status."""
 
@@ -341,6 +352,11 @@ class Attention(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.key}"
+
+    @property
+    def advice(self) -> str:
+        """What it means and what to do, for staff."""
+        return ADVICE[self.kind]
 
 
 class Pass(models.Model):

@@ -10,6 +10,8 @@ urlpatterns = [
     path("portal/", views.open_portal, name="portal"),
     path("account/", views.account, name="account"),
     path("console/stripe/", console.stripe, name="console"),
+    path("console/decide/", console.decide, name="decide"),
+    path("console/decide/<int:pk>/settle/", console.settle, name="settle"),
     path("console/products/<slug:slug>/stripe/", console.link, name="link"),
     path("console/products/<slug:slug>/stripe/unlink/", console.unlink, name="unlink"),
 ]

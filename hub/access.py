@@ -5,7 +5,7 @@ past its end.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,6 +31,19 @@ class LedgerLine:
     actor: str
     note: str
     grant_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something that was bought opened nothing: a reason code, and the day it turns on."""
+
+    code: str
+    until: datetime | None = None
+
+
+# Who sells adds here what it knows of purchases without a grant: person to product id to reason.
+further_reasons: list[Callable[[User], Mapping[int, Reason]]] = []
+PENDING = frozenset({"first_payment_pending", "payment_processing", "awaiting_first_payment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,10 @@ def explain_all(user: User, products: Sequence[Product], *, at: datetime, now: d
     lines: dict[int, list[LedgerLine]] = defaultdict(list)
     for row in rows:
         lines[row.grant_id].append(_line(row))
-    return [_explain(product, by_product[product.pk], lines, at=at) for product in products]
+    found = [_explain(product, by_product[product.pk], lines, at=at) for product in products]
+    if at >= now and any(explanation.state == "none" for explanation in found):
+        found = _with_further_reasons(found, user)
+    return found
 
 
 def _explain(product: Product, grants: list[Grant], lines: dict[int, list[LedgerLine]], *, at: datetime) -> Explanation:
@@ -113,6 +129,22 @@ def _explain(product: Product, grants: list[Grant], lines: dict[int, list[Ledger
     via = grant.product if grant.product_id != product.pk else None
     sentence = say(reason, until=until) if via is None else f"Part of {via.name}. {say(reason, until=until)}"
     return Explanation(product, bool(living), state, reason, sentence, until, grants, ledger, via)
+
+
+def _with_further_reasons(found: list[Explanation], user: User) -> list[Explanation]:
+    """A purchase that has opened nothing yet is a better reason than none."""
+    reasons = {product_id: reason for source in further_reasons for product_id, reason in source(user).items()}
+    return [
+        _not_yet(explanation.product, reasons[explanation.product.pk])
+        if explanation.state == "none" and explanation.product.pk in reasons
+        else explanation
+        for explanation in found
+    ]
+
+
+def _not_yet(product: Product, reason: Reason) -> Explanation:
+    state = "pending" if reason.code in PENDING else "ended"
+    return Explanation(product, False, state, reason.code, say(reason.code, until=reason.until), reason.until)
 
 
 def _as_they_stood(grants: list[Grant], rows: list[Ledger]) -> list[Grant]:

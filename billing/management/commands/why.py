@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from activities import clock
-from billing.why import as_json, why
-from hub.access import Explanation
+from billing.why import as_json
+from hub.access import Explanation, explain_all
 from hub.models import Product, User
 from hub.models.people import normalise_email
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if not products:
             raise CommandError(f"There is no product {options['product']}.")
         now = clock.now()
-        explanations = why(user, list(products), at=_moment(options["at"]) if options["at"] else now, now=now)
+        explanations = explain_all(user, list(products), at=_moment(options["at"]) if options["at"] else now, now=now)
         if options["json"]:
             self.stdout.write(json.dumps(as_json(user, explanations), indent=2))
             return
