@@ -25,7 +25,7 @@ class Declined(Exception):
 class Sandbox:
     """A running sandbox. `api` is the official SDK's client; the rest moves its people, cards, clock and deliveries."""
 
-    def __init__(self, folder: Path, *, exchanges: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, exchanges: Path | None = None, mail: Path | None = None) -> None:
         self.folder = folder
         self.port_file = folder / "sandbox.port"
         self.port_file.unlink(missing_ok=True)
@@ -36,6 +36,8 @@ class Sandbox:
         ]  # fmt: skip
         if exchanges is not None:
             command += ["--exchanges", str(exchanges)]
+        if mail is not None:
+            command += ["--mail", str(mail)]
         self.log = (folder / "sandbox.log").open("wb")
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=self.log, stderr=self.log, start_new_session=True, env=_plain_environment()
