@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.types import Obj
 
 
-class StripeRefusal(Exception):  # noqa: N818 - Stripe's answer, not our failure
+class StripeRefusal(Exception):
     """Answered as {"error": {...}} with `status`; the fields follow Stripe's `api_errors` schema."""
 
     status = 400
@@ -73,5 +73,5 @@ class CardDeclined(StripeRefusal):
         self.decline_code = decline_code
 
 
-class AuthenticationRequired(Exception):  # noqa: N818 - a question, not a failure
+class AuthenticationRequired(Exception):
     """The card wants 3-D Secure and nobody has approved yet: a hosted page asks, the API answers `requires_action`."""
