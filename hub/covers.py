@@ -58,7 +58,9 @@ def draw_cover(*, hue: int, seed: int) -> Drawing:
     )
     shapes = tuple(
         Shape(tag, dict(attributes), fill, opacity)
-        for (tag, attributes), fill, opacity in zip(MOTIFS[seed % len(MOTIFS)], fills, ("0.45", "0.6", "0.75"), strict=True)
+        for (tag, attributes), fill, opacity in zip(
+            MOTIFS[seed % len(MOTIFS)], fills, ("0.45", "0.6", "0.75"), strict=True
+        )
     )
     return Drawing(
         top=Oklch(0.6, 0.095, hue).to_hex(),

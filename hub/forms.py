@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 from allauth.account.forms import LoginForm
@@ -26,9 +27,7 @@ class SignInForm(LoginForm):  # type: ignore[misc]
 class GiveForm(forms.Form):
     """Access by hand: which product, why, and until when."""
 
-    product = forms.ModelChoiceField(
-        Product.objects.filter(archived_at=None), empty_label="Choose a product"
-    )
+    product = forms.ModelChoiceField(Product.objects.filter(archived_at=None), empty_label="Choose a product")
     reason = forms.CharField(max_length=240, help_text="Kept in the ledger, for whoever asks later.")
     ends_on = forms.DateField(
         required=False,
@@ -37,11 +36,24 @@ class GiveForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}),
     )
 
-    def clean_ends_on(self) -> Any:
-        day = self.cleaned_data["ends_on"]
+    def clean_ends_on(self) -> date | None:
+        day: date | None = self.cleaned_data["ends_on"]
         if day and day < timezone.localdate():
             raise forms.ValidationError("This day is over.")
+        if day and day.year > timezone.localdate().year + 100:
+            raise forms.ValidationError("That is too far away. Leave it empty for no end.")
         return day
+
+
+class DayForm(forms.Form):
+    """A past day to look at: `?on=2026-11-03`."""
+
+    on = forms.DateField(required=False)
+
+    def chosen(self) -> date | None:
+        """The day, no later than today; None for now and for anything that is no day."""
+        day: date | None = self.cleaned_data["on"] if self.is_valid() else None
+        return day if day and day < timezone.localdate() else None
 
 
 class ReasonForm(forms.Form):

@@ -122,7 +122,9 @@ def _counted(products: QuerySet[Product]) -> QuerySet[Product]:
 def _progress_of(user: User) -> dict[int, _Progress]:
     """Product id to how far the person is and the page they opened last."""
     rows: dict[int, list[PageProgress]] = defaultdict(list)
-    for row in PageProgress.objects.filter(user=user, page__is_published=True).select_related("page").defer("page__body"):
+    for row in (
+        PageProgress.objects.filter(user=user, page__is_published=True).select_related("page").defer("page__body")
+    ):
         rows[row.page.product_id].append(row)
     found = {}
     for product_id, opened in rows.items():

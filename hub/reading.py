@@ -108,9 +108,7 @@ def outline_of(product: Product, *, user: User | None, drafts: bool = False) -> 
 def mark_opened(page: Page, *, user: User, seen: Entry, now: datetime) -> None:
     """Remembers where the reader is: one write, and none when they were just here."""
     if seen.opened_at is None:
-        PageProgress.objects.bulk_create(
-            [PageProgress(user=user, page=page, opened_at=now)], ignore_conflicts=True
-        )
+        PageProgress.objects.bulk_create([PageProgress(user=user, page=page, opened_at=now)], ignore_conflicts=True)
     elif now - seen.opened_at >= OPENED_EVERY:
         PageProgress.objects.filter(user=user, page=page).update(opened_at=now)
 

@@ -106,5 +106,3 @@ def _closed(request: HttpRequest, item: Product, user: User | None) -> HttpRespo
         "blurb": to_html(item.description),
     }
     return render(request, "hub/locked.html", context)
-
-

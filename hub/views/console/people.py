@@ -5,12 +5,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST, require_safe
 
 from activities import clock
 from hub import access, grants
-from hub.forms import GiveForm, ReasonForm
+from hub.forms import DayForm, GiveForm, ReasonForm
 from hub.models import Grant, Product, User
 from hub.people import find_people
 from hub.permissions import staff_only
@@ -76,8 +75,8 @@ def restore(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _show(request: HttpRequest, user: User, form: GiveForm, *, status: int = 200) -> HttpResponse:
     now = clock.now()
-    day = parse_date(request.GET.get("on", "")) if request.GET.get("on") else None
-    at = min(_end_of(day), now) if day else now
+    day = DayForm(request.GET).chosen()
+    at = _end_of(day) if day else now
     products = Product.objects.filter(is_live=True) | Product.objects.filter(grants__user=user)
     explanations = access.explain_all(user, list(products.distinct()), at=at, now=now)
     context = {

@@ -1,0 +1,184 @@
+"""The console: who may enter, what it shows, what staff do by hand."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from hub.access import can_open
+from hub.models import Grant, Ledger, User
+from tests import cast
+from tests.hub.conftest import Studio
+
+Enter = Callable[[User], Client]
+PAGES = ["/console/", "/console/products/", "/console/people/"]
+
+
+@pytest.fixture
+def support(db: None) -> User:
+    return cast.UserFactory(email="sam@example.org", name="Sam Ode", role=User.Role.SUPPORT)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_staff_enter_members_are_refused_strangers_sign_in(
+    studio: Studio, dan: User, owner: User, support: User, client: Client, signed_in: Enter, path: str
+) -> None:
+    assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
+    assert signed_in(dan).get(path).status_code == 403
+    assert signed_in(owner).get(path).status_code == 200
+    assert signed_in(support).get(path).status_code == 200
+
+
+def test_every_act_by_hand_is_closed_to_members_and_strangers(
+    studio: Studio, ada: User, dan: User, client: Client, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    grant = Grant.objects.get()
+    for path in (
+        f"/console/people/{dan.pk}/give/",
+        f"/console/grants/{grant.pk}/revoke/",
+        f"/console/grants/{grant.pk}/restore/",
+    ):
+        body = {"product": studio.kit.pk, "reason": "because"}
+        assert client.post(path, body).status_code == 302
+        assert signed_in(dan).post(path, body).status_code == 403
+    assert signed_in(dan).get(f"/console/people/{ada.pk}/").status_code == 403
+    assert Grant.objects.get().is_open
+
+
+def test_giving_access_by_hand_opens_it_and_is_kept_with_its_reason(
+    studio: Studio, dan: User, owner: User, signed_in: Enter
+) -> None:
+    day = timezone.localdate() + timedelta(days=30)
+    body = {"product": studio.course.pk, "reason": "won the raffle", "ends_on": day.isoformat()}
+    response = signed_in(owner).post(f"/console/people/{dan.pk}/give/", body, follow=True)
+    assert response.redirect_chain == [(f"/console/people/{dan.pk}/", 303)]
+    page = response.content.decode()
+    assert "Dan Ruiz has access to The Wheel now." in page
+    assert "won the raffle" in page
+    assert can_open(dan, studio.course, now=timezone.now() + timedelta(days=29))
+    assert not can_open(dan, studio.course, now=timezone.now() + timedelta(days=32))
+    assert Ledger.objects.get().actor == owner
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"reason": ""}, {"product": "0"}, {"ends_on": "2001-01-01"}, {"ends_on": "yesterday"}, {"ends_on": "9999-12-31"}],
+)
+def test_a_form_that_is_not_right_says_why_and_gives_nothing(
+    studio: Studio, dan: User, owner: User, signed_in: Enter, change: dict[str, str]
+) -> None:
+    body = {"product": str(studio.course.pk), "reason": "prize", "ends_on": ""} | change
+    response = signed_in(owner).post(f"/console/people/{dan.pk}/give/", body)
+    assert response.status_code == 422
+    assert 'aria-invalid="true"' in response.content.decode()
+    assert not Grant.objects.exists()
+
+
+def test_taking_back_needs_a_reason_and_can_be_undone(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
+    studio.give(ada, studio.course)
+    grant = Grant.objects.get()
+    client = signed_in(owner)
+    client.post(f"/console/grants/{grant.pk}/revoke/", {"reason": ""})
+    assert can_open(ada, studio.course, now=timezone.now())
+    client.post(f"/console/grants/{grant.pk}/revoke/", {"reason": "sold on"})
+    assert not can_open(ada, studio.course, now=timezone.now())
+    assert "Give back" in client.get(f"/console/people/{ada.pk}/").content.decode()
+    client.post(f"/console/grants/{grant.pk}/restore/")
+    assert can_open(ada, studio.course, now=timezone.now())
+
+
+def test_a_persons_page_says_why_now_and_on_a_past_day(
+    studio: Studio, ben: User, owner: User, signed_in: Enter
+) -> None:
+    studio.subscribe(ben, studio.club, state="grace", reason="past_due_grace")
+    client = signed_in(owner)
+    page = client.get(f"/console/people/{ben.pk}/").content.decode()
+    assert "The last payment failed. Access is kept until" in page
+    assert "Part of Studio Club." in page
+    yesterday = (timezone.localdate() - timedelta(days=1)).isoformat()
+    then = client.get(f"/console/people/{ben.pk}/?on={yesterday}")
+    assert then.context["known"] == []
+    assert client.get(f"/console/people/{ben.pk}/?on=nonsense").status_code == 200
+
+
+@pytest.mark.parametrize("on", ["2026-02-31", "9999-12-31", "0001-01-01"])
+def test_days_that_never_were_break_nothing(studio: Studio, ben: User, owner: User, signed_in: Enter, on: str) -> None:
+    assert signed_in(owner).get(f"/console/people/{ben.pk}/?on={on}").status_code == 200
+
+
+def test_people_are_found_by_name_address_and_state(
+    studio: Studio, ada: User, ben: User, dan: User, owner: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    studio.subscribe(ben, studio.club, state="grace", reason="past_due_grace")
+    client = signed_in(owner)
+
+    def found(query: str) -> set[str]:
+        return {
+            person.email.split("@")[0] for person in client.get(f"/console/people/?{query}").context["found"].people
+        }
+
+    assert found("q=kato") == {"ben"}
+    assert found("q=ada+lind") == {"ada"}
+    assert found("q=example.org") == {"ada", "ben", "dan", "owner"}
+    assert found("state=open") == {"ada", "ben"}
+    assert found("state=grace") == {"ben"}
+    assert found("state=none") == {"dan"}
+    assert found("state=staff") == {"owner"}
+    assert "Nobody matches" in client.get("/console/people/?q=zzz").content.decode()
+
+
+def test_many_people_come_in_pages_that_miss_nobody(
+    studio: Studio, owner: User, signed_in: Enter, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    cast.UserFactory.create_batch(120, proved=False, name="Someone")
+    client, seen, after = signed_in(owner), set(), ""
+    while after is not None:
+        with django_assert_max_num_queries(8):
+            found = client.get(f"/console/people/?after={after}").context["found"]
+        assert not seen & {person.pk for person in found.people}
+        seen |= {person.pk for person in found.people}
+        after = found.after
+    assert seen == set(User.objects.values_list("pk", flat=True))
+
+
+def test_products_are_listed_with_what_they_hold(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
+    studio.give(ada, studio.course)
+    studio.sell(studio.course)
+    rows = {product.name: product for product in signed_in(owner).get("/console/products/").context["products"]}
+    assert (rows["The Wheel"].published, rows["The Wheel"].holders) == (3, 1)
+
+
+def test_a_live_product_without_a_published_page_is_pointed_out(studio: Studio, owner: User, signed_in: Enter) -> None:
+    page = signed_in(owner).get("/console/").content.decode()
+    assert "<b>Glaze Atlas</b> is live and has no published page." in page
+
+
+def test_the_admin_shows_grants_and_ledger_and_changes_neither(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    client = signed_in(owner)
+    for model, row in (("grant", Grant.objects.get()), ("ledger", Ledger.objects.get())):
+        assert client.get(f"/admin/hub/{model}/").status_code == 200
+        assert client.get(f"/admin/hub/{model}/add/").status_code == 403
+        assert client.post(f"/admin/hub/{model}/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+        assert client.post(f"/admin/hub/{model}/{row.pk}/change/", {"reason": "x"}).status_code == 403
+
+
+def test_support_cannot_make_itself_owner(studio: Studio, support: User, signed_in: Enter) -> None:
+    client = signed_in(support)
+    body = {"email": support.email, "name": "Sam", "role": "owner", "timezone": "UTC", "is_active": "on"}
+    assert client.post(f"/admin/hub/user/{support.pk}/change/", body).status_code == 403
+
+
+def test_admins_cannot_make_owners(studio: Studio, signed_in: Enter) -> None:
+    admin = cast.UserFactory(email="adi@example.org", role=User.Role.ADMIN)
+    body = {"email": admin.email, "name": "Adi", "role": "owner", "timezone": "UTC", "is_active": "on"}
+    assert signed_in(admin).post(f"/admin/hub/user/{admin.pk}/change/", body).status_code == 302
+    admin.refresh_from_db()
+    assert (admin.name, admin.role) == ("Adi", User.Role.ADMIN)

@@ -1,0 +1,103 @@
+"""People come in by a code sent to their address, or by a password if they have one."""
+
+import re
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from hub.models import User
+from tests.hub.conftest import Studio
+
+LOGIN = "/accounts/login/"
+CODE = re.compile(r"^\s*([A-Z0-9]{2,6}-?[A-Z0-9]{2,6})\s*$", re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def _mail(settings: object) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
+
+
+def code_sent() -> str:
+    match = CODE.search(str(mail.outbox[-1].body))
+    assert match
+    return match[1]
+
+
+def test_a_code_lets_ada_in_and_on_to_where_she_was_going(studio: Studio, ada: User, client: Client) -> None:
+    response = client.post(LOGIN, {"login": "ADA@example.org ", "next": "/products/wheel/"})
+    assert response.status_code == 302
+    assert mail.outbox[-1].to == ["ada@example.org"]
+    response = client.post(response["Location"], {"code": code_sent(), "next": "/products/wheel/"})
+    assert response["Location"] == "/products/wheel/"
+    assert client.session["_auth_user_id"] == str(ada.pk)
+
+
+def test_a_wrong_code_is_refused_in_place(studio: Studio, ada: User, client: Client) -> None:
+    response = client.post(LOGIN, {"login": ada.email})
+    page = client.post(response["Location"], {"code": "WRONG-1"})
+    assert page.status_code == 200
+    assert 'aria-invalid="true"' in page.content.decode()
+    assert 'id="id_code_error"' in page.content.decode()
+    assert "_auth_user_id" not in client.session
+
+
+def test_an_unknown_address_looks_just_like_a_known_one(studio: Studio, ada: User) -> None:
+    answers = []
+    for address in (ada.email, "nobody@example.org"):
+        client = Client()
+        response = client.post(LOGIN, {"login": address})
+        page = client.get(response["Location"]).content.decode().replace(address, "X")
+        page = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page)
+        answers.append((response.status_code, response["Location"], page))
+    assert answers[0] == answers[1]
+
+
+def test_a_password_is_optional_and_works_for_those_who_have_one(studio: Studio, ada: User, client: Client) -> None:
+    ada.set_password("a pot of blue clay")
+    ada.save()
+    response = client.post(LOGIN, {"login": ada.email, "password": "a pot of blue clay"})
+    assert response["Location"] == "/"
+    wrong = Client().post(LOGIN, {"login": ada.email, "password": "a pot of red clay"})
+    assert wrong.status_code == 200
+    assert 'role="alert"' in wrong.content.decode()
+
+
+def test_the_address_can_be_prefilled_by_a_link(studio: Studio, client: Client) -> None:
+    assert 'value="ada@example.org"' in client.get(f"{LOGIN}?email=ada@example.org").content.decode()
+
+
+def test_the_entrance_bears_the_owners_name(studio: Studio, client: Client) -> None:
+    page = client.get(LOGIN).content.decode()
+    assert "Hillside Pottery" in page
+    assert "testserver" not in page
+
+
+def test_too_many_tries_are_answered_429_with_a_page(studio: Studio, client: Client) -> None:
+    for _ in range(40):
+        response = client.post(LOGIN, {"login": "ada@example.org"})
+        if response.status_code == 429:
+            break
+    assert response.status_code == 429
+    assert "Too many tries" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "login/code/", "signup/", "password/reset/"],
+)
+def test_every_entrance_page_can_be_read_by_a_stranger(studio: Studio, client: Client, path: str) -> None:
+    assert client.get(f"/accounts/{path or 'login/'}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["email/", "2fa/", "sessions/", "password/set/", "logout/", "2fa/webauthn/", "2fa/recovery-codes/generate/"]
+)
+def test_every_page_of_ones_own_account_is_closed_to_strangers(studio: Studio, client: Client, path: str) -> None:
+    response = client.get(f"/accounts/{path}")
+    assert response.status_code == 302
+    assert response["Location"].startswith(("/accounts/login/", "/"))
+
+
+def test_staff_sign_in_to_the_admin_at_the_same_door(studio: Studio, client: Client) -> None:
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0].startswith(LOGIN)
