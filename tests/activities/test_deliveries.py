@@ -43,7 +43,7 @@ def state_of(delivery: Delivery) -> str:
 
 def test_what_waits_is_sent_and_said_to_be_sent(sink: Sink, waiting: Delivery, now: datetime) -> None:
     assert deliveries.deliver_due(now=now) == 1
-    assert [message["To"] for message in sink.messages] == ["ada@example.com"]
+    assert [message["To"] for message in sink.messages] == ["ada@example.org"]
     assert state_of(waiting) == State.SENT
     assert waiting.sent_at == pytest.approx(now, abs=timedelta(seconds=5))
     assert (waiting.attempts, waiting.lease_until, waiting.error) == (1, None, "")
@@ -188,7 +188,7 @@ def test_without_a_server_a_mail_becomes_one_whole_file(
     deliveries.deliver_due(now=now)
     (file,) = list(settings.MAIL_DIR.iterdir())
     assert file.suffix == ".eml"
-    assert b"ada@example.com" in file.read_bytes()
+    assert b"ada@example.org" in file.read_bytes()
     assert state_of(waiting) == State.SENT
 
 
@@ -196,7 +196,7 @@ def test_the_same_message_written_twice_is_one_file(settings: Settings, tmp_path
     settings.MAIL_DIR = tmp_path
     headers = {"Message-ID": "<one@site>", "Date": "Sat, 21 Nov 2026 12:00:00 -0000"}
     for _ in range(2):
-        message = mail.EmailMessage("Hello", "You", "a@example.com", ["b@example.com"], headers=headers)
+        message = mail.EmailMessage("Hello", "You", "a@example.org", ["b@example.org"], headers=headers)
         message.connection = mail.get_connection("activities.mailfolder.EmailBackend")
         message.send()
     assert [path.name[:16] for path in tmp_path.iterdir()] == ["20261121T120000-"]

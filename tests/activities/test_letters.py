@@ -34,9 +34,9 @@ def test_the_access_mail_opens_the_product_by_a_code_sent_to_this_address(
     rendered: Rendered, ada: User, studio: Product
 ) -> None:
     message = rendered(notices.access(key="a", user_id=ada.pk, product_id=studio.pk))
-    link = "http://127.0.0.1:8000/accounts/login/?next=%2Fproducts%2Fstudio-membership%2F&email=ada%40example.com"
+    link = "http://127.0.0.1:8000/accounts/login/?next=%2Fproducts%2Fstudio-membership%2F&email=ada%40example.org"
     assert message.subject == "Studio Membership is open for you"
-    assert message.to == ["ada@example.com"]
+    assert message.to == ["ada@example.org"]
     assert link in message.body
     assert link.replace("&", "&amp;") in html_of(message)
 
@@ -111,10 +111,10 @@ def test_the_owner_is_the_sender_and_the_owners_colour_is_on_it(rendered: Render
 def test_names_are_plain_in_the_text_escaped_in_the_html_and_no_header_can_be_slipped_in(
     rendered: Rendered, ada: User
 ) -> None:
-    product = Product.objects.create(name="R&D <b>\nBcc: eve@example.com", slug="rd")
+    product = Product.objects.create(name="R&D <b>\nBcc: eve@example.org", slug="rd")
     message = rendered(notices.access(key="a", user_id=ada.pk, product_id=product.pk))
     assert message.message()["Bcc"] is None
-    assert message.subject == "R&D <b> Bcc: eve@example.com is open for you"
+    assert message.subject == "R&D <b> Bcc: eve@example.org is open for you"
     assert "R&D <b>" in message.body
     assert "R&amp;D &lt;b&gt;" in html_of(message)
 

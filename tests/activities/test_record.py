@@ -31,7 +31,7 @@ def failed_payment(ben: User, studio: Product, now: datetime) -> Happening:
 def test_a_happening_is_written_as_it_was_told(failed_payment: Happening, now: datetime) -> None:
     (written,) = record([failed_payment], now=now)
     stored = Activity.objects.get(pk=written.pk)
-    assert (stored.verb, stored.user.email, stored.cause) == (Verb.PAYMENT_FAILED, "ben@example.com", "evt_1")
+    assert (stored.verb, stored.user.email, stored.cause) == (Verb.PAYMENT_FAILED, "ben@example.org", "evt_1")
     assert stored.details == {"amount": 2400, "currency": "eur", "failure": "Your card was declined."}
     assert (stored.at, stored.recorded_at) == (now, now)
 

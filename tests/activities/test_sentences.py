@@ -16,12 +16,12 @@ AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def ben() -> User:
-    return User(pk=2, email="ben@example.com", name="Ben Kato")
+    return User(pk=2, email="ben@example.org", name="Ben Kato")
 
 
 @pytest.fixture
 def olga() -> User:
-    return User(pk=9, email="olga@example.com", name="Olga Owner", role=User.Role.OWNER)
+    return User(pk=9, email="olga@example.org", name="Olga Owner", role=User.Role.OWNER)
 
 
 @pytest.fixture
@@ -117,5 +117,5 @@ def test_an_erased_person_is_somebody(studio: Product) -> None:
 
 
 def test_a_name_in_s_takes_no_second_s(studio: Product) -> None:
-    user = User(pk=3, name="Iris Adams", email="iris@example.com")
+    user = User(pk=3, name="Iris Adams", email="iris@example.org")
     assert said(Verb.PAYMENT_FAILED, user=user).text == "Iris Adams’ payment failed"

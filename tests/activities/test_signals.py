@@ -2,7 +2,6 @@
 
 import re
 
-from allauth.account.models import EmailAddress
 from django.contrib.auth import user_logged_in
 from django.core import mail
 from django.test import Client
@@ -22,8 +21,7 @@ def sign_in_by_code(client: Client, email: str) -> None:
 
 
 def test_signing_in_by_code_is_recorded_with_the_address(client: Client, ada: User) -> None:
-    EmailAddress.objects.create(user=ada, email=ada.email, primary=True)
-    sign_in_by_code(client, "ada@example.com")
+    sign_in_by_code(client, "ada@example.org")
     activity = Activity.objects.get(verb=Verb.SIGNED_IN)
     assert (activity.user, activity.details) == (ada, {"ip": "203.0.113.9"})
 
@@ -48,8 +46,8 @@ def test_a_sign_in_without_a_request_has_no_address(ada: User) -> None:
 
 
 def test_signing_up_adds_a_member_once(client: Client, db: None, settings: Settings) -> None:
-    client.post("/accounts/signup/", {"email": "new@example.com"})
+    client.post("/accounts/signup/", {"email": "new@example.org"})
     activity = Activity.objects.get(verb=Verb.MEMBER_ADDED)
     assert activity.user
-    assert activity.user.email == "new@example.com"
+    assert activity.user.email == "new@example.org"
     assert activity.key == f"member_added:{activity.user.pk}"

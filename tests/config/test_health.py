@@ -39,11 +39,6 @@ def stripe(db: None) -> Connection:
     return made
 
 
-@pytest.fixture
-def ada(db: None) -> User:
-    return User.objects.create_user("ada@example.com", name="Ada Byron")
-
-
 def section(name: str) -> Section:
     return next(found for found in look(now=NOW) if found.name == name)
 
@@ -108,7 +103,7 @@ def test_a_monitor_needs_the_token(
 
 
 def test_the_staff_read_every_section(client: Client, db: None) -> None:
-    client.force_login(User.objects.create_user("sue@example.com", role=User.Role.SUPPORT))
+    client.force_login(User.objects.create_user("sue@example.org", role=User.Role.SUPPORT))
     body = client.get("/health/").json()
     assert body["level"] == "ok"
     assert [part["name"] for part in body["sections"]] == [
@@ -123,7 +118,7 @@ def test_the_staff_read_every_section(client: Client, db: None) -> None:
 
 def test_a_red_section_makes_the_whole_red(client: Client, stripe: Connection) -> None:
     event(stripe, received_at=LONG_AGO)
-    client.force_login(User.objects.create_user("sue@example.com", role=User.Role.SUPPORT))
+    client.force_login(User.objects.create_user("sue@example.org", role=User.Role.SUPPORT))
     response = client.get("/health/")
     assert (response.status_code, response.json()["level"]) == (503, "red")
 
