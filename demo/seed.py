@@ -1,0 +1,45 @@
+"""`python -m demo.seed PORT`: fills the empty demo site, through the product's own doors.
+
+Runs while the site and the sandbox are up: every webhook is really posted and every grant comes from Stripe's
+answers. Writes what the demo tells about itself to var/demo/shop.json at the very end.
+"""
+
+import json
+import os
+import sys
+
+import django
+
+from demo.place import KEY, Place
+from demo.stripe_account import StripeAccount
+
+
+def main(port: int) -> None:
+    place = Place(port=port)
+    os.environ.update(place.environment())
+    django.setup()
+    from billing.connection import connect
+    from demo import catalogue, history, people
+
+    account = StripeAccount(place.sandbox)
+    account.call_itself(catalogue.SITE["name"])
+    staff = people.hire()
+    products = catalogue.fill()
+    connection = connect(KEY, site_url=place.site)
+    offers = catalogue.put_on_sale(products, account=account, actor=staff["owner"])
+    history.live_through(account, offers=offers, staff=staff)
+    place.shop.write_text(
+        json.dumps(
+            {
+                "port": port,
+                "webhook_path": f"/stripe/webhook/{connection.webhook_uuid}/",
+                "products": catalogue.describe_links(),
+                "people": people.WHO_TO_SIGN_IN_AS,
+            },
+            indent=2,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
