@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.test import Client
@@ -74,6 +75,10 @@ class Shop:
         if deliver:
             self.deliver()
         sweep()
+
+    def now(self) -> datetime:
+        """Business time: Stripe's and ours."""
+        return clock.now()
 
     def has(self, email: str, product: Product) -> bool:
         user = User.objects.filter(email=email).first()

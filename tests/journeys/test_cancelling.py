@@ -1,0 +1,143 @@
+"""Asking for the end of a subscription, taking it back, and the end itself."""
+
+import pytest
+
+from billing import linking
+from billing.models import ProductLink
+from hub import grants
+from tests.members import Member
+from tests.shops import Json, Shop
+
+CANCELLED, RESUMED, ENDED = "subscription_cancelled", "subscription_resumed", "subscription_ended"
+
+
+def flexible(member: Member, shop: Shop) -> Json:
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    return subscription
+
+
+def classic(member: Member, shop: Shop) -> Json:
+    subscription = member.subscribe(shop.monthly.price_id, billing_mode={"type": "classic"})
+    shop.deliver()
+    return subscription
+
+
+def test_case_01_a_cancellation_in_flexible_mode_keeps_access_until_the_end(shop: Shop, member: Member) -> None:
+    subscription = flexible(member, shop)
+    member.cancel(subscription)
+    row = member.row(subscription)
+    assert row.cancel_at is not None
+    assert row.data["cancel_at_period_end"] is False
+    assert member.has(shop.club)
+    assert "ends on" in member.account_page()
+    assert member.verbs(CANCELLED) == [CANCELLED]
+
+    shop.advance("20d")
+    assert member.has(shop.club)
+    shop.advance("12d")
+    assert not member.has(shop.club)
+    assert member.verbs(CANCELLED, ENDED, "access_removed") == [CANCELLED, ENDED, "access_removed"]
+    assert [reason for *_, reason in member.steps(shop.club)] == ["active", "ending", "canceled"]
+    assert member.mails() == ["access"]  # who cancels knows that access ends
+
+
+def test_case_02_a_classic_cancellation_has_the_same_visible_result(shop: Shop, member: Member) -> None:
+    subscription = classic(member, shop)
+    member.cancel(subscription)
+    row = member.row(subscription)
+    assert row.data["cancel_at_period_end"] is True
+    assert member.has(shop.club)
+    assert "ends on" in member.account_page()
+    assert member.verbs(CANCELLED) == [CANCELLED]
+
+    shop.advance("20d")
+    assert member.has(shop.club)
+    shop.advance("12d")
+    assert not member.has(shop.club)
+    assert [reason for *_, reason in member.steps(shop.club)] == ["active", "ending", "canceled"]
+
+
+@pytest.mark.parametrize("subscribed", [flexible, classic])
+def test_case_03_taking_a_cancellation_back_resumes_and_cancelling_again_is_told_again(
+    shop: Shop, member: Member, subscribed: "type[flexible]"
+) -> None:
+    subscription = subscribed(member, shop)
+    member.cancel(subscription)
+    shop.advance("2d")
+    member.resume(subscription)
+    assert member.has(shop.club)
+    assert "ends on" not in member.account_page()
+    assert "renews on" in member.account_page()
+    assert member.verbs(CANCELLED, RESUMED) == [CANCELLED, RESUMED]
+
+    shop.advance("2d")
+    member.cancel(subscription)
+    assert member.verbs(CANCELLED, RESUMED) == [CANCELLED, RESUMED, CANCELLED]
+    assert member.mails() == ["access"]
+
+
+def test_a_renewal_after_taking_it_back_keeps_access(shop: Shop, member: Member) -> None:
+    subscription = flexible(member, shop)
+    member.cancel(subscription)
+    member.resume(subscription)
+    shop.advance("32d")
+    assert member.has(shop.club)
+    assert member.verbs("subscription_renewed", ENDED) == ["subscription_renewed"]
+
+
+def test_case_16_of_two_live_subscriptions_one_is_canceled_and_access_stays(shop: Shop, member: Member) -> None:
+    first, second = flexible(member, shop), flexible(member, shop)
+    shop.sandbox.api.subscriptions.cancel(first["id"])
+    shop.deliver()
+    assert member.has(shop.club)
+    assert member.states(shop.club) == ["ended", "active"]
+    assert member.verbs("access_removed") == []
+
+    shop.sandbox.api.subscriptions.cancel(second["id"])
+    shop.deliver()
+    assert not member.has(shop.club)
+    assert member.verbs("access_removed") == ["access_removed"]
+
+
+def test_case_24_a_grant_by_hand_survives_cancellation_refund_and_unlinking(shop: Shop, member: Member) -> None:
+    subscription = flexible(member, shop)
+    shop.buy(shop.once, email=member.email)
+    shop.deliver()
+    for product in (shop.club, shop.course):
+        grants.give(member.user, product, actor=None, reason="A friend of the house", now=shop.now())
+
+    shop.sandbox.api.subscriptions.cancel(subscription["id"])
+    charge = shop.sandbox.api.charges.list({"limit": 1}).data[0]
+    shop.sandbox.api.refunds.create({"charge": charge.id})
+    shop.deliver()
+    assert member.states(shop.club) == ["ended", "active"]
+    assert member.states(shop.course) == ["ended", "active"]
+
+    for found in ProductLink.objects.all():
+        linking.unlink(found, actor=None)
+    shop.advance("40d")
+    assert member.has(shop.club)
+    assert member.has(shop.course)
+    assert member.verbs("access_removed") == []
+
+
+def test_case_28_a_passed_end_asks_stripe_once_and_takes_nothing_away(shop: Shop, member: Member) -> None:
+    """Stripe acts on its own deadline a little late, and the member may have resumed: only its status ends access."""
+    subscription = flexible(member, shop)
+    asked_for = int(shop.now().timestamp()) + 86_400
+    shop.sandbox.set_fields(
+        subscription["id"], emit="customer.subscription.updated", cancel_at=asked_for, canceled_at=asked_for - 86_400
+    )
+    shop.deliver()
+    # Stripe has not acted on it: the subscription is still active when the moment has passed.
+    shop.sandbox.set_fields(subscription["id"], cancel_at=asked_for + 40 * 86_400)
+    shop.sandbox.forget_calls()
+    shop.advance("25h", deliver=False)
+    assert member.has(shop.club)
+    assert [call["route"] for call in shop.sandbox.calls()] == ["/v1/subscriptions"]
+    assert member.verbs(ENDED, "access_removed") == []
+    assert [reason for *_, reason in member.steps(shop.club)] == ["active", "ending", "ending"]
+
+    shop.advance("2h", deliver=False)
+    assert len(shop.sandbox.calls()) == 1

@@ -1,0 +1,152 @@
+"""A payment that fails: the days of grace, their end, and the way back."""
+
+import pytest
+
+from tests.members import Member
+from tests.shops import Json, Shop
+
+FAILING = "4000000000000341"
+TOLD = ("product_purchased", "payment_failed", "payment_recovered", "access_granted", "access_removed")
+
+
+def fall_behind(member: Member, shop: Shop, *, then: str) -> Json:
+    """Subscribes, and the first renewal fails. `then`: what Stripe makes of it when every retry has failed."""
+    shop.sandbox.post("/sandbox/settings", {"after_retries": then})
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    member.change_card(FAILING)
+    shop.advance("32d")
+    shop.advance("2h")  # the draft invoice is finalised after an hour, and then collected
+    return subscription
+
+
+def start_of_grace(member: Member, subscription: Json) -> float:
+    since = member.row(subscription).past_due_since
+    assert since is not None
+    return since.timestamp()
+
+
+def go_to(shop: Shop, moment: float) -> None:
+    seconds = int(moment - shop.now().timestamp())
+    assert seconds > 0
+    shop.advance(f"{seconds}s")
+
+
+DAY = 86_400
+
+
+def test_case_08_past_due_has_access_on_day_13_and_none_on_day_15(shop: Shop, member: Member) -> None:
+    subscription = fall_behind(member, shop, then="past_due")
+    since = start_of_grace(member, subscription)
+    assert member.row(subscription).status == "past_due"
+    assert member.states(shop.club) == ["grace"]
+
+    go_to(shop, since + 13 * DAY)
+    assert member.has(shop.club)
+    page = member.account_page()
+    assert "Your payment for Studio Membership failed" in page
+    assert "You keep access until" in page
+    assert member.mails() == ["access", "payment_failed"]
+
+    shop.sandbox.advance("2d")
+    assert shop.deliver() == []  # no Stripe event: our own clock does it
+    shop.advance("0s")
+    assert not member.has(shop.club)
+    assert member.verbs("access_removed") == ["access_removed"]
+    assert member.mails() == ["access", "payment_failed", "access_ended"]
+
+    go_to(shop, since + 20 * DAY)
+    member.change_card("4242424242424242")
+    shop.deliver()
+    assert member.has(shop.club)
+    assert member.row(subscription).status == "active"
+    assert "Your payment for" not in member.account_page()
+    assert member.verbs("product_purchased", "payment_recovered") == ["product_purchased", "payment_recovered"]
+    assert member.mails() == ["access", "payment_failed", "access_ended"]  # a card that works again is nothing new
+    reasons = [reason for *_, reason in member.steps(shop.club)]
+    assert reasons == ["active", "past_due_grace", "past_due_expired", "active"]
+
+
+def test_the_gate_closes_at_the_end_of_grace_even_if_nothing_sweeps(shop: Shop, member: Member) -> None:
+    subscription = fall_behind(member, shop, then="past_due")
+    go_to(shop, start_of_grace(member, subscription) + 13 * DAY)
+    shop.sandbox.advance("2d")
+    assert not member.has(shop.club)
+
+
+def test_each_failed_try_is_told_and_one_mail_goes_out_for_the_invoice(shop: Shop, member: Member) -> None:
+    fall_behind(member, shop, then="past_due")
+    for _ in range(4):
+        shop.advance("2d")
+    assert len(member.verbs("payment_failed")) == 4
+    assert member.mails() == ["access", "payment_failed"]
+
+
+def test_case_09_unpaid_and_active_again_is_no_second_purchase(shop: Shop, member: Member) -> None:
+    subscription = fall_behind(member, shop, then="unpaid")
+    for _ in range(4):
+        shop.advance("2d")
+    assert member.row(subscription).status == "unpaid"
+    assert not member.has(shop.club)
+    assert member.mails() == ["access", "payment_failed", "access_ended"]
+
+    member.change_card("4242424242424242")
+    shop.deliver()
+    assert member.row(subscription).status == "active"
+    assert member.has(shop.club)
+    assert member.verbs("product_purchased") == ["product_purchased"]
+    assert member.verbs("subscription_started") == ["subscription_started"]
+    reasons = [reason for *_, reason in member.steps(shop.club)]
+    assert reasons == ["active", "past_due_grace", "unpaid", "active"]
+    assert member.mails() == ["access", "payment_failed", "access_ended"]
+
+
+def test_a_retry_that_works_within_grace_changes_nothing_at_the_gate(shop: Shop, member: Member) -> None:
+    subscription = fall_behind(member, shop, then="cancel")
+    member.change_card("4242424242424242")
+    shop.deliver()
+    assert member.row(subscription).status == "active"
+    assert member.verbs("access_granted", "access_removed") == ["access_granted"]
+    assert member.verbs("payment_failed", "payment_recovered") == ["payment_failed", "payment_recovered"]
+
+
+def test_stripe_giving_up_ends_access(shop: Shop, member: Member) -> None:
+    subscription = fall_behind(member, shop, then="cancel")
+    for _ in range(4):
+        shop.advance("2d")
+    assert member.row(subscription).status == "canceled"
+    assert not member.has(shop.club)
+    assert member.states(shop.club) == ["ended"]
+
+
+@pytest.mark.parametrize("knobs", [{"past_due_policy": "none"}])
+def test_a_strict_owner_gives_no_grace(shop: Shop, member: Member, knobs: Json) -> None:
+    from billing.models import AccessPolicy
+
+    AccessPolicy.objects.create(product=shop.club, knobs=knobs)
+    fall_behind(member, shop, then="past_due")
+    assert not member.has(shop.club)
+
+
+def test_case_25_an_invoice_sent_by_mail_is_active_while_open_and_past_due_afterwards(
+    shop: Shop, member: Member
+) -> None:
+    subscription = member.subscribe(shop.monthly.price_id, collection_method="send_invoice", days_until_due=7)
+    shop.deliver()
+    assert member.states(shop.club) == ["active"]
+    shop.advance("5d")
+    assert member.states(shop.club) == ["active"]
+    shop.advance("4d")
+    assert member.row(subscription).status == "past_due"
+    assert member.states(shop.club) == ["grace"]
+
+
+@pytest.mark.parametrize("act", ["void_invoice", "mark_uncollectible"])
+def test_case_26_a_closed_invoice_changes_access_only_through_the_status(shop: Shop, member: Member, act: str) -> None:
+    subscription = fall_behind(member, shop, then="past_due")
+    invoice = member.row(subscription).data["latest_invoice"]["id"]
+    getattr(shop.sandbox.api.invoices, act)(invoice)
+    shop.deliver()
+    status = shop.sandbox.api.subscriptions.retrieve(subscription["id"]).status
+    assert member.row(subscription).status == status
+    assert member.states(shop.club) == [{"active": "active", "past_due": "grace"}[status]]

@@ -1,0 +1,103 @@
+"""One person as a test follows them: what they do at Stripe and on the site, and what is written about it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.test import Client
+
+from activities.models import Activity, Delivery
+from billing.models import StripeCustomer, Subscription
+from hub.models import Grant, Ledger, Product, User
+from tests.shops import Json, Shop
+
+Step = tuple[str, str, str]
+
+
+@dataclass
+class Member:
+    shop: Shop
+    email: str = "ada@example.org"
+
+    # What they do
+
+    def subscribe(self, *prices: str, card: str = "pm_card_visa", **params: Any) -> Json:
+        """A subscription that the owner makes by the API, with its customer. Nothing is delivered yet."""
+        api = self.shop.sandbox.api
+        customer = api.customers.create(
+            {"email": self.email, "payment_method": card, "invoice_settings": {"default_payment_method": card}}
+        )
+        items = [{"price": price} for price in prices]
+        found: Json = api.subscriptions.create({"customer": customer.id, "items": items, **params}).to_dict()
+        return found
+
+    def change(self, subscription: Json, **params: Any) -> Json:
+        """An update of the subscription by the API, delivered."""
+        found: Json = self.shop.sandbox.api.subscriptions.update(subscription["id"], params).to_dict()
+        self.shop.deliver()
+        return found
+
+    def press(self, flow: str, subscription: Json) -> str:
+        """The portal's button on the account page; returns where it leads."""
+        answer = self.browser().post(
+            "/portal/",
+            {"flow": flow, "customer": subscription["customer"], "subscription": subscription["id"]},
+        )
+        assert answer.status_code == 303, answer.content
+        return str(answer["Location"])
+
+    def cancel(self, subscription: Json) -> None:
+        """Cancels in Stripe's portal, by the button on the account page."""
+        self._in_portal("cancel", subscription)
+
+    def resume(self, subscription: Json) -> None:
+        self._in_portal("resume", subscription)
+
+    def _in_portal(self, action: str, subscription: Json) -> None:
+        url = self.press("", subscription)
+        self.shop.sandbox.in_portal(url, action, subscription=subscription["id"])
+        self.shop.deliver()
+
+    def change_card(self, card: str) -> None:
+        """A new card at Stripe; open invoices are tried with it at once."""
+        customer = StripeCustomer.objects.get(user=self.user).stripe_id
+        self.shop.sandbox.post(f"/sandbox/customers/{customer}/card", {"card": card, "retry": True})
+
+    def browser(self) -> Client:
+        client = Client()
+        client.force_login(self.user)
+        return client
+
+    # What there is
+
+    @property
+    def user(self) -> User:
+        return User.objects.get(email=self.email)
+
+    def has(self, product: Product) -> bool:
+        return self.shop.has(self.email, product)
+
+    def account_page(self) -> str:
+        """The account page's words, white space folded."""
+        return " ".join(self.browser().get("/account/").content.decode().split())
+
+    def verbs(self, *only: str) -> list[str]:
+        """What was told of them, in the order it was written; `only` some."""
+        found = Activity.objects.filter(user__email=self.email).order_by("pk").values_list("verb", flat=True)
+        return [verb for verb in found if verb in only or not only]
+
+    def mails(self) -> list[str]:
+        """The kinds of e-mail queued for them, oldest first."""
+        return list(Delivery.objects.filter(user__email=self.email).order_by("pk").values_list("notice", flat=True))
+
+    def steps(self, product: Product) -> list[Step]:
+        """The ledger of their grants to a product: (from, to, reason)."""
+        rows = Ledger.objects.filter(grant__user__email=self.email, grant__product=product).order_by("pk")
+        return list(rows.values_list("from_state", "to_state", "reason"))
+
+    def states(self, product: Product) -> list[str]:
+        """Their grants to a product, first made first: a state each."""
+        rows = Grant.objects.filter(user__email=self.email, product=product).order_by("pk")
+        return list(rows.values_list("state", flat=True))
+
+    def row(self, subscription: Json) -> Subscription:
+        return Subscription.objects.get(stripe_id=subscription["id"])
