@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 
@@ -15,23 +15,21 @@ from sandbox.timelines import timeline_for
 from sandbox.types import Obj
 from sandbox.validation import check
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, Account, P], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
-def in_account(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def in_account(view: View) -> View:
     """Run a page under the sandbox's lock and keep what it changed. An unknown object is a 404 page."""
 
     @wraps(view)
-    def run(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def run(request: HttpRequest, **ids: str) -> HttpResponse:
         sandbox = box()
         with sandbox.lock:
             account = sandbox.account
             account.base_url = f"{request.scheme}://{request.get_host()}"
-            named = [str(value) for value in kwargs.values()]
             try:
-                with account.on(timeline_for(account, named, {})):
-                    return view(request, account, *args, **kwargs)
+                with account.on(timeline_for(account, ids.values(), {})):
+                    return view(request, account, **ids)
             except NotFound as missing:
                 raise Http404(str(missing)) from missing
             finally:

@@ -3,21 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
 from sandbox.account import Account
-from sandbox.pages.acting import in_account
+from sandbox.pages.acting import View, in_account
 from sandbox.pages.notes import forget_note, leave_note, read_note
 from sandbox.pages.rows import merchant_name
 from sandbox.pages.security import allow_leaving_to
 from sandbox.timelines import timeline_for
 from sandbox.types import Obj
 
-P = ParamSpec("P")
 # Stripe's portal sessions are short-lived; its documents name no figure. An hour here.
 LIFETIME = 3_600
 
@@ -44,7 +43,8 @@ class Visit:
 
     @property
     def return_url(self) -> str | None:
-        return self.session["return_url"] or self.configuration["default_return_url"]
+        url: str | None = self.session["return_url"] or self.configuration["default_return_url"]
+        return url
 
     def own_subscription(self, subscription_id: str) -> Obj:
         """A subscription of this customer. Raises Http404."""
@@ -59,25 +59,20 @@ class Visit:
         return response
 
 
-Page = Callable[Concatenate[HttpRequest, Visit, P], HttpResponse]
-
-
-def in_portal(
-    *, feature: str | None = None
-) -> Callable[[Page[P]], Callable[Concatenate[HttpRequest, str, P], HttpResponse]]:
+def in_portal(*, feature: str | None = None) -> Callable[[View], View]:
     """Open the session that the address names; 404 where its configuration has the page's ``feature`` off."""
 
-    def decorate(page: Page[P]) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
+    def decorate(page: View) -> View:
         @in_account
         @wraps(page)
-        def run(request: HttpRequest, account: Account, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def run(request: HttpRequest, account: Account, *, token: str, **ids: str) -> HttpResponse:
             visit = open_visit(account, token)
             if visit is None:
                 return show_expired(request, account)
             if feature and not visit.features[feature]["enabled"]:
                 raise Http404("This is turned off in the portal's configuration.")
             with account.on(timeline_for(account, [visit.customer["id"]], {})):
-                return page(request, visit, *args, **kwargs)
+                return page(request, visit, **ids)
 
         return run
 

@@ -28,7 +28,7 @@ def ends_at(subscription: Obj) -> int | None:
     if subscription["cancel_at"]:
         return int(subscription["cancel_at"])
     if subscription["cancel_at_period_end"]:
-        return max(item["current_period_end"] for item in subscription["items"]["data"])
+        return max(int(item["current_period_end"]) for item in subscription["items"]["data"])
     return None
 
 

@@ -31,7 +31,7 @@ class Page:
     @property
     def location(self) -> str:
         """Where the answer redirects."""
-        return urljoin(self.url, self.headers["Location"])
+        return urljoin(self.url, str(self.headers["Location"]))
 
     def form(self, part: str = "") -> Form:
         """The first form whose address contains `part`."""
