@@ -62,8 +62,9 @@ def one_off_lines_of(invoice: Json) -> list[Json]:
 
 
 def payment_intents_of(invoice: Json) -> list[str]:
-    payments = (invoice.get("payments") or {}).get("data") or []
-    return [found for payment in payments if (found := sid((payment.get("payment") or {}).get("payment_intent")))]
+    """The intents that paid the invoice; one that was given up when it was paid elsewhere is none of them."""
+    payments = [row for row in (invoice.get("payments") or {}).get("data") or [] if row["status"] == "paid"]
+    return [found for payment in payments if (found := sid(payment["payment"].get("payment_intent")))]
 
 
 def email_of_session(session: Json) -> str:
