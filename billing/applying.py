@@ -1,17 +1,20 @@
 """A snapshot applied, inside the caller's transaction: rows, people, decisions, grants, activities, attention."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 
 from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record
 from billing import attention, happenings, identity, mirror, policies, projection
+from billing.connection import REFERENCE_KEY, SITE_KEY
 from billing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
-from billing.facts import expanded, order_facts, subscription_of_invoice
+from billing.facts import expanded, order_facts, sid, subscription_of_invoice
 from billing.happenings import Teller
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.policy import refund_needs_a_person
@@ -21,6 +24,8 @@ from hub.grants import Wanted
 from hub.models import User
 
 Json = dict[str, Any]
+SESSION_SOON = timedelta(seconds=10)
+SESSION_LATE = timedelta(minutes=2)
 
 
 def apply_snapshot(
@@ -57,6 +62,7 @@ def apply_snapshot(
         connection=connection,
         before=before,
         payments=snapshot.payments or [],
+        references=_references(snapshot),
         cause=cause,
         happened_at=happened_at,
         now=now,
@@ -74,6 +80,7 @@ def settle(
     now: datetime,
     before: dict[str, Subscription],
     payments: Sequence[Payment] = (),
+    references: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, datetime]:
     """Decides about rows of one or many customers, and writes what follows. Returns each subject's next deadline."""
     links, knobs = links_of(connection), policies.load()
@@ -81,7 +88,9 @@ def settle(
     by_subscription = entitle_subscriptions(rows, **how)
     by_order = entitle_orders(orders, **how)
     customers = _customers_of(rows, orders)
-    _bind_people(rows, orders, by_subscription, by_order, customers=customers, cause=cause, now=now)
+    _bind_people(
+        rows, orders, by_subscription, by_order, customers=customers, references=references, cause=cause, now=now
+    )
     by_order = entitle_orders(orders, **how) if any(link.product.access_days for link in links.values()) else by_order
 
     wanted: list[Wanted] = []
@@ -113,10 +122,8 @@ def settle(
     grants.apply(wanted, cause=cause, now=now)
     notices.queue(_payment_mails(written, by_subscription), now=now)
     _raise_attention(rows, orders, by_subscription, by_order, customers=customers, now=now)
-    return _deadlines(
-        [(row.customer_id, by_subscription[row.stripe_id]) for row in rows]
-        + [(order.subject, by_order[order.key]) for order in orders]
-    )
+    decided = [(row.customer_id, by_subscription[row.stripe_id]) for row in rows]
+    return _deadlines([*decided, *((order.subject, by_order[order.key]) for order in orders)]) | waiting
 
 
 def _deadlines(decided: list[tuple[str, list[Entitlement]]]) -> dict[str, datetime]:
@@ -149,11 +156,15 @@ def _bind_people(
     by_order: dict[str, list[Entitlement]],
     *,
     customers: dict[str, StripeCustomer],
+    references: Mapping[str, str],
     cause: str,
     now: datetime,
-) -> None:
-    """Finds whose each row is. Nobody is made for products that are not ours, nor before there is access to give."""
-    references = _references(rows, orders)
+) -> dict[str, datetime]:
+    """Finds whose each row is. Nobody is made for products that are not ours, nor before there is access to give.
+
+    Returns the customers whose session has to be seen first, and when to look again.
+    """
+    waiting: dict[str, datetime] = {}
     for order in orders:
         found = by_order[order.key]
         if order.user_id is None and found:
@@ -170,23 +181,33 @@ def _bind_people(
         found = by_subscription[row.stripe_id]
         if row.user_id is not None or not found or customer is None:
             continue
+        if customer.user_id is None and _session_is_coming(row, references, now=now):
+            waiting[row.customer_id] = now + SESSION_SOON
+            continue
         email = customer.email or (expanded(row.data.get("latest_invoice")) or {}).get("customer_email") or ""
-        reference = references.get(row.stripe_id) or references.get(row.customer_id, "")
+        reference = references.get(row.stripe_id) or (row.data.get("metadata") or {}).get(REFERENCE_KEY, "")
         payer = identity.find_payer(customer=customer, reference=reference, email=email)
         if payer is None and any(ent.opens for ent in found):
             payer = identity.make_payer(email=email, name=customer.name, at=row.created, cause=cause, now=now)
         if payer is not None:
             row.user = payer.user
             _bind(customer, payer)
+    return waiting
 
 
-def _references(rows: list[Subscription], orders: list[Order]) -> dict[str, str]:
-    """Customer id to the signed reference that a purchase of theirs carried."""
-    found = {order.customer_id: order.reference for order in orders if order.customer_id and order.reference}
-    for row in rows:
-        if reference := (row.data.get("metadata") or {}).get("foyer_reference"):
-            found[row.stripe_id] = reference
-    return found
+def _session_is_coming(row: Subscription, references: Mapping[str, str], *, now: datetime) -> bool:
+    """Bought on a payment link of ours a moment ago: its session may name a signed-in buyer, and is not seen yet."""
+    ours = (row.data.get("metadata") or {}).get(SITE_KEY) == settings.SITE_URL
+    return ours and row.stripe_id not in references and now - row.created < SESSION_LATE
+
+
+def _references(snapshot: Snapshot) -> dict[str, str]:
+    """Subscription id to the `client_reference_id` (perhaps empty) of the session that it was bought in."""
+    return {
+        sid(session["subscription"]): session.get("client_reference_id") or ""
+        for session in snapshot.sessions or []
+        if session.get("subscription")
+    }
 
 
 def _bind(customer: StripeCustomer | None, payer: identity.Payer) -> None:

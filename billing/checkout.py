@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activities import clock
-from billing.connection import SITE_KEY, current
+from billing.connection import REFERENCE_KEY, SITE_KEY, current
 from billing.errors import StripeError, StripeMissing, StripeUnavailable
+from billing.event_types import Facet
 from billing.facts import products_of, sid
 from billing.gateway import Gateway, gateway_for
 from billing.identity import reference_for
@@ -24,6 +25,7 @@ from hub.access import can_open
 from hub.models import Product, User
 
 Json = dict[str, Any]
+PURCHASE = frozenset({Facet.SUBSCRIPTIONS, Facet.ORDERS})
 SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{8,200}")
 
 
@@ -83,7 +85,7 @@ def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
         return Returned("expired", product)
     if session["status"] == "open":
         return Returned("failed", product)
-    outcome = refresh(_subject_of(session), everything=True, waiting=True, cause=f"return {session_id}")
+    outcome = refresh(_subject_of(session), facets=PURCHASE, waiting=True, cause=f"return {session_id}")
     buyer = _buyer_of(session)
     is_buyer = buyer is not None and visitor is not None and buyer == visitor
     if session["payment_status"] == "unpaid" and session["mode"] == "payment":
@@ -106,7 +108,7 @@ def _session_params(user: User, offer: Offer, *, customer: str) -> Json:
     }
     params |= {"customer": customer} if customer else {"customer_email": user.email}
     if offer.is_recurring:
-        params["subscription_data"] = {"metadata": {**marks, "foyer_reference": reference_for(user)}}
+        params["subscription_data"] = {"metadata": {**marks, REFERENCE_KEY: reference_for(user)}}
         if offer.trial_days:
             params["subscription_data"]["trial_period_days"] = offer.trial_days
     else:

@@ -13,6 +13,7 @@ from billing.gateway import Gateway
 from billing.models import Connection
 
 SITE_KEY = "foyer_site"
+REFERENCE_KEY = "foyer_reference"
 
 
 def current() -> Connection:

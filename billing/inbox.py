@@ -26,13 +26,17 @@ TOLERANCE = 300
 
 
 class Answer(Enum):
-    """What becomes of a delivery, and the status that Stripe is told."""
+    """What becomes of a delivery. The second part of each is the status that Stripe is told."""
 
-    STORED = 200
-    IGNORED = 202
-    BAD = 400
-    UNKNOWN = 404
-    TOO_LARGE = 413
+    STORED = ("stored", 200)
+    IGNORED = ("ignored", 200)
+    BAD = ("bad", 400)
+    UNKNOWN = ("unknown", 404)
+    TOO_LARGE = ("too large", 413)
+
+    @property
+    def status(self) -> int:
+        return self.value[1]
 
 
 def receive(body: bytes, *, signature: str, webhook_uuid: Any) -> Answer:

@@ -36,7 +36,6 @@ class Connection(models.Model):
     terms_url = models.URLField(blank=True)
     members_may_cancel = models.BooleanField(default=True)
     cursor = models.DateTimeField(null=True, blank=True, help_text="Events up to here are listed and stored.")
-    last_event_at = models.DateTimeField(null=True, blank=True)
     last_ok_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
     swept_at = models.DateTimeField(null=True, blank=True)
@@ -318,8 +317,8 @@ ADVICE = {
     "no_product": "A paid line names no Stripe product, so it opens nothing. Give access by hand if it should.",
     "conflict": "The address at Stripe was changed to another member's. Access stays where it was.",
     "partial_refund": "Part of an order of several products was refunded. Take back the one that was meant, if any.",
-    "unknown_status": "Stripe reports a status that this version does not know. The last decision stands: update Foyer.",
-    "brake": "A full pass would have closed too much at once and stopped. Run it again with --confirm if that is right.",
+    "unknown_status": "Stripe reports a status that Foyer does not know. The last decision stands: update Foyer.",
+    "brake": "A full pass would have closed too much and stopped. Run it again with --confirm if that is right.",
     "missing": "Stripe does not know this object under our key: another account, or another mode. Nothing was closed.",
 }
 

@@ -5,6 +5,7 @@ what is fetched. A refresh may run twice, late or never: the next one ends in th
 """
 
 import random
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,7 +23,7 @@ from billing.event_types import EVERYTHING, Facet
 from billing.facts import sid
 from billing.gateway import Gateway, gateway_for
 from billing.leases import Lease
-from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
+from billing.models import Attention, Connection, InboxEvent, Order, StripeCustomer, Subject, Subscription
 from billing.snapshots import fetch_customer, fetch_guest
 from hub import grants
 from hub.models import Grant
@@ -51,10 +52,11 @@ class Errand:
     happened_at: datetime
 
 
-def refresh(key: str, *, everything: bool = False, waiting: bool = False, cause: str = "") -> Outcome:
+def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False, cause: str = "") -> Outcome:
     """Looks again at a subject until nothing newer is waiting for it.
 
-    `everything` fetches all there is, not only what events point at; `waiting` is for a person who waits.
+    `facets` are fetched besides what events point at (nothing at all means everything); `waiting` is for a person
+    who waits.
     """
     connection = active_connection()
     if connection is None:
@@ -64,8 +66,11 @@ def refresh(key: str, *, everything: bool = False, waiting: bool = False, cause:
         if lease is None:
             return Outcome.BUSY
         try:
-            errand = _errand(lease, everything=everything, cause=cause)
+            errand = _errand(lease, facets=facets, cause=cause)
             moved_to = _run(errand, connection=connection, waiting=waiting)
+        except StripeMissing as error:
+            _give_up_missing(lease, error)
+            return Outcome.FAILED
         except StripeUnavailable as error:
             _put_off(lease, connection, error)
             return Outcome.LATER
@@ -73,7 +78,6 @@ def refresh(key: str, *, everything: bool = False, waiting: bool = False, cause:
             log.exception("refresh_failed", subject=key)
             _note_failure(lease, error)
             return Outcome.FAILED
-        everything = False
         if moved_to:
             key = moved_to
         elif not InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING, id__gt=errand.newest).exists():
@@ -91,7 +95,7 @@ def look_again(key: str) -> None:
     Subject.objects.filter(key=key).update(look_again=True, retry_at=None)
 
 
-def _errand(lease: Lease, *, everything: bool, cause: str) -> Errand:
+def _errand(lease: Lease, *, facets: Set[Facet], cause: str) -> Errand:
     """Reads what waits for this subject. Whatever comes later is not answered by this look."""
     subject = Subject.objects.get(key=lease.key)
     rows = list(
@@ -101,16 +105,16 @@ def _errand(lease: Lease, *, everything: bool, cause: str) -> Errand:
     )
     business_now = clock.now()
     due = subject.due_at is not None and subject.due_at <= business_now
-    facets: set[Facet] = set(EVERYTHING) if everything or subject.look_again else set()
+    wanted = set(EVERYTHING) if subject.look_again else set(facets)
     for _, names, *_, intent in rows:
-        facets |= _settled({Facet(name) for name in names.split()}, intent=sid(intent))
+        wanted |= _settled({Facet(name) for name in names.split()}, intent=sid(intent))
     if due:
-        facets |= {Facet.SUBSCRIPTIONS, Facet.ORDERS} if _has_orders(lease.key) else {Facet.SUBSCRIPTIONS}
+        wanted |= {Facet.SUBSCRIPTIONS, Facet.ORDERS} if _has_orders(lease.key) else {Facet.SUBSCRIPTIONS}
     last = rows[-1] if rows else None
     return Errand(
         lease=lease,
         newest=last[0] if last else 0,
-        facets=frozenset(facets or EVERYTHING),
+        facets=frozenset(wanted or EVERYTHING),
         cause=cause or (f"{last[3]} {last[2]}" if last else "sweep"),
         happened_at=max(row[4] for row in rows) if rows else business_now,
     )
@@ -126,6 +130,13 @@ def _settled(facets: set[Facet], *, intent: str) -> set[Facet]:
     return facets - {Facet.PAYMENTS} | {Facet.ORDERS if order.session_id else Facet.INVOICES}
 
 
+def _with_what_binds(key: str, facets: frozenset[Facet]) -> frozenset[Facet]:
+    """A customer that is nobody's yet is bound by the reference on its session, before its address is looked at."""
+    if StripeCustomer.objects.filter(stripe_id=key, user__isnull=False).exists():
+        return facets
+    return facets | {Facet.ORDERS}
+
+
 def _has_orders(key: str) -> bool:
     return Order.objects.filter(subject=key).exists()
 
@@ -137,16 +148,13 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> str:
         return _run_catalogue(errand, gateway=gateway, connection=connection)
     asked_at = timezone.now()
     if key.startswith("cus_"):
+        facets = _with_what_binds(key, errand.facets)
         linked = frozenset(links_of(connection))
-        snapshot = fetch_customer(gateway, key, facets=errand.facets, linked=linked, asked_at=asked_at)
+        snapshot = fetch_customer(gateway, key, facets=facets, linked=linked, asked_at=asked_at)
     else:
         if known := _subject_of_payment(key):
             return _move(errand, to=known)
-        try:
-            snapshot, customer = fetch_guest(gateway, key, asked_at=asked_at)
-        except StripeMissing as error:
-            _give_up_missing(errand, error)
-            return ""
+        snapshot, customer = fetch_guest(gateway, key, asked_at=asked_at)
         if customer:
             return _move(errand, to=customer)
     with transaction.atomic():
@@ -247,10 +255,10 @@ def _retry_later(lease: Lease, error: Exception, *, after: float | None = None) 
     return subject
 
 
-def _give_up_missing(errand: Errand, error: StripeMissing) -> None:
+def _give_up_missing(lease: Lease, error: StripeMissing) -> None:
     """Another account's or mode's object: nothing is revoked, a person is told."""
     with transaction.atomic():
-        subject = leases.held(errand.lease)
+        subject = leases.held(lease)
         if subject is not None:
             Attention.objects.get_or_create(
                 key=f"missing:{subject.key}",
@@ -261,15 +269,21 @@ def _give_up_missing(errand: Errand, error: StripeMissing) -> None:
                     "opened_at": clock.now(),
                 },
             )
-            subject.due_at = None
-            _finish(subject, errand)
+            pending = InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
+            pending.update(state=InboxEvent.State.DEAD, error=str(error))
+            subject.due_at, subject.look_again, subject.error = None, False, str(error)
+            subject.lease_token = subject.lease_until = None
+            subject.save()
 
 
 def _note_answer(connection: Connection) -> None:
     """Stripe answered: said at most once a minute, and at once when it had been away."""
     now = timezone.now()
     stale = connection.last_ok_at is None or now - connection.last_ok_at > timedelta(minutes=1)
-    if stale or connection.state != Connection.State.OK:
+    was_away = connection.state != Connection.State.OK
+    if was_away:  # whoever waits for a later try need not wait any longer
+        Subject.objects.filter(retry_at__gt=now).update(retry_at=None)
+    if stale or was_away:
         Connection.objects.filter(pk=connection.pk).exclude(state=Connection.State.OFF).update(
             state=Connection.State.OK, last_ok_at=now, last_error=""
         )

@@ -13,7 +13,7 @@ from billing import leases, listing
 from billing.applying import apply_snapshot
 from billing.event_types import Facet
 from billing.gateway import gateway_for
-from billing.models import Connection, InboxEvent, Subject, Subscription
+from billing.models import Connection, InboxEvent, StripeCustomer, Subject, Subscription
 from billing.snapshots import Snapshot
 
 Json = dict[str, Any]
@@ -21,10 +21,14 @@ FEWEST = 20
 
 
 def customers_to_list() -> set[str]:
-    """The customers whose events ask for subscriptions alone, if listing them costs fewer calls than fetching."""
+    """The customers whose events ask for subscriptions alone, if listing them costs fewer calls than fetching.
+
+    Customers that are nobody's yet are left out: whose they are is seen on their sessions.
+    """
     waiting = Subject.objects.filter(Q(retry_at__gt=timezone.now()) | Q(lease_until__gt=timezone.now()))
     found = set(
         InboxEvent.objects.filter(state=InboxEvent.State.PENDING, subject__startswith="cus_")
+        .filter(subject__in=StripeCustomer.objects.filter(user__isnull=False).values("stripe_id"))
         .exclude(subject__in=waiting.values("key"))
         .values("subject")
         .annotate(others=Count("pk", filter=~Q(facets=Facet.SUBSCRIPTIONS.value)))

@@ -31,7 +31,7 @@ def webhook(request: HttpRequest, uuid: str) -> HttpResponse:
     answer = inbox.receive(request.body, signature=request.headers.get("stripe-signature", ""), webhook_uuid=uuid)
     if answer is inbox.Answer.STORED:
         ring(TASK)
-    return HttpResponse(status=200 if answer is inbox.Answer.IGNORED else answer.value)
+    return HttpResponse(status=answer.status)
 
 
 @login_required

@@ -133,12 +133,13 @@ def _stripe(*, now: datetime) -> Section:
     used = Connection.objects.exclude(state=states.OFF).order_by("-livemode", "pk").first()
     if used is None:
         return Section("stripe", Level.OK, "Not connected.", {"state": states.OFF})
+    newest = InboxEvent.objects.order_by("-pk").values_list("received_at", flat=True).first()
     silence = _age(used.last_ok_at or used.created_at, now=now)
     figures = {
         "state": used.state,
         "livemode": used.livemode,
         "last_answer_seconds": _seconds(silence),
-        "last_event_at": used.last_event_at and used.last_event_at.isoformat(),
+        "last_event_at": newest and newest.isoformat(),
     }
     if used.state == states.REFUSED:
         return Section("stripe", Level.RED, "Stripe refuses our key.", figures)

@@ -8,7 +8,7 @@ from config.secret_key import read_or_make_secret_key
 
 # Throwaway databases (tests, the demo) are made without dj-stripe's migrations, which take a minute of CPU.
 THROWAWAY_SCHEMA = env.bool("FOYER_THROWAWAY_SCHEMA", default=False)
-MIGRATION_MODULES = {"djstripe": None} if THROWAWAY_SCHEMA else {}
+MIGRATION_MODULES = {"djstripe": "config.throwaway_djstripe"} if THROWAWAY_SCHEMA else {}
 DEMO = env.bool("FOYER_DEMO", default=False)
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or read_or_make_secret_key(VAR_DIR, allowed=DEBUG or DEMO)

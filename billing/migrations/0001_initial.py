@@ -50,7 +50,6 @@ class Migration(migrations.Migration):
                 ('terms_url', models.URLField(blank=True)),
                 ('members_may_cancel', models.BooleanField(default=True)),
                 ('cursor', models.DateTimeField(blank=True, help_text='Events up to here are listed and stored.', null=True)),
-                ('last_event_at', models.DateTimeField(blank=True, null=True)),
                 ('last_ok_at', models.DateTimeField(blank=True, null=True)),
                 ('last_error', models.TextField(blank=True)),
                 ('swept_at', models.DateTimeField(blank=True, null=True)),
