@@ -8,7 +8,7 @@ from django.utils import timezone
 from hub.models import Product
 
 
-class SignInForm(LoginForm):  # type: ignore[misc]
+class SignInForm(LoginForm):
     """One field: a code is sent to the address. Who has a password may give it instead."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
