@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_http_methods
 
 from sandbox.account import Account
 from sandbox.checkout import (
@@ -40,7 +40,7 @@ METHODS: Final = {
 VERBS: Final = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe"}
 
 
-@require_safe
+@require_GET
 @never_cache
 @in_account
 def payment_link(request: HttpRequest, account: Account, token: str) -> HttpResponse:

@@ -38,8 +38,9 @@ class Visit:
 
     @property
     def flow(self) -> Obj:
-        """The one step this session was made for; empty for a free visit."""
-        return self.session["flow"] or {}
+        """The one step this session was made for; empty for a free visit and once the step is done."""
+        done = self.account.notes(self.session["id"]).get("flow_done")
+        return {} if done else self.session["flow"] or {}
 
     @property
     def return_url(self) -> str | None:
@@ -128,7 +129,8 @@ def show_done(request: HttpRequest, visit: Visit, *, text: str, title: str = "Do
         response.status_code = 303
         return response
     after = visit.flow.get("after_completion") or {}
-    if not visit.flow:
+    if not visit.flow or after.get("type") == "portal_homepage":
+        visit.account.note(visit.session["id"], flow_done=True)
         return leave_note(visit.go_home(), text=text)
     if after.get("type") == "hosted_confirmation":
         text = (after["hosted_confirmation"] or {}).get("custom_message") or text

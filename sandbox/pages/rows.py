@@ -86,7 +86,7 @@ def overdue_text(account: Account, subscription: Obj) -> str:
     amount = money(invoice["amount_remaining"], invoice["currency"])
     retry = invoice["next_payment_attempt"]
     again = f" It is tried again on {day(retry)}." if retry else ""
-    return f"The payment of {amount} failed.{again} Update your card to pay it at once."
+    return f"The payment of {amount} failed.{again}"
 
 
 def method_rows(account: Account, customer: Obj) -> list[Obj]:

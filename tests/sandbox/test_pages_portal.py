@@ -107,6 +107,49 @@ def test_a_flow_goes_straight_to_its_step_and_back_to_the_shop(sandbox: Sandbox,
     assert sandbox.api.subscriptions.retrieve(ada.id).cancel_at is not None
 
 
+def test_a_flow_may_end_on_the_home_page(sandbox: Sandbox, visitor: Visitor, club: str) -> None:
+    ada = subscribe(sandbox, club)
+    flow = {"type": "payment_method_update", "after_completion": {"type": "portal_homepage"}}
+    step = visitor.follow(visitor.open(open_portal(sandbox, ada.customer, flow=flow)))
+    home = visitor.follow(visitor.send(step, card="5555 5555 5555 4444", expiry="12/34", cvc="123"))
+    assert home.status == 200
+    assert "Mastercard •••• 4444" in home.text
+
+
+def test_a_plan_change_is_confirmed(sandbox: Sandbox, visitor: Visitor, club: str) -> None:
+    ada = subscribe(sandbox, club)
+    item = ada["items"].data[0]
+    yearly = sandbox.api.prices.create(
+        params={
+            "product": item.price.product,
+            "currency": "eur",
+            "unit_amount": 24000,
+            "recurring": {"interval": "year"},
+        }
+    )
+    features = {
+        "subscription_update": {
+            "enabled": True,
+            "default_allowed_updates": ["price"],
+            "products": [{"product": item.price.product, "prices": [item.price.id, yearly.id]}],
+        }
+    }
+    configuration = sandbox.api.billing_portal.configurations.create(params={"features": features})
+    flow = {
+        "type": "subscription_update_confirm",
+        "subscription_update_confirm": {"subscription": ada.id, "items": [{"id": item.id, "price": yearly.id}]},
+    }
+    session = sandbox.api.billing_portal.sessions.create(
+        params={"customer": ada.customer, "configuration": configuration.id, "return_url": BACK, "flow_data": flow}
+    )
+    step = visitor.follow(visitor.open(session.url))
+    assert "€24.00 per month" in step.text
+    assert "€240.00 per year" in step.text
+    home = visitor.follow(visitor.send(step))
+    assert "You now pay €240.00 per year." in home.text
+    assert sandbox.api.subscriptions.retrieve(ada.id)["items"].data[0].price.id == yearly.id
+
+
 def test_details_are_edited_as_far_as_allowed(sandbox: Sandbox, visitor: Visitor, club: str) -> None:
     ada = subscribe(sandbox, club)
     step = visitor.open(f"{open_portal(sandbox, ada.customer)}/details")
