@@ -1,0 +1,116 @@
+"""The sandbox's pages in a real browser: accessible in light and dark, silent under their policy."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.sandboxes import Sandbox
+
+pytestmark = pytest.mark.browser
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+SIZES = [(1360, "light"), (1360, "dark"), (390, "light"), (320, "dark")]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, else the one that Playwright installed."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def addresses(sandbox: Sandbox) -> list[str]:
+    """One of each kind of page, with something on it."""
+    api = sandbox.api
+    recurring = {"currency": "eur", "unit_amount": 2400, "recurring": {"interval": "month"}}
+    product = api.products.create(params={"name": "Potters' Club", "default_price_data": recurring})
+    lines = [{"price": product.default_price, "quantity": 1}]
+    link = api.payment_links.create(params={"line_items": lines, "allow_promotion_codes": True})
+    paid = sandbox.pay_link(link.id, email="ben@example.org", name="Ben", card="4000000000000341")["session"]
+    sandbox.advance("32d")
+    features = {
+        "subscription_cancel": {"enabled": True, "mode": "at_period_end"},
+        "payment_method_update": {"enabled": True},
+        "invoice_history": {"enabled": True},
+    }
+    configuration = api.billing_portal.configurations.create(params={"features": features})
+    portal = api.billing_portal.sessions.create(
+        params={"customer": paid["customer"], "configuration": configuration.id, "return_url": sandbox.url}
+    ).url
+    invoice = api.invoices.list(params={"customer": paid["customer"], "status": "open"}).data[0]
+    intent = api.payment_intents.list(params={"customer": paid["customer"]}).data[-1]
+    dashboard = ["", "customers", "subscriptions", "payments", "products", "events", "webhooks", "mail/"]
+    return [
+        link.url,
+        portal,
+        f"{portal}/card",
+        f"{portal}/{paid['subscription']}/cancel",
+        invoice.hosted_invoice_url,
+        *(f"{sandbox.url}/sandbox/{page}" for page in dashboard),
+        f"{sandbox.url}/sandbox/customers/{paid['customer']}",
+        f"{sandbox.url}/sandbox/payments/{intent.id}",
+        f"{sandbox.url}/sandbox/events/{api.events.list().data[0].id}",
+    ]
+
+
+def listen(page: Page) -> list[str]:
+    """Everything the console complains about from now on: policy violations, errors, missing files."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+def test_pages_are_accessible_fit_and_obey_their_policy(
+    chromium: Browser, addresses: list[str], width: int, scheme: Any
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    complaints = listen(page)
+    for address in addresses:
+        page.goto(address)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        found = [rule["id"] for rule in Axe().run(page, options=RULES).response["violations"]]
+        assert (address, wide, found, complaints) == (address, False, [], [])
+    context.close()
+
+
+def test_a_test_card_is_one_click_and_a_double_click_pays_once(
+    chromium: Browser, sandbox: Sandbox, addresses: list[str]
+) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(addresses[0])
+    page.fill("#email", "ada@example.org")
+    page.click("text=Test cards")
+    page.click("button[data-fill-card='4242 4242 4242 4242']")
+    assert page.input_value("#card") == "4242 4242 4242 4242"
+    page.dblclick("button[data-size=big]")
+    page.wait_for_selector("text=Your subscription has begun.")
+    customers = sandbox.api.customers.list(params={"email": "ada@example.org"}).data
+    assert len(customers) == 1
+    context.close()
+
+
+def test_a_decline_moves_the_eye_to_the_card(chromium: Browser, addresses: list[str]) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(addresses[0])
+    page.fill("#email", "ada@example.org")
+    page.click("text=Test cards")
+    page.click("button[data-fill-card='4000 0000 0000 9995']")
+    page.click("button[data-size=big]")
+    page.wait_for_selector("#card-error")
+    assert page.inner_text("#card-error") == "Your card has insufficient funds. Try another card."
+    assert page.evaluate("document.activeElement.id") == "card"
+    assert page.input_value("#card") == ""
+    context.close()
