@@ -88,7 +88,7 @@ def settle(
     by_subscription = entitle_subscriptions(rows, **how)
     by_order = entitle_orders(orders, **how)
     customers = _customers_of(rows, orders)
-    _bind_people(
+    waiting = _bind_people(
         rows, orders, by_subscription, by_order, customers=customers, references=references, cause=cause, now=now
     )
     by_order = entitle_orders(orders, **how) if any(link.product.access_days for link in links.values()) else by_order
