@@ -92,11 +92,11 @@ class Box:
         if self.options.exchanges:
             self.record({"event": event.as_json()})
 
-    def save(self) -> None:
-        """Write what changed since the last call, in one transaction."""
+    def save(self, *, settings: bool = False) -> None:
+        """Write what changed since the last call, in one transaction; `settings`: the clock or settings did."""
         for account in self.accounts:
             rows, gone = account.take_unsaved()
-            if rows or gone:
+            if rows or gone or settings:
                 self.store.write(rows, gone=gone, meta=account.meta())
 
     def move_clock(self, account: Account, *, to: int) -> int:
@@ -104,7 +104,7 @@ class Box:
         done = run_due(account, account.main, until=to)
         account.main.offset = max(account.main.offset, to - int(time.time()))
         account.main.latest = max(account.main.latest, to)
-        self.save()
+        self.save(settings=True)
         self.tell_clock(account)
         return done
 

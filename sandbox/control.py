@@ -106,6 +106,7 @@ def settings(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     if unknown:
         raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
     account.settings.update(wishes)
+    sandbox.save(settings=True)
     return account.settings
 
 

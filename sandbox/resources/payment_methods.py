@@ -36,6 +36,7 @@ def create_method(call: Call) -> Obj:
         if card.get("token"):
             method = find_method(account, card["token"], param="card[token]")
         elif card.get("number"):
+            require_expiry(card)
             method = new_card_method(account, card["number"], **who)
         else:
             raise InvalidRequest("Missing required param: card.", code="parameter_missing", param="card")
@@ -46,6 +47,14 @@ def create_method(call: Call) -> Obj:
     if params.get("metadata"):
         account.change(method, metadata=params["metadata"])
     return method
+
+
+def require_expiry(card: Obj) -> None:
+    for name in ("exp_month", "exp_year"):
+        if name not in card:
+            raise InvalidRequest(
+                f"Missing required param: card[{name}].", code="parameter_missing", param=f"card[{name}]"
+            )
 
 
 def debit_outcome(params: Obj) -> str:

@@ -1,0 +1,202 @@
+"""The sandbox as a process: its memory, its clock, its bad moods, its refusal to run beside a live key."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stripe
+
+from tests.sandbox.shelf import DAY, Shelf
+from tests.sandboxes import KEY, ROOT, Sandbox
+
+
+def serve(folder: Path, **environment: str) -> "subprocess.Popen[bytes]":
+    """A sandbox that keeps its state in `folder`."""
+    port_file = folder / "port"
+    port_file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--state", str(folder / "s.sqlite3")]
+    command += ["--key", KEY, "--port-file", str(port_file)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    for _ in range(300):
+        if port_file.is_file() and port_file.read_text().strip():
+            break
+        time.sleep(0.05)
+    return process
+
+
+def address(folder: Path) -> str:
+    return f"http://127.0.0.1:{(folder / 'port').read_text().strip()}"
+
+
+def client(url: str) -> Any:
+    return stripe.StripeClient(KEY, base_addresses={"api": url}, max_network_retries=3).v1
+
+
+def control(url: str, path: str, wishes: dict[str, Any]) -> Any:
+    body = json.dumps(wishes).encode()
+    request = urllib.request.Request(f"{url}/sandbox/{path}", data=body, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
+    process = serve(tmp_path)
+    try:
+        api = client(address(tmp_path))
+        product = api.products.create({"name": "Club"})
+        price = api.prices.create(
+            {"product": product.id, "currency": "eur", "unit_amount": 2400, "recurring": {"interval": "month"}}
+        )
+        link = api.payment_links.create({"line_items": [{"price": price.id, "quantity": 1}]})
+        control(address(tmp_path), f"links/{link.id}/pay", {"email": "ada@example.org"})
+        control(address(tmp_path), "clock", {"advance": "20d"})
+        before = api.subscriptions.list().data[0].to_dict()
+        events = [event.id for event in api.events.list({"limit": 100}).data]
+    finally:
+        process.terminate()
+        process.wait(10)
+    process = serve(tmp_path)
+    try:
+        url = address(tmp_path)
+        api = client(url)
+        assert api.subscriptions.list().data[0].to_dict() == before
+        assert [event.id for event in api.events.list({"limit": 100}).data] == events
+        assert control(url, "clock", {"advance": "12d"})["done"] >= 1
+        assert len(api.invoices.list({"subscription": before["id"]}).data) == 2
+        api.prices.update(price.id, {"nickname": "renamed"})
+        assert api.subscriptions.list().data[0].to_dict()["items"]["data"][0]["price"]["nickname"] == "renamed"
+        assert api.customers.create({"email": "new@example.org"}).id not in {before["customer"]}
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.parametrize("name", ["STRIPE_SECRET_KEY", "SOMETHING_ELSE"])
+def test_it_does_not_start_beside_a_live_key(tmp_path: Path, name: str) -> None:
+    command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--state", ":memory:"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, name: "rk_live_x"}, capture_output=True, timeout=20, check=False
+    )
+    assert done.returncode != 0
+    assert b"live Stripe key" in done.stderr
+    assert b"rk_live_x" not in done.stderr + done.stdout
+
+
+def test_the_command_line_moves_the_clock_and_empties_the_account(sandbox: Sandbox) -> None:
+    sandbox.api.customers.create({"email": "ada@example.org"})
+    before = sandbox.get("/sandbox/clock")["now"]
+    run(sandbox, "advance", "2d")
+    assert sandbox.get("/sandbox/clock")["now"] - before >= 2 * DAY
+    assert json.loads(sandbox.clock_file.read_text()) == {"offset": sandbox.get("/sandbox/clock")["offset"]}
+    run(sandbox, "reset")
+    assert sandbox.api.customers.list().data == []
+    assert json.loads(sandbox.clock_file.read_text()) == {"offset": 0}
+
+
+def run(sandbox: Sandbox, *words: str) -> None:
+    command = [sys.executable, "-m", "sandbox", *words, "--url", sandbox.url]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=30)
+
+
+def test_time_does_not_go_back(sandbox: Sandbox) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        sandbox.post("/sandbox/clock", {"to": 1})
+    assert refused.value.code == 400
+    refused.value.close()
+
+
+def test_a_web_page_cannot_reach_the_controls(sandbox: Sandbox) -> None:
+    request = urllib.request.Request(
+        f"{sandbox.url}/sandbox/reset", data=b"{}", headers={"Origin": "https://elsewhere.example"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 403
+    refused.value.close()
+
+
+# Misbehaviour
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, stripe.RateLimitError),
+        (500, stripe.APIError),
+        (401, stripe.AuthenticationError),
+        (403, stripe.PermissionError),
+        ("cut", stripe.APIConnectionError),
+    ],
+)
+def test_answers_fail_as_often_as_wished(sandbox: Sandbox, status: int | str, error: type[Exception]) -> None:
+    sandbox.answer_with(status, path="/v1/customers", times=2)
+    for _ in range(2):
+        with pytest.raises(error):
+            sandbox.api.customers.list()
+    assert sandbox.api.customers.list().data == []
+    assert sandbox.api.products.list().data == []
+
+
+def test_a_hanging_answer_meets_the_clients_patience(sandbox: Sandbox) -> None:
+    sandbox.answer_with("hang", path="/v1/customers", times=1, seconds=2)
+    hasty = stripe.StripeClient(
+        KEY,
+        base_addresses={"api": sandbox.url},
+        max_network_retries=0,
+        http_client=stripe.RequestsClient(timeout=0.3),
+    )
+    with pytest.raises(stripe.APIConnectionError):
+        hasty.v1.customers.list()
+    assert sandbox.api.customers.list().data == []
+
+
+def test_requests_are_counted_by_route(sandbox: Sandbox) -> None:
+    customer = sandbox.api.customers.create({"email": "ada@example.org"})
+    sandbox.forget_calls()
+    sandbox.api.customers.retrieve(customer.id)
+    sandbox.api.customers.retrieve(customer.id)
+    seen = sandbox.get("/sandbox/log")
+    assert seen["counts"] == {"GET /v1/customers/{id}": 2}
+    assert [call["path"] for call in sandbox.calls()] == [f"/v1/customers/{customer.id}"] * 2
+
+
+def test_forced_states_reach_lists_and_events(sandbox: Sandbox) -> None:
+    shelf = Shelf.stock(sandbox)
+    subscription = shelf.subscribe()
+    moved = sandbox.set_fields(subscription["id"], emit="customer.subscription.updated", status="past_due")
+    assert moved["status"] == "past_due"
+    assert [row.id for row in sandbox.api.subscriptions.list({"status": "past_due"}).data] == [subscription["id"]]
+    assert shelf.events()[-1] == "customer.subscription.updated"
+
+
+# Test clocks
+
+
+def test_a_test_clock_moves_only_its_own_customers(sandbox: Sandbox) -> None:
+    shelf, api = Shelf.stock(sandbox), sandbox.api
+    others = shelf.subscribe()
+    start = 1_800_000_000
+    clock = api.test_helpers.test_clocks.create({"frozen_time": start})  # type: ignore[attr-defined]
+    customer = api.customers.create({"email": "clock@example.org", "test_clock": clock.id})
+    method = api.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+    made = api.subscriptions.create(
+        {"customer": customer.id, "items": [{"price": shelf.monthly}], "default_payment_method": method.id}
+    )
+    assert (customer.created, made.created) == (start, start)
+    assert made.id not in [row.id for row in api.subscriptions.list({"status": "all"}).data]
+    assert [row.id for row in api.subscriptions.list({"customer": customer.id}).data] == [made.id]
+    moved = api.test_helpers.test_clocks.advance(clock.id, {"frozen_time": start + 32 * DAY})  # type: ignore[attr-defined]
+    assert (moved.status, moved.frozen_time) == ("ready", start + 32 * DAY)
+    assert len(api.invoices.list({"subscription": made.id}).data) == 2
+    assert len(api.invoices.list({"subscription": others["id"]}).data) == 1
+    api.test_helpers.test_clocks.delete(clock.id)  # type: ignore[attr-defined]
+    assert api.subscriptions.retrieve(made.id).status == "canceled"

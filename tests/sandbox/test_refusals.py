@@ -1,0 +1,168 @@
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+import stripe
+
+from tests.sandbox.shelf import Shelf
+from tests.sandboxes import KEY, Sandbox
+
+
+@pytest.fixture
+def shelf(sandbox: Sandbox) -> Shelf:
+    return Shelf.stock(sandbox)
+
+
+def raw(sandbox: Sandbox, method: str, params: dict[str, Any], path: str) -> Any:
+    """A request that the SDK's types would not let through."""
+    client = stripe.StripeClient(KEY, base_addresses={"api": sandbox.url}, max_network_retries=0)
+    return client.raw_request(method, path, **params)
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "code", "param"),
+    [
+        ("/v1/products", {"name": "A", "colour": "red"}, "parameter_unknown", "colour"),
+        ("/v1/products", {}, "parameter_missing", "name"),
+        ("/v1/products", {"name": ""}, "parameter_invalid_empty", "name"),
+        ("/v1/products", {"name": "A", "default_price_data": {"unit_amount": 1}}, "parameter_missing", "default_price_data[currency]"),
+        ("/v1/products", {"name": "A", "active": "maybe"}, None, "active"),
+        ("/v1/prices", {"currency": "eur", "unit_amount": "x"}, "parameter_invalid_integer", "unit_amount"),
+        (
+            "/v1/prices",
+            {"currency": "eur", "unit_amount": 1, "recurring": {"interval": "hour"}},
+            None,
+            "recurring[interval]",
+        ),
+        ("/v1/customers", {"email": "nobody"}, "email_invalid", "email"),
+        ("/v1/customers", {"metadata": {"k" * 41: "v"}}, None, "metadata"),
+        ("/v1/checkout/sessions", {"mode": "payment"}, "parameter_missing", "success_url"),
+        ("/v1/webhook_endpoints", {"url": "ftp://x", "enabled_events": ["*"]}, "url_invalid", "url"),
+    ],
+)
+def test_wrong_parameters_are_refused_by_name(
+    sandbox: Sandbox, path: str, params: dict[str, Any], code: str | None, param: str
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        raw(sandbox, "post", params, path)
+    assert (refused.value.http_status, refused.value.code, refused.value.param) == (400, code, param)
+
+
+def test_an_unknown_id_is_404_in_the_path_and_400_in_a_parameter(sandbox: Sandbox) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer: 'cus_x'") as gone:
+        sandbox.api.customers.retrieve("cus_x")
+    assert (gone.value.http_status, gone.value.code) == (404, "resource_missing")
+    with pytest.raises(stripe.InvalidRequestError) as wrong:
+        sandbox.api.prices.create({"currency": "eur", "unit_amount": 1, "product": "prod_x"})
+    assert (wrong.value.http_status, wrong.value.param) == (400, "product")
+
+
+def test_an_unknown_address_is_404(sandbox: Sandbox) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL") as refused:
+        raw(sandbox, "get", {}, "/v1/unicorns")
+    assert refused.value.http_status == 404
+
+
+@pytest.mark.parametrize("key", ["sk_test_somebody_elses", "nonsense"])
+def test_an_unknown_key_is_401(sandbox: Sandbox, key: str) -> None:
+    client = stripe.StripeClient(key, base_addresses={"api": sandbox.url}, max_network_retries=0)
+    with pytest.raises(stripe.AuthenticationError, match="Invalid API Key"):
+        client.v1.customers.list()
+
+
+def test_no_key_is_401(sandbox: Sandbox) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{sandbox.url}/v1/customers")
+    assert refused.value.code == 401
+    refused.value.close()
+
+
+def test_answers_name_the_version_and_the_request(sandbox: Sandbox) -> None:
+    answer = sandbox.api.products.list().last_response
+    assert answer is not None
+    assert answer.headers["Stripe-Version"] == "2026-08-26.dahlia"
+    assert str(answer.request_id).startswith("req_")
+
+
+def test_a_key_used_again_gives_the_same_answer(sandbox: Sandbox) -> None:
+    first = sandbox.api.customers.create({"email": "a@example.org"}, {"idempotency_key": "once"})
+    again = sandbox.api.customers.create({"email": "a@example.org"}, {"idempotency_key": "once"})
+    assert again.id == first.id
+    assert again.last_response is not None
+    assert again.last_response.headers["Idempotent-Replayed"] == "true"
+    assert len(sandbox.api.customers.list().data) == 1
+
+
+def test_a_key_used_for_something_else_is_refused(sandbox: Sandbox) -> None:
+    sandbox.api.customers.create({"email": "a@example.org"}, {"idempotency_key": "once"})
+    with pytest.raises(stripe.IdempotencyError):
+        sandbox.api.customers.create({"email": "b@example.org"}, {"idempotency_key": "once"})
+
+
+def test_a_refused_request_does_not_use_the_key_up(sandbox: Sandbox) -> None:
+    with pytest.raises(stripe.InvalidRequestError):
+        sandbox.api.customers.create({"email": "nobody"}, {"idempotency_key": "twice"})
+    assert sandbox.api.customers.create({"email": "a@example.org"}, {"idempotency_key": "twice"}).email
+
+
+def test_our_own_product_id_is_unique_for_ever(sandbox: Sandbox) -> None:
+    sandbox.api.products.create({"id": "portal_1", "name": "A"})
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        sandbox.api.products.create({"id": "portal_1", "name": "A"})
+    assert refused.value.code == "resource_already_exists"
+
+
+def test_a_default_price_cannot_be_archived_nor_a_product_with_prices_deleted(shelf: Shelf) -> None:
+    api = shelf.sandbox.api
+    api.products.update(shelf.club, {"default_price": shelf.monthly})
+    with pytest.raises(stripe.InvalidRequestError, match="default price"):
+        api.prices.update(shelf.monthly, {"active": False})
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be deleted"):
+        api.products.delete(shelf.club)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"mode": "payment", "price": "monthly"}, "recurring price"),
+        ({"mode": "subscription", "price": "once"}, "at least one recurring price"),
+        ({"mode": "payment", "price": "once", "subscription_data": {"description": "x"}}, "subscription_data"),
+        (
+            {"mode": "subscription", "price": "monthly", "payment_intent_data": {"description": "x"}},
+            "payment_intent_data",
+        ),
+        (
+            {"mode": "payment", "price": "once", "customer": "cus_x", "customer_email": "a@example.org"},
+            "only specify one",
+        ),
+    ],
+)
+def test_a_session_refuses_wrong_mixtures(shelf: Shelf, params: dict[str, Any], words: str) -> None:
+    params = {"success_url": "https://shop.example/", **params}
+    params["line_items"] = [{"price": getattr(shelf, params.pop("price")), "quantity": 1}]
+    with pytest.raises(stripe.InvalidRequestError, match=words):
+        raw(shelf.sandbox, "post", params, "/v1/checkout/sessions")
+
+
+def test_the_portal_opens_only_with_a_configuration_and_for_the_customers_own(shelf: Shelf) -> None:
+    api, subscription = shelf.sandbox.api, shelf.subscribe()
+    with pytest.raises(stripe.InvalidRequestError, match="default configuration has not been created"):
+        api.billing_portal.sessions.create({"customer": subscription["customer"]})
+    configuration = api.billing_portal.configurations.create(
+        {"features": {"subscription_cancel": {"enabled": True}, "invoice_history": {"enabled": True}}}
+    )
+    other = api.customers.create({"email": "eve@example.org"})
+    flow = {"type": "subscription_cancel", "subscription_cancel": {"subscription": subscription["id"]}}
+    with pytest.raises(stripe.InvalidRequestError, match="does not belong"):
+        api.billing_portal.sessions.create(
+            {"customer": other.id, "configuration": configuration.id, "flow_data": flow}  # type: ignore[typeddict-item]
+        )
+    with pytest.raises(stripe.InvalidRequestError, match="disabled"):
+        api.billing_portal.sessions.create(
+            {
+                "customer": other.id,
+                "configuration": configuration.id,
+                "flow_data": {"type": "payment_method_update"},
+            }
+        )
