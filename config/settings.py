@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "hub.middleware.visitor_timezone",
     "hub.middleware.last_seen",
+    "hub.middleware.kept_private",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -34,11 +34,12 @@ WORDS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """`step` is sign_in, update_card, buy, ask, wait or nothing."""
+    """`step` is sign_in, update_card, buy, ask, wait or nothing. `is_new`: this person never had it."""
 
     title: str
     sentence: str
     step: str
+    is_new: bool = True
 
 
 def for_visitor(sale: Sale | None) -> Locked:
@@ -49,8 +50,10 @@ def for_visitor(sale: Sale | None) -> Locked:
 
 def for_person(explanation: Explanation, *, sale: Sale | None, support_email: str) -> Locked:
     """The reason in the reader's words, and the step that can be taken now."""
-    title = "Get this" if explanation.reason == "never_had" else "This is closed for you now"
-    return Locked(title, _sentence(explanation), _step(explanation.reason, sale=sale, support_email=support_email))
+    is_new = explanation.reason == "never_had"
+    title = "Get this" if is_new else "This is closed for you now"
+    step = _step(explanation.reason, sale=sale, support_email=support_email)
+    return Locked(title, _sentence(explanation), step, is_new)
 
 
 def _step(reason: str, *, sale: Sale | None, support_email: str) -> str:

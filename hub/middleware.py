@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 
 from hub.models import User
 
@@ -24,6 +25,18 @@ def visitor_timezone(get_response: Handler) -> Handler:
         else:
             timezone.deactivate()
         return get_response(request)
+
+    return middleware
+
+
+def kept_private(get_response: Handler) -> Handler:
+    """What a signed-in person is shown is theirs: no shared cache keeps it, and a browser asks again."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.user.is_authenticated and not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_cache=True)
+        return response
 
     return middleware
 

@@ -97,6 +97,14 @@ def test_being_here_is_remembered_every_five_minutes(studio: Studio, ada: User, 
     assert User.objects.get(pk=ada.pk).last_seen != first
 
 
+def test_what_a_person_sees_is_kept_by_no_shared_cache(
+    studio: Studio, ada: User, client: Client, signed_in: Enter
+) -> None:
+    assert set(signed_in(ada).get("/")["Cache-Control"].split(", ")) == {"private", "no-cache"}
+    assert not client.get("/").has_header("Cache-Control")
+    assert "public" in signed_in(ada).get("/theme.css")["Cache-Control"]
+
+
 def test_times_are_shown_in_the_readers_zone(studio: Studio, owner: User, signed_in: Enter) -> None:
     User.objects.filter(pk=owner.pk).update(timezone="Asia/Tokyo")
     assert "+09:00" in signed_in(owner).get("/console/people/").content.decode()

@@ -81,7 +81,7 @@ def _show(request: HttpRequest, user: User, form: GiveForm, *, status: int = 200
     explanations = access.explain_all(user, list(products.distinct()), at=at, now=now)
     context = {
         "person": user,
-        "known": [why for why in explanations if why.grants],
+        "known": sorted((why for why in explanations if why.grants), key=lambda why: why.via is not None),
         "others": [why for why in explanations if not why.grants],
         "activities": user.activities.select_related("product", "actor").order_by("-at", "-pk")[:50],
         "form": form,
