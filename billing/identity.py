@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from activities.models import Activity
@@ -59,14 +59,13 @@ def make_payer(*, email: str, name: str, at: datetime, cause: str, now: datetime
     address = usable_address(email)
     if not address:
         return None
-    with transaction.atomic():
-        user, made = User.objects.get_or_create(
-            email=address, defaults={"name": name.strip()[:150], "password": "!", "joined_at": now}
-        )
-        if made:
-            user.set_unusable_password()
-            user.save(update_fields=["password"])
-            record([member_added(user, at=at, cause=cause)], now=now)
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(address, name=name.strip()[:150], joined_at=at)
+    except IntegrityError:  # the same person, bought twice in one moment
+        user = User.objects.get(email=address)
+    else:
+        record([member_added(user, at=at, cause=cause)], now=now)
     return Payer(user, StripeCustomer.Binding.EMAIL)
 
 

@@ -1,7 +1,8 @@
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.timezone import now as real_now
@@ -14,10 +15,12 @@ def normalise_email(email: str) -> str:
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """A person. Without a password the account can only be entered by a code sent to its address."""
+        """A person whose address nobody has proved yet. Without a password only a code sent there lets them in."""
         user = self.model(email=normalise_email(email), **fields)
         user.set_password(password)
-        user.save(using=self._db)
+        with transaction.atomic(using=self._db):
+            user.save(using=self._db)
+            EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
