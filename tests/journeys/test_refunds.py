@@ -1,0 +1,149 @@
+"""Money given back: what it closes, what it leaves open, and who is asked."""
+
+from billing.models import AccessPolicy, Attention, Order
+from hub.models import Grant
+from tests import cast
+from tests.records import Verb, mailed, told
+from tests.shops import Json, Shop
+
+ADA = "ada@example.org"
+REFUND_FAILS_LATER = "4000000000005126"
+
+
+def test_case_38_a_partial_refund_keeps_access_and_the_rest_takes_it(shop: Shop) -> None:
+    bought = shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    _refund(shop, bought, amount=8000)
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+
+    _refund(shop, bought, amount=10000)
+    shop.deliver()
+    assert not shop.has(ADA, shop.course)
+    assert told(Verb.REFUNDED, email=ADA) == 2
+    assert told(Verb.ACCESS_REMOVED, email=ADA) == 1
+
+
+def test_case_38_a_refund_that_fails_gives_access_back_without_a_new_purchase(shop: Shop) -> None:
+    bought = shop.buy(shop.once, email=ADA, card=REFUND_FAILS_LATER)
+    shop.deliver()
+    _refund(shop, bought)
+    shop.deliver()
+    assert not shop.has(ADA, shop.course)
+
+    shop.sandbox.advance("2d")
+    assert "refund.failed" in shop.deliver()
+    assert shop.has(ADA, shop.course)
+    assert Grant.objects.get().state == Grant.State.ACTIVE
+    assert told(Verb.PRODUCT_PURCHASED, email=ADA) == mailed("access", email=ADA) == 1
+
+
+def test_a_site_that_ignores_full_refunds_leaves_access(shop: Shop) -> None:
+    AccessPolicy.objects.create(knobs={"order_full_refund": "ignore"})
+    bought = shop.buy(shop.once, email=ADA)
+    _refund(shop, bought)
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+
+
+def test_a_site_may_close_at_a_share_of_the_price(shop: Shop) -> None:
+    AccessPolicy.objects.create(knobs={"order_partial_refund_percent": 50})
+    bought = shop.buy(shop.once, email=ADA)
+    _refund(shop, bought, amount=8999)
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+    _refund(shop, bought, amount=1)
+    shop.deliver()
+    assert not shop.has(ADA, shop.course)
+
+
+def test_case_39_of_two_purchases_one_is_refunded_and_access_stays(shop: Shop) -> None:
+    first = shop.buy(shop.once, email=ADA)
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    _refund(shop, first)
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+    assert sorted(Grant.objects.values_list("state", flat=True)) == ["active", "ended"]
+    assert told(Verb.ACCESS_REMOVED, email=ADA) == 0
+    assert told(Verb.PRODUCT_PURCHASED, email=ADA) == 2
+    assert mailed("access", email=ADA) == 1
+
+
+def test_case_40_a_part_of_a_cart_is_refunded_and_a_person_is_asked(shop: Shop) -> None:
+    glazing = cast.ProductFactory(name="Glazing")
+    other = shop.sell(glazing, {"unit_amount": 6000})[0]
+    bought = _buy_both(shop, shop.once.price_id, other.price_id)
+    shop.deliver()
+    _refund(shop, bought, amount=6000)
+    shop.deliver()
+    assert shop.has(ADA, shop.course) and shop.has(ADA, glazing)
+    question = Attention.objects.get()
+    assert question.kind == Attention.Kind.PARTIAL_REFUND
+    assert question.details == {"amount": 6000, "currency": "eur", "order": Order.objects.get().key}
+
+    _refund(shop, bought, amount=18000)
+    shop.deliver()
+    assert not shop.has(ADA, shop.course) and not shop.has(ADA, glazing)
+
+
+def test_case_24_what_was_given_by_hand_survives_a_refund(shop: Shop) -> None:
+    from hub import grants
+
+    bought = shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    order = Order.objects.get()
+    assert order.user is not None
+    grants.give(order.user, shop.course, actor=None, reason="a present", now=shop.now())
+    _refund(shop, bought)
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+
+
+def test_a_guests_refund_finds_the_guests_order(shop: Shop) -> None:
+    link = shop.sandbox.api.payment_links.create({"line_items": [{"price": shop.once.price_id, "quantity": 1}]})
+    bought = shop.sandbox.pay_link(link.id, email="guest@example.org")["session"]
+    assert bought["customer"] is None
+    shop.deliver()
+    assert shop.has("guest@example.org", shop.course)
+    _refund(shop, bought)
+    shop.deliver()
+    assert not shop.has("guest@example.org", shop.course)
+
+
+def test_a_refund_of_a_manual_invoice_closes_what_it_sold(shop: Shop) -> None:
+    api = shop.sandbox.api
+    card = "pm_card_visa"
+    customer = api.customers.create(
+        {"email": ADA, "payment_method": card, "invoice_settings": {"default_payment_method": card}}
+    )
+    invoice = api.invoices.create({"customer": customer.id})
+    api.invoice_items.create(
+        {"customer": customer.id, "invoice": invoice.id, "pricing": {"price": shop.once.price_id}}
+    )
+    api.invoices.finalize_invoice(str(invoice.id))
+    api.invoices.pay(str(invoice.id))
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+    shop.sandbox.api.refunds.create({"payment_intent": Order.objects.get().payment_intent})
+    shop.deliver()
+    assert not shop.has(ADA, shop.course)
+
+
+def _refund(shop: Shop, session: Json, *, amount: int | None = None) -> None:
+    shop.sandbox.api.refunds.create(
+        {"payment_intent": session["payment_intent"], **({"amount": amount} if amount else {})}
+    )
+
+
+def _buy_both(shop: Shop, *prices: str) -> Json:
+    session = shop.sandbox.api.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "line_items": [{"price": price, "quantity": 1} for price in prices],
+            "customer_creation": "always",
+            "success_url": "https://elsewhere.example/thanks",
+        }
+    )
+    paid: Json = shop.sandbox.pay_session(session.id, email=ADA)["session"]
+    return paid
