@@ -9,6 +9,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
 from billing import catalogue, mirror
@@ -138,7 +139,7 @@ def _refuse_taken(product: Product, stripe_product: str, *, connection: Connecti
 
 
 def _tell(made: ProductLink, *, actor: User | None, what: str) -> None:
-    now = timezone.now()
+    now = clock.now()
     record_one(
         Happening(
             verb=Activity.Verb.STAFF_ACTION,
