@@ -54,31 +54,25 @@ def _begins_anew(place: Place) -> bool:
 
 
 def _start(crew: Crew, place: Place, *, is_first: bool) -> None:
+    """All at once: on a small machine most of the time goes into reading Python."""
+    crew.start("sandbox", _sandbox_command(place))
     if is_first:
         print("Making a small pottery school with a month behind it. This takes about half a minute.", flush=True)
-    crew.start("sandbox", _sandbox_command(place))
-    if _schema_changed(place):
-        crew.start("migrate", ["manage.py", "migrate", "--run-syncdb", "--verbosity", "0"])
-        crew.finish("migrate")
-        _remember_schema(place)
-    crew.start("web", _web_command(place))
-    if not is_first:
-        _start_workers(crew, place)
-    crew.wait_until("sandbox", lambda: answers(f"{place.sandbox}/sandbox/health"))
-    crew.wait_until("web", lambda: answers(f"{place.site}/healthz"))
-    if is_first:
+        crew.start("web", _web_command(place))
         crew.start("seed", ["-m", "demo.seed", str(place.port)])
         crew.finish("seed")
-        _start_workers(crew, place)
-    crew.wait_until("worker", lambda: crew.says("worker", "ready"))
-    crew.wait_until("beat", lambda: crew.says("beat", "Starting"))
-
-
-def _start_workers(crew: Crew, place: Place) -> None:
+    else:
+        if _schema_changed(place):
+            crew.start("migrate", ["manage.py", "migrate", "--verbosity", "0"])
+            crew.finish("migrate")
+        crew.start("web", _web_command(place))
+    _remember_schema(place)
     crew.start("worker", ["-m", "celery", "-A", "config", "worker", *_worker_options()])
-    crew.start(
-        "beat", ["-m", "celery", "-A", "config", "beat", "-l", "INFO", "-s", str(place.folder / "beat"), "--pidfile="]
-    )
+    crew.start("beat", ["-m", "celery", "-A", "config", "beat", *_beat_options(place)])
+    crew.wait_until("sandbox", lambda: answers(f"{place.sandbox}/sandbox/health"))
+    crew.wait_until("web", lambda: answers(f"{place.site}/healthz"))
+    crew.wait_until("worker", lambda: crew.says("worker", "ready."))
+    crew.wait_until("beat", lambda: crew.says("beat", "Starting"))
 
 
 def _sandbox_command(place: Place) -> list[str]:
@@ -99,6 +93,10 @@ def _web_command(place: Place) -> list[str]:
 def _worker_options() -> list[str]:
     """Threads: one process is enough here, and the folder broker has nobody to gossip with."""
     return ["--pool", "threads", "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+
+
+def _beat_options(place: Place) -> list[str]:
+    return ["-l", "INFO", "-s", str(place.folder / "beat"), "--pidfile="]
 
 
 def _schema_changed(place: Place) -> bool:

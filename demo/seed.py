@@ -1,4 +1,4 @@
-"""`python -m demo.seed PORT`: fills the empty demo site, through the product's own doors.
+"""`python -m demo.seed PORT`: makes the demo's database and fills the site, through the product's own doors.
 
 Runs while the site and the sandbox are up: every webhook is really posted and every grant comes from Stripe's
 answers. Writes what the demo tells about itself to var/demo/shop.json at the very end.
@@ -7,10 +7,13 @@ answers. Writes what the demo tells about itself to var/demo/shop.json at the ve
 import json
 import os
 import sys
+import time
 
 import django
+from django.core.management import call_command
 
 from demo.place import KEY, Place
+from demo.processes import PATIENCE, answers
 from demo.stripe_account import StripeAccount
 
 
@@ -18,9 +21,11 @@ def main(port: int) -> None:
     place = Place(port=port)
     os.environ.update(place.environment())
     django.setup()
+    call_command("migrate", verbosity=0)
     from billing.connection import connect
     from demo import catalogue, history, people
 
+    _wait_for(f"{place.sandbox}/sandbox/health", f"{place.site}/healthz")
     account = StripeAccount(place.sandbox)
     account.call_itself(catalogue.SITE["name"])
     staff = people.hire()
@@ -39,6 +44,14 @@ def main(port: int) -> None:
             indent=2,
         )
     )
+
+
+def _wait_for(*urls: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not all(answers(url) for url in urls):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the site or the sandbox does not answer")
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":
