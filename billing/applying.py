@@ -13,15 +13,15 @@ from activities.models import Activity
 from activities.record import Happening, record
 from billing import attention, happenings, identity, mirror, policies, projection
 from billing.connection import REFERENCE_KEY, SITE_KEY
-from billing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
+from billing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of, with_other_purchases
 from billing.facts import expanded, order_facts, sid, subscription_of_invoice
 from billing.happenings import Teller
 from billing.models import Connection, Order, StripeCustomer, Subscription
-from billing.policy import refund_needs_a_person
+from billing.policy import Access, refund_needs_a_person
 from billing.snapshots import Payment, Snapshot
 from hub import grants
 from hub.grants import Wanted
-from hub.models import User
+from hub.models import Grant, User
 
 Json = dict[str, Any]
 SESSION_SOON = timedelta(seconds=10)
@@ -91,7 +91,10 @@ def settle(
     waiting = _bind_people(
         rows, orders, by_subscription, by_order, customers=customers, references=references, cause=cause, now=now
     )
-    by_order = entitle_orders(orders, **how) if any(link.product.access_days for link in links.values()) else by_order
+    if any(link.product.access_days for link in links.values()):
+        Order.objects.bulk_update(orders, ["user"], batch_size=200)
+        orders = with_other_purchases(orders)
+        by_order = entitle_orders(orders, **how)
 
     wanted: list[Wanted] = []
     told: list[Happening] = []
@@ -120,6 +123,7 @@ def settle(
     Order.objects.bulk_update(orders, ["user", "reasons"], batch_size=200)
     written = record(told, now=now)
     grants.apply(wanted, cause=cause, now=now)
+    _hold_unknown(by_subscription, cause=cause, now=now)
     notices.queue(_payment_mails(written, by_subscription), now=now)
     _raise_attention(rows, orders, by_subscription, by_order, customers=customers, now=now)
     decided = [(row.customer_id, by_subscription[row.stripe_id]) for row in rows]
@@ -219,6 +223,19 @@ def _bind(customer: StripeCustomer | None, payer: identity.Payer) -> None:
 
 def _wanted(found: list[Entitlement], user_id: int) -> list[Wanted]:
     return [wanted for entitlement in found if (wanted := entitlement.wanted(user_id))]
+
+
+def _hold_unknown(by_subscription: dict[str, list[Entitlement]], *, cause: str, now: datetime) -> None:
+    """What no rule can decide stays as it is, past the end that an earlier decision gave it."""
+    unknown = {
+        entitlement.source_ref
+        for found in by_subscription.values()
+        for entitlement in found
+        if entitlement.decision.access is Access.KEEP
+    }
+    if unknown:
+        kept = Grant.objects.filter(source=Grant.Source.SUBSCRIPTION, source_ref__in=unknown, state__in=Grant.OPEN)
+        grants.hold(kept, now=now, cause=cause, reason="unknown_status")
 
 
 def _reasons(found: list[Entitlement]) -> Json:

@@ -31,7 +31,6 @@ from hub.models import Grant
 log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 8
-HOLD = timedelta(days=1)
 
 
 class Outcome(StrEnum):
@@ -224,10 +223,8 @@ def _put_off(lease: Lease, connection: Connection, error: StripeUnavailable) -> 
     _retry_later(lease, error, after=error.retry_after)
     now = clock.now()
     ours = Subscription.objects.filter(customer_id=lease.key).values("stripe_id")
-    near = Grant.objects.filter(
-        source=Grant.Source.SUBSCRIPTION, source_ref__in=ours, state__in=Grant.OPEN, ends_at__lt=now + HOLD / 2
-    )
-    grants.hold(near, until=now + HOLD, now=now, cause="stripe_unreachable")
+    theirs = Grant.objects.filter(source=Grant.Source.SUBSCRIPTION, source_ref__in=ours, state__in=Grant.OPEN)
+    grants.hold(theirs, now=now, cause="stripe_unreachable", reason="held_stripe_unreachable")
 
 
 def _note_failure(lease: Lease, error: Exception) -> None:

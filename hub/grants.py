@@ -7,7 +7,7 @@ What a person took back no machine gives again, and what a person gave no machin
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -19,6 +19,7 @@ from hub.models import Grant, Ledger, Product, User
 
 Pair = tuple[int, int]
 CLOSED = "closed"
+HOLD = timedelta(days=1)
 INVOLUNTARY = frozenset({"past_due_expired", "unpaid", "trial_ended_no_payment_method"})
 
 
@@ -143,16 +144,16 @@ def close_overdue(grants: Iterable[Grant], *, now: datetime, cause: str = "sweep
 
 
 @transaction.atomic
-def hold(grants: Iterable[Grant], *, until: datetime, now: datetime, cause: str) -> list[Ledger]:
-    """Moves the end of open Stripe grants while Stripe cannot be asked: nobody loses access by silence of ours."""
+def hold(grants: Iterable[Grant], *, now: datetime, cause: str, reason: str) -> list[Ledger]:
+    """Gives another day to open Stripe grants that would end soon while nobody knows what became of them."""
     ids = {grant.pk: grant.user_id for grant in grants}
     _lock_people(set(ids.values()))
     changes = []
     for grant in Grant.objects.filter(
-        pk__in=ids, state__in=Grant.OPEN, source=Grant.Source.SUBSCRIPTION, ends_at__lt=until
+        pk__in=ids, state__in=Grant.OPEN, source=Grant.Source.SUBSCRIPTION, ends_at__lt=now + HOLD / 2
     ):
-        grant.ends_at = until
-        changes.append(Change(grant, grant.state, "held_stripe_unreachable", "hold", 0, now))
+        grant.ends_at = now + HOLD
+        changes.append(Change(grant, grant.state, reason, "hold", 0, now))
     return _write(changes, cause=cause, now=now)
 
 

@@ -7,6 +7,7 @@ from django.test import Client
 
 from activities.models import Activity, Delivery
 from billing.models import StripeCustomer, Subscription
+from hub.access import explain
 from hub.models import Grant, Ledger, Product, User
 from tests.shops import Json, Shop
 
@@ -21,13 +22,15 @@ class Member:
     # What they do
 
     def subscribe(self, *prices: str, card: str = "pm_card_visa", **params: Any) -> Json:
-        """A subscription that the owner makes by the API, with its customer. Nothing is delivered yet."""
+        """A subscription made by the API, with its customer and a card. Nothing is delivered yet."""
+        return self.subscribe_to(*({"price": price} for price in prices), card=card, **params)
+
+    def subscribe_to(self, *items: Json, card: str = "pm_card_visa", **params: Any) -> Json:
+        """As `subscribe`, of Stripe's own items; an empty `card` leaves the customer without one."""
         api = self.shop.sandbox.api
-        customer = api.customers.create(
-            {"email": self.email, "payment_method": card, "invoice_settings": {"default_payment_method": card}}
-        )
-        items = [{"price": price} for price in prices]
-        found: Json = api.subscriptions.create({"customer": customer.id, "items": items, **params}).to_dict()
+        default = {"payment_method": card, "invoice_settings": {"default_payment_method": card}} if card else {}
+        customer = api.customers.create({"email": self.email, **default})
+        found: Json = api.subscriptions.create({"customer": customer.id, "items": list(items), **params}).to_dict()
         return found
 
     def change(self, subscription: Json, **params: Any) -> Json:
@@ -70,6 +73,11 @@ class Member:
     # What there is
 
     @property
+    def nobody(self) -> bool:
+        """No account, no grant, nothing told and nothing mailed."""
+        return not User.objects.exists() and not Activity.objects.exclude(verb="staff_action").exists()
+
+    @property
     def user(self) -> User:
         return User.objects.get(email=self.email)
 
@@ -98,6 +106,22 @@ class Member:
         """Their grants to a product, first made first: a state each."""
         rows = Grant.objects.filter(user__email=self.email, product=product).order_by("pk")
         return list(rows.values_list("state", flat=True))
+
+    def grants(self) -> list[Grant]:
+        return list(Grant.objects.filter(user__email=self.email).select_related("product").order_by("pk"))
+
+    def ledger(self, *products: Product) -> list[Ledger]:
+        return list(Ledger.objects.filter(grant__user__email=self.email, grant__product__in=products).order_by("pk"))
+
+    def why(self, product: Product) -> str:
+        """The reason code that the console and `manage.py why` give now."""
+        now = self.shop.now()
+        return explain(self.user, product, at=now, now=now).reason
+
+    def item(self, subscription: Json) -> str:
+        """The id of the first item that the subscription has now."""
+        found: str = self.row(subscription).data["items"]["data"][0]["id"]
+        return found
 
     def row(self, subscription: Json) -> Subscription:
         return Subscription.objects.get(stripe_id=subscription["id"])

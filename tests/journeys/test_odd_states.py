@@ -1,0 +1,124 @@
+"""Pauses of collection, unknown words, updates not yet in force, customers that are gone."""
+
+import pytest
+
+from billing.models import AccessPolicy, Attention, StripeCustomer
+from hub.models import User
+from tests import cast
+from tests.members import Member
+from tests.shops import Json, Shop
+
+PAUSE: Json = {"behavior": "void"}
+
+
+def test_case_12_paused_collection_keeps_access_and_is_not_the_status_paused(shop: Shop, member: Member) -> None:
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    resumes_at = int(shop.now().timestamp()) + 45 * 86_400
+    member.change(subscription, pause_collection={**PAUSE, "resumes_at": resumes_at})
+    assert member.row(subscription).status == "active"
+    assert member.has(shop.club)
+    page = member.account_page()
+    assert "resumes on" in page
+    assert member.verbs("access_removed", "subscription_cancelled") == []
+
+    shop.advance("33d")
+    assert member.has(shop.club)
+    assert member.states(shop.club) == ["active"]
+
+
+def test_an_owner_may_suspend_who_does_not_pay_while_collection_is_paused(shop: Shop, member: Member) -> None:
+    AccessPolicy.objects.create(knobs={"paused_collection_access": "suspend"})
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    member.change(subscription, pause_collection={**PAUSE, "resumes_at": int(shop.now().timestamp()) + 3 * 86_400})
+    assert not member.has(shop.club)
+    assert member.why(shop.club) == "collection_paused"
+    shop.advance("4d")
+    assert member.has(shop.club)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_case_27_an_unknown_status_changes_nothing_and_raises_an_alert(shop: Shop, member: Member, known: bool) -> None:
+    subscription = member.subscribe(shop.monthly.price_id)
+    if known:
+        shop.deliver()
+    told = member.verbs()
+    shop.sandbox.set_fields(subscription["id"], emit="customer.subscription.updated", status="hibernating")
+    shop.deliver()
+    assert member.has(shop.club) is known
+    assert member.states(shop.club) == (["active"] if known else [])
+    assert member.verbs() == told
+    alert = Attention.objects.get(kind=Attention.Kind.UNKNOWN_STATUS)
+    assert alert.details == {"status": "hibernating"}
+
+    shop.sandbox.set_fields(subscription["id"], emit="customer.subscription.updated")
+    shop.deliver()
+    assert Attention.objects.filter(kind=Attention.Kind.UNKNOWN_STATUS).count() == 1
+
+    shop.sandbox.set_fields(subscription["id"], emit="customer.subscription.updated", status="active")
+    shop.deliver()
+    assert member.has(shop.club)
+
+
+def test_an_unknown_status_outlasts_the_end_of_the_period(shop: Shop, member: Member) -> None:
+    """While nobody knows what a status means, the clock alone does not shut anybody out."""
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    shop.sandbox.set_fields(subscription["id"], emit="customer.subscription.updated", status="hibernating")
+    shop.deliver()
+    shop.advance("40d")
+    assert member.has(shop.club)
+    assert member.steps(shop.club) == [("", "active", "active"), ("active", "active", "unknown_status")]
+    shop.advance("2h")
+    assert len(member.steps(shop.club)) == 2  # held for a day at a time, not at every look
+
+
+def test_case_19_a_pending_update_grants_nothing_until_it_is_applied(shop: Shop, member: Member) -> None:
+    circle = cast.ProductFactory(name="Kiln Circle")
+    (dearer,) = shop.sell(circle, {"unit_amount": 4900, "recurring": {"interval": "month"}})
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    waiting = {"id": member.item(subscription), "object": "subscription_item", "price": {"id": dearer.price_id}}
+    shop.sandbox.set_fields(
+        subscription["id"],
+        emit="customer.subscription.updated",
+        pending_update={
+            "billing_cycle_anchor": None,
+            "discounts": None,
+            "expires_at": int(shop.now().timestamp()) + 82_800,
+            "subscription_items": [waiting],
+            "trial_end": None,
+            "trial_from_plan": None,
+        },
+    )
+    shop.deliver()
+    assert not member.has(circle)
+    assert member.has(shop.club)
+
+    shop.sandbox.set_fields(subscription["id"], pending_update=None)
+    member.change(subscription, items=[{"id": member.item(subscription), "price": dearer.price_id}])
+    assert member.has(circle)
+
+
+def test_case_23_a_customer_deleted_at_stripe_keeps_the_account_and_what_was_bought_once(
+    shop: Shop, member: Member
+) -> None:
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.buy(shop.once, email=member.email)
+    shop.deliver()
+    assert member.has(shop.club)
+    assert member.has(shop.course)
+
+    for customer in StripeCustomer.objects.all():
+        shop.sandbox.api.customers.delete(customer.stripe_id)
+    shop.deliver()
+    assert member.row(subscription).status == "canceled"
+    assert not member.has(shop.club)
+    assert member.has(shop.course)
+    assert User.objects.get().is_active
+    assert not StripeCustomer.objects.filter(deleted_at=None).exists()
+    assert member.browser().get("/account/").status_code == 200
+
+    shop.advance("1d")
+    assert member.has(shop.course)

@@ -1,0 +1,88 @@
+"""A subscription's first days: the first payment, and the trial."""
+
+from tests.members import Member
+from tests.shops import Shop
+
+FIRST = ("product_purchased", "subscription_started", "access_granted")
+
+
+def test_case_10_an_incomplete_subscription_that_is_paid_grants_once(shop: Shop, member: Member) -> None:
+    subscription = member.subscribe(shop.monthly.price_id, card="pm_card_chargeCustomerFail")
+    shop.deliver()
+    assert shop.sandbox.api.subscriptions.retrieve(subscription["id"]).status == "incomplete"
+    assert member.nobody
+
+    card = shop.sandbox.api.payment_methods.attach("pm_card_visa", {"customer": subscription["customer"]})
+    shop.sandbox.api.invoices.pay(subscription["latest_invoice"], {"payment_method": card.id})
+    shop.deliver()
+    assert member.has(shop.club)
+    assert member.verbs(*FIRST) == [*FIRST]
+    assert member.steps(shop.club) == [("", "active", "active")]
+    assert member.mails() == ["access"]
+
+
+def test_case_10_an_incomplete_subscription_that_expires_never_grants(shop: Shop, member: Member) -> None:
+    subscription = member.subscribe(shop.monthly.price_id, card="pm_card_chargeCustomerFail")
+    shop.deliver()
+    shop.advance("24h")
+    assert member.row(subscription).status == "incomplete_expired"
+    assert member.nobody
+
+    shop.sandbox.api.subscriptions.update(subscription["id"], {"metadata": {"note": "seen"}})
+    shop.deliver()
+    assert member.nobody
+
+
+def test_a_known_member_whose_first_payment_fails_is_told_why(shop: Shop, member: Member) -> None:
+    shop.buy(shop.once, email=member.email)
+    shop.deliver()
+    member.subscribe(shop.monthly.price_id, card="pm_card_chargeCustomerFail")
+    shop.deliver()
+    assert not member.has(shop.club)
+    assert member.verbs("subscription_started") == []
+    assert member.why(shop.club) == "first_payment_pending"
+    shop.advance("24h")
+    assert member.why(shop.club) == "first_payment_never_made"
+    assert member.verbs("subscription_started", "subscription_ended") == []
+
+
+def test_a_trial_opens_and_goes_over_into_paying_without_a_gap(shop: Shop, member: Member) -> None:
+    subscription = member.subscribe(shop.monthly.price_id, trial_period_days=14)
+    shop.deliver()
+    assert member.row(subscription).status == "trialing"
+    assert member.has(shop.club)
+    assert "free until" in member.account_page()
+    assert member.verbs(*FIRST) == [*FIRST]
+
+    shop.advance("15d")
+    assert member.row(subscription).status == "active"
+    assert member.has(shop.club)
+    assert member.verbs(*FIRST, "access_removed") == [*FIRST]
+    assert [reason for *_, reason in member.steps(shop.club)] == ["trial", "active"]
+    assert member.mails() == ["access"]
+
+
+def test_case_11_a_trial_without_a_card_pauses_and_a_card_resumes_it(shop: Shop, member: Member) -> None:
+    subscription = member.subscribe(
+        shop.monthly.price_id,
+        card="",
+        trial_period_days=14,
+        trial_settings={"end_behavior": {"missing_payment_method": "pause"}},
+    )
+    shop.deliver()
+    assert member.has(shop.club)
+
+    shop.advance("15d")
+    assert member.row(subscription).status == "paused"
+    assert not member.has(shop.club)
+    assert member.why(shop.club) == "trial_ended_no_payment_method"
+    assert member.mails() == ["access", "access_ended"]
+
+    member.change_card("4242424242424242")
+    shop.sandbox.api.subscriptions.resume(subscription["id"])
+    shop.deliver()
+    assert member.row(subscription).status == "active"
+    assert member.has(shop.club)
+    assert member.verbs(*FIRST) == [*FIRST, "access_granted"]
+    assert member.mails() == ["access", "access_ended"]
+    assert "renews on" in member.account_page()
