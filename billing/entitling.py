@@ -13,7 +13,7 @@ from billing.models import Connection, Order, ProductLink, Subscription
 from billing.policies import Policies
 from billing.policy import Access, Decision, OrderFacts, SubscriptionFacts, decide_order, decide_subscription
 from hub.grants import CLOSED, Wanted
-from hub.models import Grant
+from hub.models import Grant, User
 
 STATES = {Access.OPEN: Grant.State.ACTIVE, Access.GRACE: Grant.State.GRACE, Access.CLOSED: CLOSED}
 
@@ -114,6 +114,18 @@ def entitle_orders(
                 )
             )
     return found
+
+
+def with_other_purchases(orders: list[Order]) -> list[Order]:
+    """The orders and every other paid one of the same people, for products that are open for a number of days.
+
+    Each purchase counts from the end of the one before, so news of one may move another's end. The people are
+    locked first: two customers of one person, looked at together, must not be counted apart.
+    """
+    people = {order.user_id for order in orders if order.user_id}
+    list(User.objects.select_for_update().filter(pk__in=people).order_by("pk").values_list("pk"))
+    others = Order.objects.filter(user_id__in=people, state=Order.State.PAID)
+    return orders + list(others.exclude(pk__in=[order.pk for order in orders]))
 
 
 def _entitle_subscription(
