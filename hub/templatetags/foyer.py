@@ -42,6 +42,13 @@ STATES: dict[str, tuple[str, str, str]] = {
 }
 
 
+# The first mark found decides: Edge and Opera also say Chrome, Chrome also says Safari, Android also says Linux.
+BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("FxiOS/", "Firefox"), ("Chrome/", "Chrome"),
+            ("CriOS/", "Chrome"), ("Safari/", "Safari"))  # fmt: skip
+SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS X", "Mac"),
+           ("CrOS", "ChromeOS"), ("Linux", "Linux"))  # fmt: skip
+
+
 @register.simple_tag
 def icon(name: str, size: int = 20) -> str:
     """A Lucide icon, silent to screen readers: the words beside it speak."""
@@ -98,6 +105,14 @@ def duration(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
     parts = [f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else ""]
     return " ".join(part for part in parts if part).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """ "Firefox on Linux" of a User-Agent header; what it does not say is left out."""
+    name = next((name for mark, name in BROWSERS if mark in user_agent), "A browser")
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
+    return f"{name} on {system}" if system else name
 
 
 def _time(at: datetime | None, form: str) -> SafeString | str:

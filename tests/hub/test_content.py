@@ -3,7 +3,7 @@
 import pytest
 
 from hub.content import embed, to_html
-from hub.templatetags.foyer import duration
+from hub.templatetags.foyer import browser, duration
 
 
 def test_markdown_becomes_html() -> None:
@@ -106,3 +106,17 @@ def test_any_other_address_is_not_embedded(address: str) -> None:
 @pytest.mark.parametrize(("minutes", "words"), [(0, "0 min"), (45, "45 min"), (60, "1 h"), (138, "2 h 18 min")])
 def test_minutes_in_words(minutes: int, words: str) -> None:
     assert duration(minutes).replace("\N{NO-BREAK SPACE}", " ") == words
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/142.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/142.0 Safari/537.36 Edg/142.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1", "Safari on iPhone"),
+        ("curl/8", "A browser"),
+    ],
+)
+def test_browsers_in_words(user_agent: str, words: str) -> None:
+    assert browser(user_agent) == words

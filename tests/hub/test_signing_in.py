@@ -33,6 +33,34 @@ def test_a_code_lets_ada_in_and_on_to_where_she_was_going(studio: Studio, ada: U
     assert client.session["_auth_user_id"] == str(ada.pk)
 
 
+def test_the_code_comes_in_the_owners_name(studio: Studio, ada: User, client: Client) -> None:
+    client.post(LOGIN, {"login": ada.email})
+    letter = mail.outbox[-1]
+    assert letter.subject == "Your sign-in code for Hillside Pottery"
+    assert "help@hillside.example" in letter.body
+    assert "testserver" not in letter.body
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "subject"),
+    [
+        ("/accounts/login/", "login", "No account with this address at Hillside Pottery"),
+        ("/accounts/password/reset/", "email", "No account with this address at Hillside Pottery"),
+        ("/accounts/signup/", "email", "Confirm your address for Hillside Pottery"),
+    ],
+)
+def test_a_stranger_is_answered_by_mail_alone(
+    studio: Studio, client: Client, path: str, field: str, subject: str
+) -> None:
+    assert client.post(path, {field: "nobody@example.org"}).status_code == 302
+    assert [letter.subject for letter in mail.outbox] == [subject]
+
+
+def test_making_an_account_twice_is_answered_by_mail_alone(studio: Studio, ada: User, client: Client) -> None:
+    assert client.post("/accounts/signup/", {"email": ada.email}).status_code == 302
+    assert mail.outbox[-1].subject == "You have an account at Hillside Pottery already"
+
+
 def test_a_wrong_code_is_refused_in_place(studio: Studio, ada: User, client: Client) -> None:
     response = client.post(LOGIN, {"login": ada.email})
     page = client.post(response["Location"], {"code": "WRONG-1"})
