@@ -32,12 +32,13 @@ class StillLive(StripeError):
 
 
 def selectable_prices(gateway: Gateway, stripe_product: str) -> list[Json]:
-    """The prices that can be put on sale: active, and not metered."""
-    return [
+    """The prices that can be put on sale: active, and not metered. The smallest amount first."""
+    prices = [
         price
         for price in gateway.prices_of(stripe_product)
         if (price.get("recurring") or {}).get("usage_type", "licensed") == "licensed"
     ]
+    return sorted(prices, key=lambda price: (price["currency"], price.get("unit_amount") or 0, price["id"]))
 
 
 def link(product: Product, *, stripe_product: str, prices: Sequence[str], actor: User | None) -> ProductLink:
