@@ -4,6 +4,9 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
+
+from tests import postgres
 
 folder = tempfile.mkdtemp(prefix="foyer-tests-")
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -20,3 +23,5 @@ os.environ.update(
 )
 for name in ("FOYER_DEMO", "DEBUG", "STRIPE_API_BASE", "EMAIL_URL", "CELERY_BROKER_URL"):
     os.environ.pop(name, None)
+if postgres.wanted():
+    os.environ["DATABASE_URL"] = postgres.start(Path(folder))
