@@ -79,7 +79,7 @@ def sign_up(name: str, *, full_name: str) -> User:
 def sign_in(user: User, *, ip: str) -> None:
     """What a sign-in leaves behind; and a code that came by e-mail has proved the address."""
     now = clock.now()
-    EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
+    _prove_address(user)
     User.objects.filter(pk=user.pk).update(last_seen=now)
     happening = Happening(
         verb=Activity.Verb.SIGNED_IN,
@@ -94,5 +94,9 @@ def sign_in(user: User, *, ip: str) -> None:
 
 def _make(email: str, name: str, **fields: Any) -> User:
     user = User.objects.create_user(email, name=name, joined_at=clock.now(), timezone="Europe/Dublin", **fields)
-    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    _prove_address(user)
     return user
+
+
+def _prove_address(user: User) -> None:
+    EmailAddress.objects.filter(user=user, email=user.email).update(verified=True)
