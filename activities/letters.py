@@ -67,9 +67,8 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
     product_path = links.path_to("hub:product", product.slug) if product else ""
     to = partial(links.sign_in_by_code, email=user.email)
     return {
-        "site": site,
+        "our_site": site,
         "site_url": settings.SITE_URL,
-        "accent": site.accent,
         "on_accent": text_on(site.accent),
         "user": user,
         "product": product,

@@ -212,7 +212,7 @@ def _details(activity: Activity, *, voice: Voice) -> Iterator[str]:
     if (attempt := details.get("attempt") or 0) > 1:
         yield f"attempt {attempt}"
     if next_try := _day(details.get("next_try")):
-        yield f"tried again {next_try}"
+        yield f"next try {next_try}"
     if activity.verb in ENDS and (ends := _day(details.get("ends_at"))):
         yield ENDS[Verb(activity.verb)].format(ends)
     if activity.verb != Verb.STAFF_ACTION and (reason := details.get("reason")):

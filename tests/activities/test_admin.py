@@ -1,0 +1,66 @@
+"""E-mails that nobody is sure of are decided by those who may."""
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from activities import notices
+from activities.models import Delivery
+from hub.models import Product, User
+from tests.cast import UserFactory
+
+LIST = "/admin/activities/delivery/"
+State = Delivery.State
+
+
+@pytest.fixture
+def unsure(ada: User, studio: Product, now: datetime) -> Delivery:
+    delivery = notices.queue_one(notices.access(key="a", user_id=ada.pk, product_id=studio.pk), now=now)
+    assert delivery
+    Delivery.objects.update(state=State.UNSURE, attempts=3)
+    return delivery
+
+
+def decide(client: Client, action: str, delivery: Delivery) -> str:
+    response = client.post(LIST, {"action": action, "_selected_action": [delivery.pk]}, follow=True)
+    delivery.refresh_from_db()
+    return response.content.decode()
+
+
+def test_an_owner_sends_an_unsure_mail_again(client: Client, owner: User, unsure: Delivery) -> None:
+    client.force_login(owner)
+    assert "E-mails that will be sent again: 1." in decide(client, "send_again", unsure)
+    assert (unsure.state, unsure.attempts) == (State.WAITING, 0)
+
+
+def test_an_owner_says_that_it_arrived(client: Client, owner: User, unsure: Delivery) -> None:
+    client.force_login(owner)
+    decide(client, "mark_arrived", unsure)
+    assert unsure.state == State.SENT
+
+
+def test_a_mail_that_was_sent_stays_sent(client: Client, owner: User, unsure: Delivery, now: datetime) -> None:
+    Delivery.objects.update(state=State.SENT, sent_at=now)
+    client.force_login(owner)
+    assert "Left as they were: 1." in decide(client, "send_again", unsure)
+    assert unsure.state == State.SENT
+
+
+def test_support_looks_and_decides_nothing(client: Client, unsure: Delivery) -> None:
+    client.force_login(UserFactory(role=User.Role.SUPPORT))
+    assert client.get(LIST).status_code == 200
+    decide(client, "send_again", unsure)
+    assert unsure.state == State.UNSURE
+
+
+def test_members_are_kept_out(client: Client, dan: User, unsure: Delivery) -> None:
+    client.force_login(dan)
+    assert client.get(LIST).status_code in {302, 403}
+
+
+@pytest.mark.parametrize("name", ["activity", "delivery"])
+def test_the_records_are_changed_by_no_form(client: Client, owner: User, unsure: Delivery, name: str) -> None:
+    client.force_login(owner)
+    assert client.get(f"/admin/activities/{name}/").status_code == 200
+    assert client.get(f"/admin/activities/{name}/add/").status_code == 403
