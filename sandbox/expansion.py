@@ -150,7 +150,7 @@ def show(account: Account, obj: Obj) -> Obj:
     kind = obj.get("object")
     if kind == "subscription" and len(obj["items"]["data"]) > account.settings["embedded_items"]:
         return {**obj, "items": cut(obj["items"], account.settings["embedded_items"])}
-    if kind == "invoice" and len(obj["lines"]["data"]) > EMBEDDED_LINES:
+    if kind == "invoice" and not obj.get("deleted") and len(obj["lines"]["data"]) > EMBEDDED_LINES:
         return {**obj, "lines": cut(obj["lines"], EMBEDDED_LINES)}
     return obj
 
@@ -184,7 +184,10 @@ def walk(account: Account, holder: Obj, tree: dict[str, Any], *, kind: str, pref
         whole = f"{asked}{name}"
         include = INCLUDES.get(kind, {}).get(path)
         if include:
-            out[name] = include(account, holder)
+            included = include(account, holder)
+            if included is None:
+                continue  # a price without tiers, a coupon for everything: the field stays absent
+            out[name] = included
         value = out.get(name)
         target = LINKS.get(kind, {}).get(path)
         if target:

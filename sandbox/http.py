@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ from sandbox.routing import Call, Route, find_route
 from sandbox.timelines import timeline_for
 from sandbox.types import API_VERSION, DAY, Obj
 from sandbox.validation import check
+
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -279,6 +283,10 @@ def handle(
             return refused(InvalidRequest(str(required), code="authentication_required")), True
         except StripeRefusal as refusal:
             return refused(refusal), True
+        except Exception:
+            # A client must see Stripe's shape even where the fault is ours; the log keeps the cause.
+            LOG.exception("%s %s failed", route.method, route.path)
+            return refused(spoilt_refusal(500)), True
         finally:
             account.request = {"id": None, "idempotency_key": None}
             sandbox.save()

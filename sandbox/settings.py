@@ -34,6 +34,14 @@ STATIC_URL = "/sandbox/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 CSRF_COOKIE_NAME = "sandbox_csrftoken"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    # Refused requests are the sandbox's daily work; only its own failures are news.
+    "loggers": {"django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
+}
 USE_TZ = True
 TIME_ZONE = "UTC"
 APPEND_SLASH = False

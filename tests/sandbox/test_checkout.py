@@ -96,7 +96,9 @@ def test_a_whole_discount_needs_no_payment(shelf: Shelf) -> None:
     assert (paid["payment_status"], paid["payment_intent"], paid["amount_total"]) == ("no_payment_required", None, 0)
 
 
-@pytest.mark.parametrize(("outcome", "status", "event"), [("succeed", "paid", "succeeded"), ("fail", "unpaid", "failed")])
+@pytest.mark.parametrize(
+    ("outcome", "status", "event"), [("succeed", "paid", "succeeded"), ("fail", "unpaid", "failed")]
+)
 def test_a_bank_debit_is_unpaid_until_it_settles(shelf: Shelf, outcome: str, status: str, event: str) -> None:
     link = shelf.link(shelf.once, payment_method_types=["card", "us_bank_account"])
     session = shelf.sandbox.pay_link(link, email="ada@example.org", card="us_bank_account", outcome=outcome)["session"]

@@ -26,7 +26,12 @@ def raw(sandbox: Sandbox, method: str, params: dict[str, Any], path: str) -> Any
         ("/v1/products", {"name": "A", "colour": "red"}, "parameter_unknown", "colour"),
         ("/v1/products", {}, "parameter_missing", "name"),
         ("/v1/products", {"name": ""}, "parameter_invalid_empty", "name"),
-        ("/v1/products", {"name": "A", "default_price_data": {"unit_amount": 1}}, "parameter_missing", "default_price_data[currency]"),
+        (
+            "/v1/products",
+            {"name": "A", "default_price_data": {"unit_amount": 1}},
+            "parameter_missing",
+            "default_price_data[currency]",
+        ),
         ("/v1/products", {"name": "A", "active": "maybe"}, None, "active"),
         ("/v1/prices", {"currency": "eur", "unit_amount": "x"}, "parameter_invalid_integer", "unit_amount"),
         (
