@@ -1,7 +1,6 @@
 """Working off what waits: subjects that events rang for, that somebody asked for, or whose deadline has passed."""
 
 import time
-from datetime import timedelta
 
 import structlog
 from django.db.models import Q
@@ -11,8 +10,8 @@ from activities import clock
 from activities.doorbell import ring
 from billing import inbox, renewal_day
 from billing.errors import StripeUnavailable
-from billing.models import Connection
-from billing.refresh import Outcome, active_connection, refresh
+from billing.models import Connection, Subject, Subscription
+from billing.refresh import Outcome, active_connection, note_unavailable, refresh
 from hub import grants
 from hub.models import Grant
 
@@ -20,13 +19,16 @@ log = structlog.get_logger(__name__)
 
 BATCH = 50
 SECONDS = 45.0
+IN_VAIN = 3
 TASK = "billing.tasks.drain"
 
 
 def drain(*, seconds: float = SECONDS) -> int:
     """Refreshes what waits until nothing does or the time is up; returns how many subjects were refreshed."""
     until = time.monotonic() + seconds
-    done = _drain_by_listing()
+    if active_connection() is None:
+        return 0
+    done, in_vain = _drain_by_listing(), 0
     while time.monotonic() < until:
         subjects = inbox.dirty_subjects(business_now=clock.now(), limit=BATCH)
         if not subjects:
@@ -36,6 +38,9 @@ def drain(*, seconds: float = SECONDS) -> int:
             outcome = refresh(key)
             progress += outcome is not Outcome.BUSY
             done += outcome is Outcome.DONE
+            in_vain = in_vain + 1 if outcome is Outcome.LATER else 0
+            if in_vain == IN_VAIN:  # Stripe is away: the next sweep asks again
+                return done
             if time.monotonic() > until:
                 break
         if not progress:
@@ -53,6 +58,7 @@ def _drain_by_listing() -> int:
     try:
         return renewal_day.refresh_by_listing(customers, connection=connection)
     except StripeUnavailable as error:
+        note_unavailable(connection, error)
         log.warning("listing_put_off", error=str(error))
         return 0
 
@@ -67,10 +73,14 @@ def sweep() -> None:
 
 
 def close_what_is_over() -> None:
-    """Writes down ends that came by time alone. Subscriptions are given a little longer, so Stripe is asked first."""
+    """Writes down ends that came by time alone.
+
+    A subscription's only once Stripe was asked about it since: a subject still due was not, however late it is.
+    """
     now = clock.now()
-    by_hand = Q(ends_at__lte=now) & ~Q(source=Grant.Source.SUBSCRIPTION)
-    silent = Q(ends_at__lte=now - timedelta(minutes=10), source=Grant.Source.SUBSCRIPTION)
-    if active_connection() is None:
-        silent = Q(pk__in=[])
-    grants.close_overdue(Grant.objects.filter(by_hand | silent, state__in=Grant.OPEN)[:500], now=now)
+    by_time = ~Q(source=Grant.Source.SUBSCRIPTION)
+    if active_connection() is not None:
+        unasked = Subject.objects.filter(Q(due_at__lte=now) | Q(look_again=True)).values("key")
+        asked = Subscription.objects.exclude(customer_id__in=unasked).values("stripe_id")
+        by_time |= Q(source=Grant.Source.SUBSCRIPTION, source_ref__in=asked)
+    grants.close_overdue(Grant.objects.filter(by_time, ends_at__lte=now, state__in=Grant.OPEN)[:500], now=now)

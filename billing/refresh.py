@@ -31,6 +31,8 @@ from hub.models import Grant
 log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 8
+OFTEN = timedelta(minutes=15)
+RARELY = timedelta(hours=6)
 
 
 class Outcome(StrEnum):
@@ -45,7 +47,7 @@ class Errand:
     """What one look is to fetch, and which inbox rows it answers."""
 
     lease: Lease
-    newest: int
+    rows: tuple[int, ...]
     facets: frozenset[Facet]
     cause: str
     happened_at: datetime
@@ -68,10 +70,11 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
             errand = _errand(lease, facets=facets, cause=cause)
             moved_to = _run(errand, connection=connection, waiting=waiting)
         except StripeMissing as error:
-            _give_up_missing(lease, error)
+            _note_missing(lease, error)
             return Outcome.FAILED
         except StripeUnavailable as error:
-            _put_off(lease, connection, error)
+            note_unavailable(connection, error)
+            _retry_later(lease, error, after=error.retry_after)
             return Outcome.LATER
         except Exception as error:
             log.exception("refresh_failed", subject=key)
@@ -79,7 +82,7 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
             return Outcome.FAILED
         if moved_to:
             key = moved_to
-        elif not InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING, id__gt=errand.newest).exists():
+        elif not InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).exists():
             return Outcome.DONE
 
 
@@ -112,7 +115,7 @@ def _errand(lease: Lease, *, facets: Set[Facet], cause: str) -> Errand:
     last = rows[-1] if rows else None
     return Errand(
         lease=lease,
-        newest=last[0] if last else 0,
+        rows=tuple(row[0] for row in rows),
         facets=frozenset(wanted or EVERYTHING),
         cause=cause or (f"{last[3]} {last[2]}" if last else "sweep"),
         happened_at=max(row[4] for row in rows) if rows else business_now,
@@ -186,13 +189,18 @@ def _run_catalogue(errand: Errand, *, gateway: Gateway, connection: Connection) 
 def _finish(subject: Subject, errand: Errand) -> None:
     """Marks what this look answered, and gives the lease back, in the transaction that applied it."""
     _answered(errand).update(state=InboxEvent.State.DONE, done_at=timezone.now(), error="")
+    if subject.look_again:  # everything was fetched, so that what was given up is answered too
+        InboxEvent.objects.filter(subject=subject.key, state=InboxEvent.State.DEAD).update(
+            state=InboxEvent.State.DONE, done_at=timezone.now()
+        )
     subject.lease_token = subject.lease_until = subject.retry_at = None
     subject.look_again, subject.attempts, subject.error, subject.fetched_at = False, 0, "", timezone.now()
     subject.save()
 
 
 def _answered(errand: Errand) -> QuerySet[InboxEvent]:
-    return InboxEvent.objects.filter(subject=errand.lease.key, state=InboxEvent.State.PENDING, id__lte=errand.newest)
+    """The very rows that were read: a lower id may commit later, and ask for what was not fetched."""
+    return InboxEvent.objects.filter(pk__in=errand.rows, subject=errand.lease.key, state=InboxEvent.State.PENDING)
 
 
 def _subject_of_payment(key: str) -> str:
@@ -207,70 +215,77 @@ def _move(errand: Errand, *, to: str) -> str:
         subject = leases.held(errand.lease)
         if subject is not None:
             _answered(errand).update(subject=to)
-            if subject.look_again or not errand.newest:
+            if subject.look_again or not errand.rows:
                 look_again(to)
             subject.due_at = None
             _finish(subject, errand)
     return to
 
 
-def _put_off(lease: Lease, connection: Connection, error: StripeUnavailable) -> None:
-    """Stripe could not be asked: nothing is taken away, the subject stays dirty and is tried again later."""
+def note_unavailable(connection: Connection, error: StripeUnavailable) -> None:
+    """Stripe cannot be asked: said on the connection, and whoever's end is near gets another day.
+
+    Everybody's, not only that of the subject whose turn it was: during an outage not all get a turn.
+    """
     refused = isinstance(error, StripeRefused)
-    Connection.objects.filter(pk=connection.pk).update(
+    Connection.objects.filter(pk=connection.pk).exclude(state=Connection.State.OFF).update(
         state=Connection.State.REFUSED if refused else Connection.State.UNREACHABLE, last_error=str(error)
     )
-    _retry_later(lease, error, after=error.retry_after)
+    _hold(Grant.objects.all(), reason="held_stripe_unreachable")
+
+
+def _hold_subject(key: str, *, reason: str) -> None:
+    ours = Subscription.objects.filter(customer_id=key).values("stripe_id")
+    _hold(Grant.objects.filter(source_ref__in=ours), reason=reason)
+
+
+def _hold(found: QuerySet[Grant], *, reason: str) -> None:
     now = clock.now()
-    ours = Subscription.objects.filter(customer_id=lease.key).values("stripe_id")
-    theirs = Grant.objects.filter(source=Grant.Source.SUBSCRIPTION, source_ref__in=ours, state__in=Grant.OPEN)
-    grants.hold(theirs, now=now, cause="stripe_unreachable", reason="held_stripe_unreachable")
+    near = found.filter(source=Grant.Source.SUBSCRIPTION, state__in=Grant.OPEN, ends_at__lt=now + grants.HOLD / 2)
+    grants.hold(near, now=now, cause="stripe_not_asked", reason=reason)
+
+
+def _note_missing(lease: Lease, error: StripeMissing) -> None:
+    """Another account's or mode's object: nothing is revoked, a person is told, and it is asked for again, rarely."""
+    Attention.objects.get_or_create(
+        key=f"missing:{lease.key}",
+        defaults={
+            "kind": Attention.Kind.MISSING,
+            "subject": lease.key,
+            "details": {"error": str(error)},
+            "opened_at": clock.now(),
+        },
+    )
+    _note_failure(lease, error)
 
 
 def _note_failure(lease: Lease, error: Exception) -> None:
-    """A surprise of ours: kept with the rows, tried again a few times, then it needs a person."""
-    subject = _retry_later(lease, error)
+    """A surprise: kept with the rows and tried again. After a few times a person is to look, and it is tried rarely."""
+    _hold_subject(lease.key, reason="held_not_understood")
+    subject = _retry_later(lease, error, at_most=RARELY)
     pending = InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
     if subject and subject.attempts >= MAX_ATTEMPTS:
         pending.update(state=InboxEvent.State.DEAD, error=repr(error), attempts=subject.attempts)
-        Subject.objects.filter(pk=subject.pk).update(look_again=False, due_at=None)
+        Subject.objects.filter(pk=subject.pk).update(look_again=True)
     else:
         pending.update(error=repr(error), attempts=subject.attempts if subject else 1)
 
 
-def _retry_later(lease: Lease, error: Exception, *, after: float | None = None) -> Subject | None:
+def _retry_later(
+    lease: Lease, error: Exception, *, after: float | None = None, at_most: timedelta = OFTEN
+) -> Subject | None:
     with transaction.atomic():
         subject = leases.held(lease)
         if subject is None:
             return None
         subject.attempts += 1
-        pause = after or min(15 * 60, 5 * 2 ** min(subject.attempts, 10)) * random.uniform(0.5, 1)  # noqa: S311
+        longest = min(at_most.total_seconds(), 5 * 2 ** min(subject.attempts, 14))
+        pause = after or longest * random.uniform(0.5, 1)  # noqa: S311
         subject.retry_at = timezone.now() + timedelta(seconds=pause)
         subject.error = repr(error)
         subject.lease_token = subject.lease_until = None
         subject.save()
     return subject
-
-
-def _give_up_missing(lease: Lease, error: StripeMissing) -> None:
-    """Another account's or mode's object: nothing is revoked, a person is told."""
-    with transaction.atomic():
-        subject = leases.held(lease)
-        if subject is not None:
-            Attention.objects.get_or_create(
-                key=f"missing:{subject.key}",
-                defaults={
-                    "kind": Attention.Kind.MISSING,
-                    "subject": subject.key,
-                    "details": {"error": str(error)},
-                    "opened_at": clock.now(),
-                },
-            )
-            pending = InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
-            pending.update(state=InboxEvent.State.DEAD, error=str(error))
-            subject.due_at, subject.look_again, subject.error = None, False, str(error)
-            subject.lease_token = subject.lease_until = None
-            subject.save()
 
 
 def _note_answer(connection: Connection) -> None:

@@ -88,7 +88,9 @@ def _settle_chunk(
 
 
 def _settle_one(lease: leases.Lease, snapshot: Snapshot, *, connection: Connection, newest: int) -> int:
-    waiting = InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING, id__lte=newest)
+    waiting = InboxEvent.objects.filter(
+        subject=lease.key, state=InboxEvent.State.PENDING, id__lte=newest, facets=Facet.SUBSCRIPTIONS.value
+    )
     with transaction.atomic():
         subject = leases.held(lease)
         last = waiting.order_by("-id").first()
