@@ -11,6 +11,7 @@ from django.utils.timezone import localtime
 from lucide.templatetags.lucide import lucide
 
 from activities import clock
+from hub.access import Explanation
 from hub.covers import draw_cover
 from hub.models import Product
 
@@ -80,10 +81,15 @@ def day(at: datetime | None) -> SafeString | str:
     return _time(at, "j F Y")
 
 
-@register.simple_tag
-def days_left(until: datetime | None) -> int | str:
-    """Whole days from now until then, at least 0."""
-    return max((until - clock.now()).days, 0) if until else ""
+@register.inclusion_tag("parts/time_left.html")
+def time_left(why: Explanation) -> dict[str, Any]:
+    """What is left of an end that is known: days, and in grace a bar over the whole of it."""
+    if not why.access or why.until is None:
+        return {"is_open": why.access, "until": None}
+    left = max((why.until - clock.now()).days, 0)
+    began = [line.true_at for line in why.ledger if line.to_state == "grace" and line.from_state != "grace"]
+    total = max((why.until - began[-1]).days, left, 1) if began and why.state == "grace" else 0
+    return {"is_open": True, "until": why.until, "left": left, "total": total}
 
 
 @register.simple_tag

@@ -1,4 +1,6 @@
 // Console keys: "/" goes to the search field; "g" and a letter follow the link that carries data-keys.
+document.querySelector(".rail [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 let waiting = false;
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");

@@ -99,6 +99,7 @@ def test_a_persons_page_says_why_now_and_on_a_past_day(
     page = client.get(f"/console/people/{ben.pk}/").content.decode()
     assert "The last payment failed. Access is kept until" in page
     assert "Part of Studio Club." in page
+    assert "days of grace left" in page
     yesterday = (timezone.localdate() - timedelta(days=1)).isoformat()
     then = client.get(f"/console/people/{ben.pk}/?on={yesterday}")
     assert then.context["known"] == []
