@@ -13,14 +13,14 @@ from django.utils import timezone
 
 from activities import clock
 from billing.connection import REFERENCE_KEY, SITE_KEY, current
-from billing.errors import StripeError, StripeMissing, StripeUnavailable
+from billing.errors import StripeError, StripeMissing
 from billing.event_types import Facet
 from billing.facts import products_of, sid
 from billing.gateway import Gateway, gateway_for
 from billing.identity import reference_for
 from billing.linking import LIVE, return_url
 from billing.models import Offer, Order, ProductLink, StripeCustomer, Subscription
-from billing.refresh import Outcome, refresh
+from billing.refresh import Outcome, look_again, refresh
 from hub.access import can_open
 from hub.models import Product, User
 
@@ -35,18 +35,15 @@ class AlreadySubscribed(StripeError):
 
 def start(user: User, offer: Offer) -> str:
     """The address of a new Checkout Session for a member. Raises AlreadySubscribed and billing.errors."""
-    connection = current()
-    gateway = gateway_for(connection, waiting=True)
+    gateway = gateway_for(current(), waiting=True)
     customer = billing_customer(user)
-    if offer.is_recurring and _has_live_subscription(user, offer, gateway=gateway, customer=customer):
-        raise AlreadySubscribed(str(offer.product))
-    params = _session_params(user, offer, customer=customer)
-    # A double click is one session; a minute later it is a new wish.
-    bucket = int(timezone.now().timestamp()) // 30
-    session = gateway.create_session(params, idempotency_key=f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}")
-    if not session["url"]:  # that one was paid in the meantime
-        session = gateway.create_session(params, idempotency_key=str(uuid.uuid4()))
-    return str(session["url"])
+    try:
+        return _start(user, offer, customer=customer, gateway=gateway)
+    except StripeMissing:
+        if not customer:
+            raise
+    look_again(customer)  # deleted at Stripe, and we have not heard
+    return _start(user, offer, customer="", gateway=gateway)
 
 
 def billing_customer(user: User) -> str:
@@ -59,7 +56,8 @@ def billing_customer(user: User) -> str:
 class Returned:
     """What may be said to somebody who came back with a session id: nothing about the buyer.
 
-    `state`: open, processing, failed, expired, working (ask again in a moment) or unknown.
+    `state`: open, processing, failed, expired, working (ask again in a moment), closed (paid, and opens nothing
+    now: refunded, ended, or waiting for a person) or unknown.
     """
 
     state: str
@@ -78,22 +76,46 @@ def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
         session = gateway.session(session_id)
     except StripeMissing:
         return Returned("unknown")
-    except StripeUnavailable:
+    except StripeError:
         return Returned("working")
     product = _product_of(session)
+    if product is None:
+        return Returned("unknown")
     if session["status"] == "expired":
         return Returned("expired", product)
     if session["status"] == "open":
         return Returned("failed", product)
     outcome = refresh(_subject_of(session), facets=PURCHASE, waiting=True, cause=f"return {session_id}")
     buyer = _buyer_of(session)
-    is_buyer = buyer is not None and visitor is not None and buyer == visitor
-    if session["payment_status"] == "unpaid" and session["mode"] == "payment":
-        failed = Order.objects.filter(session_id=session_id, state=Order.State.FAILED).exists()
-        return Returned("failed" if failed else "processing", product, is_buyer)
-    if buyer is not None and product is not None and can_open(buyer, product, now=clock.now()):
-        return Returned("open", product, is_buyer)
-    return Returned("working" if outcome is not Outcome.DONE else "processing", product, is_buyer)
+    state = _standing(session, opens=buyer is not None and can_open(buyer, product, now=clock.now()), outcome=outcome)
+    return Returned(state, product, is_buyer=buyer is not None and buyer == visitor)
+
+
+def _standing(session: Json, *, opens: bool, outcome: Outcome) -> str:
+    """How a complete session stands, as far as this look could tell."""
+    state = Order.objects.filter(session_id=session["id"]).values_list("state", flat=True).first()
+    paid = state == Order.State.PAID or session["payment_status"] != "unpaid"
+    if state == Order.State.FAILED:
+        return "failed"
+    if not paid and session["mode"] == "payment":
+        return "processing"
+    if opens:
+        return "open"
+    if outcome is not Outcome.DONE:
+        return "working"
+    return "closed" if paid else "processing"
+
+
+def _start(user: User, offer: Offer, *, customer: str, gateway: Gateway) -> str:
+    if offer.is_recurring and _has_live_subscription(user, offer, gateway=gateway, customer=customer):
+        raise AlreadySubscribed(str(offer.product))
+    params = _session_params(user, offer, customer=customer)
+    # A double click is one session; a minute later it is a new wish.
+    bucket = int(timezone.now().timestamp()) // 30
+    session = gateway.create_session(params, idempotency_key=f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}")
+    if not session["url"]:  # that one was paid in the meantime
+        session = gateway.create_session(params, idempotency_key=str(uuid.uuid4()))
+    return str(session["url"])
 
 
 def _session_params(user: User, offer: Offer, *, customer: str) -> Json:

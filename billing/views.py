@@ -13,7 +13,7 @@ from activities.doorbell import ring
 from billing import checkout, inbox, portal
 from billing.account import account_of
 from billing.draining import TASK
-from billing.errors import StripeError, StripeUnavailable
+from billing.errors import NotConnected, StripeError
 from billing.models import Offer
 from billing.refresh import active_connection, look_again
 from hub.access import can_open
@@ -39,9 +39,10 @@ def webhook(request: HttpRequest, uuid: str) -> HttpResponse:
 def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     """Sends a member to Stripe's Checkout, or to what they have already."""
     user = cast(User, request.user)
+    wished = request.POST.get("offer", "")
     offer = get_object_or_404(
         Offer.objects.select_related("product", "link"),
-        pk=request.POST.get("offer", "0") if request.POST.get("offer", "0").isdigit() else 0,
+        pk=wished if wished.isascii() and wished.isdigit() else 0,
         product__slug=slug,
         product__is_live=True,
         is_live=True,
@@ -52,7 +53,7 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     except checkout.AlreadySubscribed:
         messages.info(request, f"You already subscribe to {offer.product}. Here you can change it.")
         return _to_portal(request, customer="", flow="", subscription="")
-    except StripeUnavailable:
+    except StripeError:
         return render(request, "billing/checkout_unavailable.html", {"product": offer.product}, status=503)
 
 
@@ -63,8 +64,8 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
     visitor = signed_in(request)
     try:
         returned = checkout.look_at_return(request.GET.get("session_id", ""), visitor=visitor)
-    except StripeError:
-        returned = checkout.Returned("working")
+    except NotConnected:
+        returned = checkout.Returned("unknown")
     status = 404 if returned.state == "unknown" else 200
     context = {"state": returned.state, "product": returned.product, "is_buyer": returned.is_buyer}
     if visitor and returned.product:
@@ -119,6 +120,6 @@ def _to_portal(request: HttpRequest, *, customer: str, flow: str, subscription: 
         )
     except portal.NotTheirs:
         return render(request, "403.html", status=403)
-    except StripeUnavailable:
+    except StripeError:
         return render(request, "billing/checkout_unavailable.html", status=503)
     return SeeOther(url)
