@@ -106,9 +106,7 @@ def test_a_session_that_stripe_does_not_know_is_unknown(shop: Shop) -> None:
 
 
 def test_somebody_elses_purchase_at_the_same_stripe_account_is_unknown(shop: Shop) -> None:
-    mug = shop.sandbox.api.prices.create(
-        {"currency": "eur", "unit_amount": 900, "product_data": {"name": "A mug"}}
-    )
+    mug = shop.sandbox.api.prices.create({"currency": "eur", "unit_amount": 900, "product_data": {"name": "A mug"}})
     session = _session(shop, str(mug.id))
     shop.sandbox.pay_session(session, email=ADA)
     answer = _come_back(session)

@@ -118,9 +118,7 @@ def test_a_refund_of_a_manual_invoice_closes_what_it_sold(shop: Shop) -> None:
         {"email": ADA, "payment_method": card, "invoice_settings": {"default_payment_method": card}}
     )
     invoice = api.invoices.create({"customer": customer.id})
-    api.invoice_items.create(
-        {"customer": customer.id, "invoice": invoice.id, "pricing": {"price": shop.once.price_id}}
-    )
+    api.invoice_items.create({"customer": customer.id, "invoice": invoice.id, "pricing": {"price": shop.once.price_id}})
     api.invoices.finalize_invoice(str(invoice.id))
     api.invoices.pay(str(invoice.id))
     shop.deliver()
