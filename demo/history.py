@@ -179,6 +179,7 @@ def visits(name: str, slug: str = "", *, finishes: int = 0, opens: int = 0) -> D
         entries = reading.outline_of(Product.objects.get(slug=slug), user=user).entries if slug else []
         unread = [entry for entry in entries if not entry.is_done]
         for entry in unread[:finishes]:
+            now += timedelta(minutes=entry.page.minutes or 5)
             reading.mark_complete(_whole(entry.page), user=user, now=now)
         for entry in unread[finishes : finishes + opens]:
             reading.mark_opened(_whole(entry.page), user=user, seen=entry, now=now + timedelta(minutes=1))

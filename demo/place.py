@@ -11,7 +11,7 @@ KEY = "sk_test_foyer_demo"
 @dataclass(frozen=True, slots=True)
 class Place:
     port: int
-    folder: Path = ROOT / "var" / "demo"
+    folder: Path = Path(os.environ.get("FOYER_DEMO_DIR") or ROOT / "var") / "demo"
 
     @property
     def site(self) -> str:
