@@ -134,7 +134,7 @@ def test_moving_rows_can_be_stopped(staff: Client, failed: Happening, now: datet
     record([failed], now=now)
     response = staff.get(FEED, {"live": "0"})
     assert "hx-get" not in response.content.decode()
-    assert "Show new as they come" in response.content.decode()
+    assert "Go live" in response.content.decode()
 
 
 def test_the_export_is_a_download_and_is_itself_recorded(
