@@ -24,7 +24,7 @@ SESSION_EXPAND = ["line_items", "payment_intent.latest_charge"]
 
 
 class Gateway:
-    """Stripe under one connection's key. `waiting` is for calls that a person waits for: short and not repeated."""
+    """Stripe under one connection's key. `waiting` is for calls that a person waits for: short, reads not repeated."""
 
     def __init__(self, key: str, *, waiting: bool = False) -> None:
         self._client = _client(key, settings.STRIPE_API_BASE, waiting)
@@ -97,6 +97,10 @@ class Gateway:
     def disputes_of(self, charge: str) -> list[Json]:
         return self._all(self._client.v1.disputes.list, {"charge": charge})
 
+    def disputes(self) -> list[Json]:
+        """The disputes of the whole account."""
+        return self._all(self._client.v1.disputes.list, {})
+
     def payment_intent(self, payment_intent: str) -> Json:
         return self._one(self._client.v1.payment_intents.retrieve, payment_intent, {"expand": ["latest_charge"]})
 
@@ -138,6 +142,9 @@ class Gateway:
 
     def create_product(self, params: Params, *, idempotency_key: str) -> Json:
         return self._call(self._client.v1.products.create, params, _idempotent(idempotency_key))
+
+    def create_price(self, params: Params, *, idempotency_key: str) -> Json:
+        return self._call(self._client.v1.prices.create, params, _idempotent(idempotency_key))
 
     def create_payment_link(self, params: Params, *, idempotency_key: str) -> Json:
         return self._call(self._client.v1.payment_links.create, params, _idempotent(idempotency_key))
@@ -237,7 +244,8 @@ def _each(expand: Sequence[str]) -> list[str]:
 
 
 def _idempotent(key: str) -> Json:
-    return {"idempotency_key": key}
+    """A double click's second call is answered 409 while the first one runs; repeated, it gets the first's answer."""
+    return {"idempotency_key": key, "max_network_retries": 1}
 
 
 def _id(value: Any) -> str:

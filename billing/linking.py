@@ -1,6 +1,8 @@
 """Linking a product of ours with a Stripe product, and putting its prices on sale."""
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urljoin
 
@@ -14,7 +16,8 @@ from activities.models import Activity
 from activities.record import Happening, record_one
 from billing import catalogue, mirror
 from billing.connection import SITE_KEY, current
-from billing.errors import StripeError
+from billing.errors import StripeError, StripeInvalid
+from billing.facts import sid
 from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, Offer, ProductLink, Subscription
 from hub.models import Product, User
@@ -39,6 +42,34 @@ def selectable_prices(gateway: Gateway, stripe_product: str) -> list[Json]:
         if (price.get("recurring") or {}).get("usage_type", "licensed") == "licensed"
     ]
     return sorted(prices, key=lambda price: (price["currency"], price.get("unit_amount") or 0, price["id"]))
+
+
+def create_stripe_product(
+    product: Product, *, amount: int, currency: str, interval: str = "", interval_count: int = 1
+) -> tuple[str, str]:
+    """A Stripe product for ours, with this price (minor units), made once. Returns the ids of both.
+
+    The product's id is ours to choose: who asks twice, at once or a year later, gets the same product, and the same
+    price while it is on sale. Raises billing.errors.
+    """
+    connection = current()
+    gateway = gateway_for(connection, waiting=True)
+    price: Json = {"currency": currency.lower(), "unit_amount": amount}
+    if interval:
+        price["recurring"] = {"interval": interval, "interval_count": interval_count}
+    wanted = f"prod_{connection.webhook_uuid.hex}_{product.pk}"
+    params = _product_params(product) | {"id": wanted, "default_price_data": price}
+    try:
+        made = gateway.create_product(params, idempotency_key=_fingerprint("product", params))
+        return wanted, sid(made["default_price"])
+    except StripeInvalid as error:
+        if error.code != "resource_already_exists":
+            raise
+    for known in selectable_prices(gateway, wanted):
+        if _same_price(known, price):
+            return wanted, str(known["id"])
+    params = {**price, "product": wanted}
+    return wanted, str(gateway.create_price(params, idempotency_key=_fingerprint("price", params))["id"])
 
 
 def link(product: Product, *, stripe_product: str, prices: Sequence[str], actor: User | None) -> ProductLink:
@@ -111,6 +142,34 @@ def count_live(made: ProductLink, *, gateway: Gateway) -> int:
 def return_url() -> str:
     """Where Checkout sends buyers; Stripe fills in the session's id."""
     return f"{urljoin(settings.SITE_URL, reverse('billing:return'))}?session_id={{CHECKOUT_SESSION_ID}}"
+
+
+def _product_params(product: Product) -> Json:
+    """What a Stripe product inherits from ours. Stripe fetches the picture itself, so it must be public."""
+    params: Json = {
+        "name": product.name,
+        "metadata": {SITE_KEY: settings.SITE_URL, "foyer_product": str(product.pk)},
+    }
+    if product.summary:
+        params["description"] = product.summary
+    if product.cover and (url := urljoin(settings.SITE_URL, product.cover.url)).startswith("https://"):
+        params["images"] = [url]
+    return params
+
+
+def _fingerprint(what: str, params: Json) -> str:
+    """An idempotency key that is the same for the same wish, and another for another."""
+    return f"{what}-{sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()}"
+
+
+def _same_price(known: Json, price: Json) -> bool:
+    recurring = known.get("recurring") or {}
+    wanted = price.get("recurring") or {}
+    return (
+        known["currency"] == price["currency"]
+        and known.get("unit_amount") == price["unit_amount"]
+        and all(recurring.get(name) == wanted.get(name) for name in ("interval", "interval_count"))
+    )
 
 
 def _payment_link_params(made: ProductLink, offer: Offer) -> Json:
