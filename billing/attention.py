@@ -20,6 +20,10 @@ def settle_unmatched(keys: Iterable[str], *, now: datetime) -> None:
     Attention.objects.filter(key__in=names, resolved_at__isnull=True).update(resolved_at=now)
 
 
+def settle_missing(subject: str, *, now: datetime) -> None:
+    Attention.objects.filter(key=f"{Attention.Kind.MISSING}:{subject}", resolved_at__isnull=True).update(resolved_at=now)
+
+
 def raise_unknown_status(row: Subscription, *, now: datetime) -> None:
     key = f"{row.stripe_id}:{row.status}"
     _raise(Attention.Kind.UNKNOWN_STATUS, key, subject=row.customer_id, user=row.user, now=now, status=row.status)

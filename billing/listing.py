@@ -36,6 +36,13 @@ def open_invoices_by_subscription(gateway: Gateway) -> dict[str, list[Json]]:
     return found
 
 
+def disputes_by_charge(gateway: Gateway) -> dict[str, list[Json]]:
+    found: dict[str, list[Json]] = {}
+    for dispute in gateway.disputes():
+        found.setdefault(sid(dispute["charge"]), []).append(dispute)
+    return found
+
+
 def by_customer(subscriptions: list[Json]) -> dict[str, list[Json]]:
     grouped: dict[str, list[Json]] = {}
     for sub in subscriptions:

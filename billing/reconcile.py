@@ -15,24 +15,26 @@ from billing.event_types import ACCESS_TYPES
 from billing.facts import required_moment, sid
 from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, InboxEvent, Order, Pass, Subject, Subscription
-from billing.refresh import active_connection, look_again
+from billing.refresh import active_connection, look_again, note_answer, note_unavailable
 from billing.rehearsal import Difference, rehearse
-from billing.snapshots import Snapshot
+from billing.snapshots import Snapshot, charge_of_session
 from hub.models import Grant
 
 log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 
 OVERLAP = timedelta(minutes=15)  # clocks, and events that become visible late
+SURELY_VISIBLE = timedelta(hours=1)
 TOO_OLD = timedelta(days=25)  # Stripe keeps events for thirty days
 BRAKE_GRANTS = 20
 BRAKE_SHARE = 0.05
 
 
 def catch_up() -> int:
-    """Stores the events that never reached us, and returns how many. After a long absence, a full pass instead.
+    """Stores the events that never reached us, and returns how many. After a long absence, a full pass before that.
 
-    The cursor moves only when the whole window is listed and stored.
+    The cursor moves only when the whole window is listed and stored; where nothing happened it follows the clock,
+    so that a quiet account does not look like a long absence.
     """
     connection = active_connection()
     if connection is None:
@@ -40,21 +42,20 @@ def catch_up() -> int:
     now = clock.now()
     if connection.cursor and now - connection.cursor > TOO_OLD:
         full_pass()
-        Connection.objects.filter(pk=connection.pk).update(cursor=now)
-        return 0
     run = Pass.objects.create(kind="catch_up", started_at=now)
-    since = (connection.cursor or connection.created_at) - OVERLAP
+    newest = connection.cursor or connection.created_at
     missed = 0
     try:
-        newest = since
-        for page in _event_pages(gateway_for(connection), since=since):
+        for page in _event_pages(gateway_for(connection), since=newest - OVERLAP):
             run.looked_at += len(page)
             newest = max([newest, *(required_moment(event["created"]) for event in page)])
             missed += _store_missed(page, connection=connection, run=run)
     except StripeUnavailable as error:
+        note_unavailable(connection, error)
         run.stopped = str(error)[:240]
     else:
-        Connection.objects.filter(pk=connection.pk).update(cursor=newest)
+        Connection.objects.filter(pk=connection.pk).update(cursor=max(newest, now - SURELY_VISIBLE))
+        note_answer(connection)
     run.finished_at = clock.now()
     run.save()
     return missed
@@ -78,6 +79,7 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
             if (found := _drift(subject, snapshot, run=run, connection=connection, now=now))
         ]
     except StripeUnavailable as error:
+        note_unavailable(connection, error)
         run.stopped, run.finished_at = str(error)[:240], clock.now()
         run.save()
         return run
@@ -118,6 +120,8 @@ def snapshots_of_everything(gateway: Gateway) -> Iterator[tuple[str, Snapshot]]:
         for session in page:
             key = sid(session.get("customer")) or sid(session.get("payment_intent")) or session["id"]
             sessions.setdefault(key, []).append(session)
+    charges = {subject: _disputed_charges(found) for subject, found in sessions.items()}
+    disputes = listing.disputes_by_charge(gateway) if any(charges.values()) else {}
     for subject in sorted(subscriptions.keys() | sessions.keys() | _known_subjects()):
         snapshot = Snapshot(asked_at)
         if subject in subscriptions:
@@ -127,7 +131,13 @@ def snapshots_of_everything(gateway: Gateway) -> Iterator[tuple[str, Snapshot]]:
             ]
         if subject in sessions:
             snapshot.sessions = sessions[subject]
+            snapshot.disputes = {charge: disputes.get(charge, []) for charge in charges[subject]}
         yield subject, snapshot
+
+
+def _disputed_charges(sessions: list[Json]) -> list[str]:
+    found = [charge for session in sessions if (charge := charge_of_session(session))]
+    return [charge["id"] for charge in found if charge.get("disputed")]
 
 
 def _known_subjects() -> set[str]:

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from activities import clock
-from billing import applying, catalogue, leases
+from billing import applying, attention, catalogue, leases
 from billing.entitling import links_of
 from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
 from billing.event_types import EVERYTHING, Facet
@@ -173,7 +173,7 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> str:
             now=clock.now(),
         )
         _finish(subject, errand)
-    _note_answer(connection)
+    note_answer(connection)
     return ""
 
 
@@ -189,6 +189,8 @@ def _run_catalogue(errand: Errand, *, gateway: Gateway, connection: Connection) 
 def _finish(subject: Subject, errand: Errand) -> None:
     """Marks what this look answered, and gives the lease back, in the transaction that applied it."""
     _answered(errand).update(state=InboxEvent.State.DONE, done_at=timezone.now(), error="")
+    if subject.attempts:
+        attention.settle_missing(subject.key, now=clock.now())
     if subject.look_again:  # everything was fetched, so that what was given up is answered too
         InboxEvent.objects.filter(subject=subject.key, state=InboxEvent.State.DEAD).update(
             state=InboxEvent.State.DONE, done_at=timezone.now()
@@ -288,7 +290,7 @@ def _retry_later(
     return subject
 
 
-def _note_answer(connection: Connection) -> None:
+def note_answer(connection: Connection) -> None:
     """Stripe answered: said at most once a minute, and at once when it had been away."""
     now = timezone.now()
     stale = connection.last_ok_at is None or now - connection.last_ok_at > timedelta(minutes=1)

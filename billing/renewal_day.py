@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -16,6 +17,7 @@ from billing.gateway import gateway_for
 from billing.models import Connection, InboxEvent, StripeCustomer, Subject, Subscription
 from billing.snapshots import Snapshot
 
+log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 FEWEST = 20
 
@@ -80,7 +82,10 @@ def _settle_chunk(
     try:
         for lease in taken:
             snapshot = Snapshot(asked_at, subscriptions=pages[lease.key], open_invoices=open_invoices)
-            done += _settle_one(lease, snapshot, connection=connection, newest=newest)
+            try:
+                done += _settle_one(lease, snapshot, connection=connection, newest=newest)
+            except Exception:  # fetched alone, it keeps its error with its rows, and holds nobody else up
+                log.exception("not_settled_by_listing", subject=lease.key)
     finally:
         for lease in taken:
             leases.release(lease)
