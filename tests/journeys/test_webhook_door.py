@@ -36,11 +36,12 @@ def test_a_signed_event_is_stored_once_however_often_it_comes(shop: Shop, delive
         "t=,v1=",
         "t=abc,v1=00",
         "v1=" + "0" * 64,
-        f"t={int(time.time())}",
-        f"t={int(time.time())},v1=\u00e9",
+        "t={now}",
+        "t={now},v1=\u00e9",
     ],
 )
 def test_case_53_a_missing_or_malformed_signature_is_refused(shop: Shop, delivery: Json, signature: str) -> None:
+    signature = signature.replace("{now}", str(int(time.time())))
     assert shop.post_webhook(delivery, signature=signature) == 400
     assert not InboxEvent.objects.exists()
 
