@@ -1,0 +1,105 @@
+"""The account page says of each subscription and purchase how it stands."""
+
+import pytest
+
+from billing.models import Order
+from hub import grants
+from hub.models import User
+from tests.members import Member
+from tests.shops import Json, Shop
+
+ADA = "ada@example.org"
+CARD_THAT_FAILS_LATER = "4000000000000341"
+
+
+@pytest.fixture
+def member(shop: Shop, ada: User) -> Member:
+    return Member(shop, ada.email)
+
+
+def test_who_has_bought_nothing_is_told_so(member: Member) -> None:
+    page = member.account_page()
+    assert "You have no subscription" in page
+    assert "Purchases" not in page and "Given to you" not in page
+
+
+def test_a_subscription_shows_its_price_and_when_it_renews(shop: Shop, member: Member) -> None:
+    shop.buy(shop.monthly, email=ADA)
+    shop.deliver()
+    page = member.account_page()
+    assert shop.club.name in page and "€24.00 a month" in page and "renews on" in page
+
+
+def test_a_cancelled_subscription_shows_when_it_ends_and_offers_to_keep_it(shop: Shop, member: Member) -> None:
+    bought = shop.buy(shop.monthly, email=ADA)
+    shop.sandbox.api.subscriptions.update(bought["subscription"], {"cancel_at_period_end": True})
+    shop.deliver()
+    page = member.account_page()
+    assert "ends on" in page and "Keep it" in page and "renews on" not in page
+    shop.advance("32d")
+    assert "ended on" in member.account_page()
+
+
+def test_a_failed_payment_says_since_when_until_when_and_what_to_do(shop: Shop, member: Member) -> None:
+    shop.buy(shop.monthly, email=ADA, card=CARD_THAT_FAILS_LATER)
+    shop.deliver()
+    shop.advance("32d")
+    page = member.account_page()
+    assert "failed on" in page and "You keep access until" in page and "Your card is tried again on" in page
+    assert "Update card" in page
+
+
+def test_a_purchase_shows_its_amount_and_how_it_stands(shop: Shop, member: Member) -> None:
+    bought = shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    assert "€180.00" in member.account_page()
+    for amount, words in ((8000, "partly refunded"), (10000, "refunded")):
+        shop.sandbox.api.refunds.create({"payment_intent": bought["payment_intent"], "amount": amount})
+        shop.deliver()
+        assert words in member.account_page().lower()
+
+
+def test_a_disputed_purchase_is_shown_as_disputed(shop: Shop, member: Member) -> None:
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    shop.sandbox.post(f"/sandbox/charges/{Order.objects.get().charge_id}/dispute")
+    shop.deliver()
+    assert "disputed" in member.account_page().lower()
+
+
+@pytest.mark.parametrize(("outcome", "words"), [("succeed", "pending"), ("fail", "failed")])
+def test_a_bank_debit_is_shown_as_it_stands(shop: Shop, member: Member, outcome: str, words: str) -> None:
+    shop.buy(shop.once, email=ADA, card="sepa_debit", outcome=outcome)
+    shop.deliver()
+    if outcome == "fail":
+        shop.advance("4d")
+    assert words in member.account_page().lower()
+
+
+def test_what_was_given_by_hand_is_shown_apart(shop: Shop, member: Member) -> None:
+    grants.give(member.user, shop.course, actor=None, reason="a present", now=shop.now())
+    page = member.account_page()
+    assert "Given to you" in page and "No end" in page
+
+
+def test_purchases_of_other_products_at_the_same_stripe_account_are_not_shown(shop: Shop, member: Member) -> None:
+    _buy_a_mug(shop)
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    assert "A mug" not in member.account_page()
+
+
+def test_nobody_sees_somebody_elses_purchases(shop: Shop, member: Member, dan: User) -> None:
+    shop.buy(shop.monthly, email=ADA)
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    page = Member(shop, dan.email).account_page()
+    assert "You have no subscription" in page and "€" not in page
+
+
+def _buy_a_mug(shop: Shop) -> Json:
+    api = shop.sandbox.api
+    mug = api.prices.create({"currency": "eur", "unit_amount": 900, "product_data": {"name": "A mug"}})
+    link = api.payment_links.create({"line_items": [{"price": mug.id, "quantity": 1}]})
+    paid: Json = shop.sandbox.pay_link(link.id, email=ADA)["session"]
+    return paid
