@@ -126,12 +126,12 @@ def test_the_end_of_grace_waits_for_stripe_to_be_back(subscribed: Shop) -> None:
     subscribed.sandbox.post(f"/sandbox/customers/{customer}/card", {"card": "4000000000000341"})
     subscribed.advance("31d")
     assert Grant.objects.get().state == Grant.State.GRACE
-    subscribed.advance("13d")
+    subscribed.advance("12d")
     subscribed.sandbox.post(f"/sandbox/customers/{customer}/card", {"card": "4242424242424242", "retry": True})
     subscribed.sandbox.take_pending()
     subscribed.sandbox.answer_with(503)
     for _ in range(6):
-        subscribed.sandbox.advance("6h")
+        subscribed.sandbox.advance("12h")
         sweep()
         assert subscribed.has(ADA, subscribed.club)
         retry_now()
