@@ -147,7 +147,7 @@ def _entitle_subscription(
 def _subscription_true_at(facts: SubscriptionFacts, decision: Decision, *, happened_at: datetime) -> datetime:
     """When it became so at Stripe, where Stripe says; else when the news was made."""
     match decision.reason:
-        case "canceled":
+        case "canceled" | "canceled_unpaid":
             return facts.ended_at or happened_at
         case "ending":
             return facts.canceled_at or happened_at

@@ -236,7 +236,8 @@ def _decide_canceled(facts: SubscriptionFacts, *, policy: Policy, now: datetime)
         return Decision(
             Access.OPEN, "canceled_paid_through", "subscription:17", until=until, ends_at=until, review_at=until
         )
-    return _closed("subscription:18", "canceled", until=facts.ended_at)
+    unpaid = facts.cancellation_reason == "payment_failed"
+    return _closed("subscription:18", "canceled_unpaid" if unpaid else "canceled", until=facts.ended_at)
 
 
 def _disputed(disputes: Disputes, *, policy: Policy) -> bool:

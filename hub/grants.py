@@ -16,11 +16,12 @@ from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record
 from hub.models import Grant, Ledger, Product, User
+from hub.reasons import say
 
 Pair = tuple[int, int]
 CLOSED = "closed"
 HOLD = timedelta(days=1)
-INVOLUNTARY = frozenset({"past_due_expired", "unpaid", "trial_ended_no_payment_method"})
+INVOLUNTARY = frozenset({"past_due", "past_due_expired", "unpaid", "canceled_unpaid", "trial_ended_no_payment_method"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +293,8 @@ def _mails(written: list[Activity], first: dict[Pair, Ledger]) -> list[notices.N
         if activity.verb == Activity.Verb.ACCESS_GRANTED and not row.from_state:
             mails.append(notices.access(key=f"access:{row.grant_id}", **about))
         elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in INVOLUNTARY:
-            mails.append(notices.access_ended(key=f"access_ended:{row.pk}", **about))
+            sentence = say(row.reason, until=row.true_at)
+            mails.append(notices.access_ended(key=f"access_ended:{row.pk}", reason=sentence, **about))
     return mails
 
 

@@ -23,6 +23,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "past_due": ("Your last payment failed. Update your card to come back.",) * 2,
     "unpaid": ("Your last invoices were not paid. Update your card to come back.",) * 2,
     "canceled": ("Your subscription ended on {date}.", "Your subscription has ended."),
+    "canceled_unpaid": (
+        "Your payments failed, and your subscription was ended on {date}.",
+        "Your payments failed, and your subscription was ended.",
+    ),
     "time_over": ("Your time with it was over on {date}.", "Your time with it is over."),
     "refunded": ("Your payment was refunded, so this is closed.",) * 2,
     "revoked": ("Your access was taken back by the people who run this site.",) * 2,

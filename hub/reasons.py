@@ -41,6 +41,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "unpaid": ("The subscription's invoices were not paid.",) * 2,
     "trial_ended_no_payment_method": ("The trial ended and there was no card to continue with.",) * 2,
     "canceled": ("The subscription ended on {date}.", "The subscription has ended."),
+    "canceled_unpaid": (
+        "Its payments failed, and the subscription was ended on {date}.",
+        "Its payments failed, and the subscription was ended.",
+    ),
     "unknown_status": ("Stripe reports a status we do not know; nothing was changed.",) * 2,
     "payment_processing": ("The payment is still being processed.",) * 2,
     "payment_failed": ("The payment failed.",) * 2,

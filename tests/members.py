@@ -5,6 +5,7 @@ from typing import Any
 
 from django.test import Client
 
+from activities.letters import render
 from activities.models import Activity, Delivery
 from billing.models import StripeCustomer, Subscription
 from hub.access import explain
@@ -96,6 +97,11 @@ class Member:
     def mails(self) -> list[str]:
         """The kinds of e-mail queued for them, oldest first."""
         return list(Delivery.objects.filter(user__email=self.email).order_by("pk").values_list("notice", flat=True))
+
+    def letter(self, notice: str) -> str:
+        """The words of the newest e-mail of a kind."""
+        queued = Delivery.objects.select_related("user", "product").filter(user__email=self.email, notice=notice)
+        return str(render(queued.latest("pk")).body)
 
     def steps(self, product: Product) -> list[Step]:
         """The ledger of their grants to a product: (from, to, reason)."""
