@@ -22,11 +22,12 @@ def sandbox_process() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(sandbox_process: Sandbox, settings: Any) -> Sandbox:
+def sandbox(sandbox_process: Sandbox, settings: Any) -> Iterator[Sandbox]:
     """Stripe, for this test: an empty account whose deliveries are held until the test asks for them."""
     settings.STRIPE_API_BASE = sandbox_process.url
     sandbox_process.reset()
-    return sandbox_process
+    yield sandbox_process
+    sandbox_process.reset()  # its clock is ours: the next test begins today
 
 
 @pytest.fixture
