@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 from sandbox.clock import Timeline
 from sandbox.errors import NotFound
-from sandbox.events import Event, EventLog, difference, pack
+from sandbox.events import Event, EventLog, difference
 from sandbox.ids import IdMaker
+from sandbox.packing import as_text
 from sandbox.store import Row
 from sandbox.tables import Table
 from sandbox.types import Obj
@@ -36,7 +37,6 @@ DEFAULT_SETTINGS: Obj = {
     "debit_days": 3,  # how long a bank debit is `processing`
     "refund_failure_days": 1,
     "embedded_items": 20,  # subscription items shown inside a subscription before `has_more`
-    "portal_cancellation": "billing_mode",
 }
 
 
@@ -161,18 +161,19 @@ class Account:
         data: Obj = {"object": shown}
         if before is not None:
             data["previous_attributes"] = {name: difference(old, obj.get(name)) for name, old in before.items()}
-        event = Event(
-            id=self.ids.make("evt"),
-            type=event_type,
+        text = as_text(data)
+        event = self.events.add(
+            event_id=self.ids.make("evt"),
+            event_type=event_type,
             created=self.now(),
-            request=dict(self.request),
-            data=pack(data),
+            request=self.request,
             subject=obj.get("id", ""),
+            data=text,
         )
-        self.events.add(event)
         if self.listener:
             self.listener(self, event)
-        self.unsaved["event", event.id] = (len(self.events), event)
+        # As text: an event is written once and never changes, so it need not be unpacked for the store.
+        self.unsaved["event", event.id] = (len(self.events), f'{as_text(event.head())[:-1]},"data":{text}}}')
         return event
 
     # Persistence
@@ -181,8 +182,7 @@ class Account:
         """(rows, gone) for the store since the last call."""
         rows: Rows = []
         for (kind, object_id), (seq, value) in self.unsaved.items():
-            body = value.as_json() if isinstance(value, Event) else value
-            rows.append((self.id, kind, object_id, seq, body))
+            rows.append((self.id, kind, object_id, seq, value))
         gone = [(self.id, kind, object_id) for kind, object_id in self.gone]
         for clock_id, line in ((None, self.main), *self.clocks.items()):
             for key in line.changed:
@@ -214,19 +214,17 @@ class Account:
             elif kind == "_due":
                 due.append((object_id, value))
             elif kind == "event":
-                data = value.pop("data")
                 self.events.add(
-                    Event(
-                        value["id"],
-                        value["type"],
-                        value["created"],
-                        value["request"],
-                        pack(data),
-                        data["object"].get("id", ""),
-                    )
+                    event_id=object_id,
+                    event_type=value["type"],
+                    created=value["created"],
+                    request=value["request"],
+                    subject=value["data"]["object"].get("id", ""),
+                    data=as_text(value["data"]),
                 )
             else:
                 self.table(kind).put(value)
+                self.table(kind).tidy()
         self._relink()
         self.ids.count = meta.get(f"{self.id}:ids", 0)
         self.main.offset = meta.get(f"{self.id}:offset", 0)

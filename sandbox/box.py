@@ -96,12 +96,17 @@ class Box:
         """Write what changed since the last call, in one transaction; `settings`: the clock or settings did."""
         for account in self.accounts:
             rows, gone = account.take_unsaved()
+            for table in account.tables.values():
+                table.tidy()
             if rows or gone or settings:
                 self.store.write(rows, gone=gone, meta=account.meta())
 
     def move_clock(self, account: Account, *, to: int) -> int:
         """Run everything due up to `to`, each at its time, then let time go on from there. Returns what was done."""
-        done = run_due(account, account.main, until=to)
+        done = 0
+        while step := run_due(account, account.main, until=to, limit=500):
+            done += step
+            self.save()  # in portions, so that what is done can be packed
         account.main.offset = max(account.main.offset, to - int(time.time()))
         account.main.latest = max(account.main.latest, to)
         self.save(settings=True)

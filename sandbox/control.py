@@ -165,7 +165,7 @@ def discard(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     rows = [row for row in sandbox.post.held() if row.id in wishes.get("ids", [row.id])]
     for row in rows:
         row.state = "delivered"
-        row.event.pending.discard(row.endpoint)
+        row.event.pending -= {row.endpoint}
     return {"discarded": len(rows)}
 
 

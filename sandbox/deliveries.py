@@ -69,7 +69,7 @@ class Post:
         for endpoint in account.table("webhook_endpoint"):
             if endpoint["status"] != "enabled" or not wants(endpoint, event.type):
                 continue
-            event.pending.add(endpoint["id"])
+            event.pending |= {endpoint["id"]}
             copies = 2 if self.chaos.happens("duplicate") else 1
             for _ in range(copies):
                 self._queue_copy(account, endpoint, event)
@@ -159,14 +159,14 @@ class Post:
         event, tries = delivery.event, len(delivery.attempts)
         if ok:
             delivery.state = "delivered"
-            event.pending.discard(delivery.endpoint)
-            event.failed.discard(delivery.endpoint)
+            event.pending -= {delivery.endpoint}
+            event.failed -= {delivery.endpoint}
         elif tries <= len(BACKOFF):
-            event.failed.add(delivery.endpoint)
+            event.failed |= {delivery.endpoint}
             self.enqueue(delivery, after=BACKOFF[tries - 1])
         else:
             delivery.state = "failed"
-            event.pending.discard(delivery.endpoint)
+            event.pending -= {delivery.endpoint}
 
     def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str]:
         parts = urlsplit(url)

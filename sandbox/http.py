@@ -30,7 +30,6 @@ from sandbox.timelines import timeline_for
 from sandbox.types import API_VERSION, DAY, Obj
 from sandbox.validation import check
 
-
 LOG = logging.getLogger(__name__)
 
 
@@ -50,6 +49,7 @@ class Remembered:
     answer: Answer | None = None
 
 
+MOST_KEYS = 20_000  # the oldest keys beyond these are forgotten before their day is over
 REMEMBERED: dict[tuple[str, str], Remembered] = {}
 
 
@@ -182,7 +182,7 @@ def refused(refusal: StripeRefusal, *, status: int | None = None) -> Answer:
 
 
 def dump(value: Any) -> bytes:
-    return json.dumps(value, indent=2).encode()
+    return json.dumps(value).encode()
 
 
 def authenticate(sandbox: Box, request: HttpRequest) -> tuple[Account | None, StripeRefusal]:
@@ -236,6 +236,8 @@ def claim(sandbox: Box, slot: tuple[str, str], fingerprint: str) -> Answer | Non
         earlier = REMEMBERED.get(slot)
         if earlier is None or earlier.at < time.time() - DAY:
             REMEMBERED[slot] = Remembered(fingerprint, time.time())
+            if len(REMEMBERED) > MOST_KEYS:
+                REMEMBERED.pop(next(iter(REMEMBERED)))
             return None
         if earlier.fingerprint != fingerprint:
             return refused(

@@ -71,7 +71,7 @@ def list_objects(
         order = iter(positions[bisect_right(positions, place(before, "ending_before")) :])
     else:
         order = reversed(positions)
-    rows = (row for at in order if (row := table.rows[at]) is not None and passes(row))
+    rows = (row for at in order if (row := table.row(at)) is not None and passes(row))
     return page(rows, params=params, url=url)
 
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sandbox.packing import as_text
+
 SCHEMA = """
 create table if not exists row (
     account text not null, kind text not null, id text not null, seq integer not null, body text not null,
@@ -34,13 +36,13 @@ class Store:
             yield kind, object_id, json.loads(body)
 
     def write(self, rows: Iterable[Row], *, gone: Iterable[tuple[str, str, str]], meta: dict[str, Any]) -> None:
-        """One transaction: upsert `rows`, delete `gone` (account, kind, id), keep `meta`."""
+        """One transaction: upsert `rows` (values or JSON text), delete `gone` (account, kind, id), keep `meta`."""
         with self.lock:
             self.db.execute("begin")
             self.db.executemany(
                 UPSERT,
                 [
-                    (account, kind, oid, seq, json.dumps(value, separators=(",", ":")))
+                    (account, kind, oid, seq, value if isinstance(value, str) else as_text(value))
                     for account, kind, oid, seq, value in rows
                 ],
             )

@@ -1,8 +1,13 @@
-"""Objects of one kind, in creation order, findable by id and by the fields that Stripe's lists filter on."""
+"""Objects of one kind, in creation order, findable by id and by the fields that Stripe's lists filter on.
+
+Objects that are rarely looked at again (paid invoices, charges, …) are kept packed once there are many: as nested
+dictionaries a hundred thousand subscribers with a year's invoices would not fit into memory.
+"""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 
+from sandbox.packing import Packer
 from sandbox.types import Obj
 
 # Fields with an index: lists filtered by them never scan. Values are read with `key_of`.
@@ -35,12 +40,22 @@ COMPUTED: dict[tuple[str, str], Callable[[Obj], object]] = {
 }
 
 
+# Kinds that are packed. Not subscriptions and links: their items share the price object.
+PACKED = frozenset(
+    ("charge", "customer", "invoice", "invoice_payment", "invoiceitem", "payment_intent", "payment_method", "refund")
+)
+LOOSE = 4_000  # objects of a packed kind that stay unpacked between requests
+
+
 class Table:
     """Rows keep a sequence number: newest-first paging is a walk backwards from any row, deletions leave gaps."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.rows: list[Obj | None] = []
+        self.rows: list[Obj | bytes | None] = []
+        self.loose: dict[int, None] = {}
+        self.packed = kind in PACKED
+        self.packer = Packer()
         self.position: dict[str, int] = {}
         self.fields = INDEXES.get(kind, ())
         self.index: dict[str, dict[object, list[int]]] = {field: {} for field in self.fields}
@@ -53,11 +68,29 @@ class Table:
         return object_id in self.position
 
     def __iter__(self) -> Iterator[Obj]:
-        return (row for row in self.rows if row is not None)
+        return (row for at in range(len(self.rows)) if (row := self.row(at)) is not None)
+
+    def row(self, at: int) -> Obj | None:
+        """The object at a sequence number, unpacked in place: until `tidy` everybody gets the same one."""
+        row = self.rows[at]
+        if isinstance(row, bytes):
+            row = self.rows[at] = self.packer.unpack(row)
+            self.loose[at] = None
+        return row
+
+    def tidy(self) -> None:
+        """Pack the longest unpacked objects. Only where nobody holds one: between requests."""
+        if len(self.loose) <= LOOSE:
+            return
+        for at in list(self.loose)[: len(self.loose) - LOOSE // 2]:
+            row = self.rows[at]
+            if isinstance(row, dict):
+                self.rows[at] = self.packer.pack(row)
+            del self.loose[at]
 
     def get(self, object_id: str) -> Obj | None:
         position = self.position.get(object_id)
-        return None if position is None else self.rows[position]
+        return None if position is None else self.row(position)
 
     def put(self, obj: Obj) -> int:
         """Add or re-index one object; returns its sequence number."""
@@ -68,17 +101,20 @@ class Table:
             self.position[obj["id"]] = position
         else:
             self.rows[position] = obj
+        if self.packed:
+            self.loose[position] = None
         self._reindex(position, tuple(self.key(obj, field) for field in self.fields))
         return position
 
     def remove(self, object_id: str) -> None:
         position = self.position.pop(object_id)
         self._reindex(position, ())
+        self.loose.pop(position, None)
         self.rows[position] = None
 
     def by(self, field: str, value: object) -> list[Obj]:
         """Every object whose indexed `field` is `value`, oldest first."""
-        return [row for at in self.index[field].get(value, ()) if (row := self.rows[at]) is not None]
+        return [row for at in self.index[field].get(value, ()) if (row := self.row(at)) is not None]
 
     def positions(self, wanted: dict[str, object]) -> Sequence[int]:
         """Sequence numbers, ascending, of the smallest index that `wanted` allows; all rows where it allows none."""
