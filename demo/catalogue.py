@@ -15,7 +15,7 @@ from hub.models import Category, CollectionItem, Page, Product, SalesPage, Secti
 
 CONTENT = Path(__file__).parent / "content"
 
-SITE = {
+SITE: dict[str, Any] = {
     "name": "Hillside Pottery",
     "tagline": "Clay, fire and patience, taught from a barn on the hill.",
     "accent": "#9a4b26",
@@ -121,7 +121,7 @@ def fill() -> dict[str, Product]:
 
 def put_on_sale(products: dict[str, Product], *, account: StripeAccount, actor: User) -> dict[str, Offer]:
     """Makes the Stripe products and links them: the offers, by "slug:name of the price"."""
-    offers = {}
+    offers: dict[str, Offer] = {}
     for plan in PLANS:
         if not plan.prices:
             continue
