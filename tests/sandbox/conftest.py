@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.check import Contract, document_path
+from tests.sandbox.shelf import Shelf
 from tests.sandboxes import Sandbox
 
 
@@ -35,3 +36,17 @@ def sandbox(recorded_sandbox: Sandbox) -> Sandbox:
     """An empty account whose deliveries are held."""
     recorded_sandbox.reset()
     return recorded_sandbox
+
+
+@pytest.fixture
+def shelf(sandbox: Sandbox) -> Shelf:
+    return Shelf.stock(sandbox)
+
+
+@pytest.fixture
+def ada(sandbox: Sandbox) -> str:
+    """A customer with a good default card."""
+    customer = sandbox.api.customers.create({"email": "ada@example.org"})
+    method = sandbox.api.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+    sandbox.api.customers.update(customer.id, {"invoice_settings": {"default_payment_method": method.id}})
+    return customer.id

@@ -2,12 +2,7 @@ import pytest
 import stripe
 
 from tests.sandbox.shelf import DAY, DECLINED, THANKS, Shelf
-from tests.sandboxes import Declined, Sandbox
-
-
-@pytest.fixture
-def shelf(sandbox: Sandbox) -> Shelf:
-    return Shelf.stock(sandbox)
+from tests.sandboxes import Declined
 
 
 def test_a_subscription_bought_on_a_link_makes_stripes_usual_events(shelf: Shelf) -> None:

@@ -5,11 +5,6 @@ from tests.sandbox.shelf import Shelf
 from tests.sandboxes import Sandbox
 
 
-@pytest.fixture
-def shelf(sandbox: Sandbox) -> Shelf:
-    return Shelf.stock(sandbox)
-
-
 def test_pages_go_back_and_forth_from_the_newest(sandbox: Sandbox) -> None:
     made = [sandbox.api.customers.create({"email": f"p{n}@example.org"}).id for n in range(7)]
     newest = made[::-1]

@@ -2,12 +2,6 @@ import pytest
 import stripe
 
 from tests.sandbox.shelf import Shelf
-from tests.sandboxes import Sandbox
-
-
-@pytest.fixture
-def shelf(sandbox: Sandbox) -> Shelf:
-    return Shelf.stock(sandbox)
 
 
 def test_refunds_add_up_and_no_more_than_all_is_given_back(shelf: Shelf) -> None:

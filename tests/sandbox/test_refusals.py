@@ -9,11 +9,6 @@ from tests.sandbox.shelf import Shelf
 from tests.sandboxes import KEY, Sandbox
 
 
-@pytest.fixture
-def shelf(sandbox: Sandbox) -> Shelf:
-    return Shelf.stock(sandbox)
-
-
 def raw(sandbox: Sandbox, method: str, params: dict[str, Any], path: str) -> Any:
     """A request that the SDK's types would not let through."""
     client = stripe.StripeClient(KEY, base_addresses={"api": sandbox.url}, max_network_retries=0)

@@ -5,20 +5,6 @@ from tests.sandbox.shelf import DAY, DECLINED, FAILS_LATER, GOOD, Shelf
 from tests.sandboxes import Json, Sandbox
 
 
-@pytest.fixture
-def shelf(sandbox: Sandbox) -> Shelf:
-    return Shelf.stock(sandbox)
-
-
-@pytest.fixture
-def ada(sandbox: Sandbox) -> str:
-    """A customer with a good default card."""
-    customer = sandbox.api.customers.create({"email": "ada@example.org"})
-    method = sandbox.api.payment_methods.attach("pm_card_visa", {"customer": customer.id})
-    sandbox.api.customers.update(customer.id, {"invoice_settings": {"default_payment_method": method.id}})
-    return customer.id
-
-
 def item_of(subscription: Json) -> Json:
     item: Json = subscription["items"]["data"][0]
     return item
