@@ -43,6 +43,8 @@ class Reason:
 
 # Who sells adds here what it knows of purchases without a grant: person to product id to reason.
 further_reasons: list[Callable[[User], Mapping[int, Reason]]] = []
+# Ends that a rule had dated before they came; the others are dated by their coming.
+DATED_BY_RULE = frozenset({"past_due_expired", "time_over"})
 PENDING = frozenset({"first_payment_pending", "payment_processing", "awaiting_first_payment"})
 
 
@@ -67,7 +69,7 @@ def can_open(user: User, product: Product, *, now: datetime) -> bool:
 
 
 def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
-    """What the person can open: product id to the strongest grant behind it, collections resolved. Two queries."""
+    """What the person can open: product id to the strongest grant behind it, collections resolved. Two or three queries."""
     grants = list(_open(now=now).filter(user=user).select_related("product"))
     best: dict[int, Grant] = {}
     inside = _inside(grant.product for grant in grants)
@@ -123,7 +125,7 @@ def _explain(product: Product, grants: list[Grant], lines: dict[int, list[Ledger
             reason, state, until = ("past_due_expired" if grant.state == "grace" else "time_over"), "ended", grant.until
         else:
             reason, state = grant.close_reason, grant.state
-            until = grant.until if reason in {"past_due_expired", "time_over"} else grant.closed_at
+            until = grant.until if reason in DATED_BY_RULE else grant.closed_at
     else:
         return Explanation(product, False, "none", "never_had", say("never_had"), None)
     via = grant.product if grant.product_id != product.pk else None
@@ -200,8 +202,9 @@ def _strength(grant: Grant) -> tuple[bool, bool, float]:
 
 
 def _line(row: Ledger) -> LedgerLine:
+    over = row.to_state not in Grant.OPEN and row.reason not in DATED_BY_RULE
     return LedgerLine(
-        sentence=say(row.reason, until=row.until),
+        sentence=say(row.reason, until=row.true_at if over else row.until),
         from_state=row.from_state,
         to_state=row.to_state,
         reason=row.reason,
