@@ -45,7 +45,7 @@ class Plan:
 
 
 def _once(cents: int) -> dict[str, dict[str, Any]]:
-    return {"once": {"unit_amount": cents, "nickname": "Once"}}
+    return {"once": {"unit_amount": cents}}
 
 
 def _monthly_or_yearly(month: int, year: int) -> dict[str, dict[str, Any]]:
