@@ -212,7 +212,7 @@ def _decide_past_due(facts: SubscriptionFacts, items: list[Item], *, policy: Pol
             Access.GRACE,
             "past_due_grace",
             "subscription:12",
-            ends_at=end and end + SILENCE,
+            ends_at=end and _silent_end(end, now=now),
             review_at=_after(end, now=now),
         )
     anchor = facts.past_due_since or _earliest(*(item.current_period_start for item in items)) or facts.created
@@ -262,12 +262,25 @@ def _refunded_enough(facts: OrderFacts, *, policy: Policy) -> bool:
 def _open(rule: str, reason: str, *, until: datetime | None, now: datetime) -> Decision:
     """Open on Stripe's word. A deadline that has passed is no end: Stripe is asked, and only its status ends it."""
     return Decision(
-        Access.OPEN, reason, rule, until=until, ends_at=until and until + SILENCE, review_at=_after(until, now=now)
+        Access.OPEN,
+        reason,
+        rule,
+        until=until,
+        ends_at=until and _silent_end(until, now=now),
+        review_at=_after(until, now=now),
     )
 
 
 def _closed(rule: str, reason: str, *, until: datetime | None = None, review_at: datetime | None = None) -> Decision:
     return Decision(Access.CLOSED, reason, rule, until=until, review_at=review_at)
+
+
+def _silent_end(deadline: datetime, *, now: datetime) -> datetime:
+    """When the gate closes if nobody can tell us more. Each time Stripe is asked after the deadline and stands by
+    its word, a few more days: in whole steps, so that asking each hour does not move it each hour.
+    """
+    steps = max(1, -((deadline - now - SILENCE / 3) // SILENCE))
+    return deadline + steps * SILENCE
 
 
 def _after(deadline: datetime | None, *, now: datetime) -> datetime | None:

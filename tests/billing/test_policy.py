@@ -65,6 +65,7 @@ REFUNDED = replace(PAID, last_payment_refunded=True)
 UNPAID_YET = replace(PAID, has_paid_invoice=False)
 PAID_THROUGH: dict[str, Any] = {"immediate_cancel": "end_of_paid_period"}
 SUSPENDING: dict[str, Any] = {"dispute_policy": "suspend_on_open"}
+PATIENT: dict[str, Any] = {"past_due_policy": "until_stripe_gives_up"}
 UNMOVED: dict[str, Any] = {"restore_on_won": False}
 
 # row, facts, knobs, access, reason, what people are told as the end
@@ -168,6 +169,10 @@ def test_a_passed_end_is_asked_about_and_ends_nothing_by_itself() -> None:
     assert late.access is OPEN
     assert late.review_at == NOW + timedelta(hours=1)
     assert late.ends_at == NOW - timedelta(hours=1) + SILENCE
+    very_late = decide(replace(PAID, cancel_at=NOW - 40 * DAY))
+    assert (very_late.access, very_late.ends_at) == (OPEN, NOW + 2 * DAY)
+    patient = decide(replace(LATE, items=(replace(ITEM, current_period_end=NOW - 4 * DAY),)), **PATIENT)
+    assert (patient.access, patient.ends_at) == (GRACE, NOW + 2 * DAY)
     assert decide(PAID).review_at == PERIOD_END + SETTLING
 
 

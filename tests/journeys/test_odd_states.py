@@ -122,3 +122,29 @@ def test_case_23_a_customer_deleted_at_stripe_keeps_the_account_and_what_was_bou
 
     shop.advance("1d")
     assert member.has(shop.course)
+
+
+def test_a_period_that_stripe_has_not_rolled_over_stays_open_while_stripe_says_active(
+    shop: Shop, member: Member
+) -> None:
+    """A test clock stands still while we go on: what counts is the status, whenever it is asked for."""
+    api = shop.sandbox.api
+    frozen = api.test_helpers.test_clocks.create({"frozen_time": int(shop.now().timestamp())})
+    customer = api.customers.create({"email": member.email, "test_clock": frozen.id})
+    card = api.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+    api.subscriptions.create(
+        {
+            "customer": customer.id,
+            "items": [{"price": shop.monthly.price_id}],
+            "default_payment_method": card.id,
+        }
+    )
+    shop.deliver()
+    assert member.has(shop.club)
+    for _ in range(4):
+        shop.advance("12d")
+        assert member.has(shop.club)
+    assert member.verbs("access_granted", "access_removed") == ["access_granted"]
+    steps = len(member.steps(shop.club))
+    shop.advance("2h")
+    assert len(member.steps(shop.club)) == steps  # asked each hour, written down every few days
