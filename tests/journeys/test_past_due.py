@@ -155,3 +155,29 @@ def test_case_26_a_closed_invoice_changes_access_only_through_the_status(shop: S
     status = shop.sandbox.api.subscriptions.retrieve(subscription["id"]).status
     assert member.row(subscription).status == status
     assert member.states(shop.club) == [{"active": "active", "past_due": "grace"}[status]]
+
+
+def test_asking_to_end_while_behind_ends_when_stripe_says(shop: Shop, member: Member) -> None:
+    subscription = fall_behind(member, shop, then="past_due")
+    member.cancel(subscription)
+    assert member.states(shop.club) == ["grace"]
+    assert member.verbs("subscription_cancelled") == ["subscription_cancelled"]
+    member.change_card("4242424242424242")
+    shop.deliver()
+    assert member.row(subscription).status == "active"
+    assert [reason for *_, reason in member.steps(shop.club)][-1] == "ending"
+    shop.advance("33d")
+    assert not member.has(shop.club)
+    assert member.why(shop.club) == "canceled"
+
+
+def test_a_second_subscription_carries_the_member_over_a_failed_first(shop: Shop, member: Member) -> None:
+    fall_behind(member, shop, then="unpaid")
+    member.subscribe(shop.yearly.price_id)
+    shop.deliver()
+    for _ in range(4):
+        shop.advance("2d")
+    assert member.states(shop.club) == ["ended", "active"]
+    assert member.has(shop.club)
+    assert "access_ended" not in member.mails()
+    assert member.verbs("access_removed") == []

@@ -86,3 +86,20 @@ def test_case_11_a_trial_without_a_card_pauses_and_a_card_resumes_it(shop: Shop,
     assert member.verbs(*FIRST) == [*FIRST, "access_granted"]
     assert member.mails() == ["access", "access_ended"]
     assert "renews on" in member.account_page()
+
+
+def test_a_trial_that_is_cancelled_runs_to_its_end_and_costs_nothing(shop: Shop, member: Member) -> None:
+    subscription = member.subscribe(shop.monthly.price_id, trial_period_days=14)
+    shop.deliver()
+    member.cancel(subscription)
+    assert member.has(shop.club)
+    assert "ends on" in member.account_page()
+    assert member.verbs("subscription_cancelled") == ["subscription_cancelled"]
+
+    shop.advance("13d")
+    assert member.has(shop.club)
+    shop.advance("2d")
+    assert not member.has(shop.club)
+    assert member.row(subscription).status == "canceled"
+    assert shop.sandbox.api.charges.list({}).data == []
+    assert member.mails() == ["access"]
