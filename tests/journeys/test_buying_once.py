@@ -77,6 +77,22 @@ def test_case_37_a_free_purchase_with_an_invoice_is_one_order_too(shop: Shop) ->
     assert shop.has(ADA, shop.course)
 
 
+@pytest.mark.parametrize("first", ["checkout.session.completed", "invoice.paid"])
+def test_a_course_bought_with_a_subscription_is_one_order_and_outlives_it(shop: Shop, first: str) -> None:
+    mixed = _session(shop, [shop.monthly.price_id, shop.once.price_id], mode="subscription")
+    bought = shop.sandbox.pay_session(mixed, email=ADA)["session"]
+    for delivery in sorted(shop.sandbox.take_pending(), key=lambda held: held["event"]["type"] != first):
+        assert shop.post_webhook(delivery) == 200
+        drain()
+    assert shop.has(ADA, shop.course) and shop.has(ADA, shop.club)
+    assert Order.objects.count() == 1
+    assert Grant.objects.filter(product=shop.course).count() == 1
+
+    shop.sandbox.api.subscriptions.cancel(bought["subscription"])
+    shop.deliver()
+    assert shop.has(ADA, shop.course) and not shop.has(ADA, shop.club)
+
+
 def test_case_43_an_invoice_marked_paid_elsewhere_opens_what_it_sold(shop: Shop) -> None:
     invoice = _invoice(shop, [{"pricing": {"price": shop.once.price_id}}])
     shop.deliver()

@@ -64,6 +64,14 @@ def test_case_44_an_authorised_card_opens_nothing_until_it_is_captured(shop: Sho
     assert told(Verb.PRODUCT_PURCHASED, email=ADA) == 1
 
 
+def test_case_44_the_capture_counts_though_the_session_never_says_paid(shop: Shop) -> None:
+    session = _bought_for_later_capture(shop)
+    shop.sandbox.api.payment_intents.capture(session["payment_intent"])
+    shop.sandbox.set_fields(session["id"], payment_status="unpaid")
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+
+
 def test_an_authorisation_that_is_never_captured_fails_by_itself(shop: Shop) -> None:
     _bought_for_later_capture(shop)
     shop.deliver()
