@@ -1,4 +1,7 @@
-"""A worker that kills itself at a step, without a word: `python -m tests.races.doomed STEP SUBJECT`."""
+"""Workers that kill themselves at a step, without a word.
+
+Reads "STEP SUBJECT" lines, forks a worker for each (Python and Django are read once), and writes how it ended.
+"""
 
 import os
 import signal
@@ -11,7 +14,16 @@ django.setup()
 from billing.refresh import refresh  # noqa: E402
 from tests.races.steps import at_step  # noqa: E402
 
-if __name__ == "__main__":
-    step, subject = sys.argv[1:]
+
+def work(step: str, subject: str) -> None:
     sys.setprofile(at_step(step, lambda: os.kill(os.getpid(), signal.SIGKILL)))
     refresh(subject)
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        worker = os.fork()
+        if worker == 0:
+            work(*line.split())
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), flush=True)

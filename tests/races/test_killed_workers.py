@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -13,9 +14,11 @@ from billing.draining import drain
 from billing.models import InboxEvent, Order, StripeCustomer, Subject, Subscription
 from hub.models import Grant, Ledger, User
 from tests.races.processes import environment
+from tests.sandboxes import Sandbox
 from tests.shops import Shop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres, pytest.mark.races]
+Die = Callable[[str, str], int]
 ADA = "ada@example.org"
 BEFORE_THE_COMMIT = [
     "billing.leases:take:return",
@@ -37,18 +40,44 @@ BEFORE_THE_COMMIT = [
 AFTER_THE_COMMIT = ["billing.refresh:note_answer:call", "billing.refresh:note_answer:return"]
 
 
+@pytest.fixture(scope="module")
+def doomed(django_db_setup: None, sandbox_process: Sandbox) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.races.doomed"],
+        env=environment(STRIPE_API_BASE=sandbox_process.url),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def die(doomed: subprocess.Popen[str]) -> Die:
+    """Sends a worker to look at a subject and to die at a step; returns how it ended."""
+
+    def send(step: str, subject: str) -> int:
+        assert doomed.stdin is not None and doomed.stdout is not None
+        doomed.stdin.write(f"{step} {subject}\n")
+        doomed.stdin.flush()
+        return int(doomed.stdout.readline())
+
+    return send
+
+
 @pytest.mark.parametrize("step", BEFORE_THE_COMMIT + AFTER_THE_COMMIT)
-def test_a_worker_killed_at_any_step_loses_nothing_and_repeats_nothing(transactional_shop: Shop, step: str) -> None:
+def test_a_worker_killed_at_any_step_loses_nothing_and_repeats_nothing(
+    transactional_shop: Shop, die: Die, step: str
+) -> None:
     shop = transactional_shop
     shop.buy(shop.monthly, email=ADA)
     for delivery in shop.sandbox.take_pending():
         assert shop.post_webhook(delivery) == 200
     subject = InboxEvent.objects.filter(state="pending").values_list("subject", flat=True)[0]
 
-    died = subprocess.run(
-        [sys.executable, "-m", "tests.races.doomed", step, subject], env=environment(), timeout=60, check=False
-    )
-    assert died.returncode == -signal.SIGKILL, f"{step} was never reached"
+    assert die(step, subject) == -signal.SIGKILL, f"{step} was never reached"
     committed = step in AFTER_THE_COMMIT
     assert Grant.objects.exists() is committed
     assert Subscription.objects.exists() is committed
