@@ -40,10 +40,10 @@ def catch_up() -> int:
     if connection is None:
         return 0
     now = clock.now()
-    if connection.cursor and now - connection.cursor > TOO_OLD:
+    newest = connection.cursor or connection.created_at
+    if now - newest > TOO_OLD:
         full_pass()
     run = Pass.objects.create(kind="catch_up", started_at=now)
-    newest = connection.cursor or connection.created_at
     missed = 0
     try:
         for page in _event_pages(gateway_for(connection), since=newest - OVERLAP):
