@@ -9,6 +9,7 @@ from django.db import connection
 
 from hub.models import Product, User
 from tests import cast
+from tests.contract.check import violations_in
 from tests.environment import folder
 from tests.sandboxes import Sandbox
 from tests.shops import Shop
@@ -16,9 +17,12 @@ from tests.shops import Shop
 
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[Sandbox]:
-    sandbox = Sandbox(Path(folder), exchanges=_exchanges())
+    """What the suite asks of Stripe, and what the sandbox says, all has to be Stripe's language."""
+    exchanges = Path(folder) / "exchanges.jsonl"
+    sandbox = Sandbox(Path(folder), exchanges=exchanges)
     yield sandbox
     sandbox.stop()
+    assert violations_in(exchanges) == []
 
 
 @pytest.fixture
@@ -75,14 +79,6 @@ def owner(db: None) -> User:
 @pytest.fixture
 def product(db: None) -> Product:
     return cast.ProductFactory()
-
-
-def _exchanges() -> Path | None:
-    """Where the suite's exchanges with Stripe are recorded for the contract check."""
-    import os
-
-    target = os.environ.get("FOYER_EXCHANGES")
-    return Path(target) if target else None
 
 
 @pytest.fixture(autouse=True)

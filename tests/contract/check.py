@@ -24,6 +24,8 @@ Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent.parent
 REFERENCE = "#/components/schemas/"
 DEFINITIONS = "urn:openapi#/$defs/"
+WHERE_PUBLISHED = "Stripe publishes it as spec3.json in its public repository stripe/openapi on GitHub."
+FUTURE_STATUS = "hibernating"  # made up by tests of what nobody knows yet
 WITHOUT_MEANING = {"description", "title", "format", "deprecated"}
 NUMBERS = {"integer": r"-?\d+", "number": r"-?\d+(\.\d+)?", "boolean": "true|false"}
 
@@ -205,20 +207,38 @@ def is_other_type(inner: Any, outer: Any) -> bool:
     ]
 
 
+def violations_in(recording: Path) -> list[str]:
+    """What in a recording is not Stripe's language, but for the status that Stripe has yet to invent.
+
+    Without the document nothing can be said: a failure in CI, and elsewhere no news.
+    """
+    path = document_path()
+    if not path.is_file():
+        return [f"{path} is missing: {WHERE_PUBLISHED}"] if os.environ.get("CI") else []
+    contract = Contract(path)
+    lines = [line for line in recording.read_text().splitlines() if f'"{FUTURE_STATUS}"' not in line]
+    exchanges = [json.loads(line) for line in lines]
+    return [
+        f"{name_of(exchange)}: {violation}" for exchange in exchanges for violation in contract.violations(exchange)
+    ]
+
+
+def name_of(exchange: Json) -> str:
+    """The event's type, or the request's method and path."""
+    return exchange["event"]["type"] if "event" in exchange else f"{exchange['method']} {exchange['path']}"
+
+
 def main(arguments: list[str]) -> int:
     path = document_path()
     if not path.is_file():
-        print(
-            f"{path} is missing: Stripe publishes it as spec3.json in its public repository stripe/openapi on GitHub."
-        )
+        print(f"{path} is missing: {WHERE_PUBLISHED}")
         return 1 if os.environ.get("CI") else 0
     contract = Contract(path)
     exchanges = [json.loads(line) for name in arguments for line in Path(name).read_text().splitlines()]
     found: Counter[str] = Counter()
     for exchange in exchanges:
-        what = exchange["event"].get("type") if "event" in exchange else f"{exchange['method']} {exchange['path']}"
         for violation in contract.violations(exchange):
-            found[f"{re.sub(r'_[A-Za-z0-9]{8,}', '_…', what)}: {violation}"] += 1
+            found[f"{re.sub(r'_[A-Za-z0-9]{8,}', '_…', name_of(exchange))}: {violation}"] += 1
     for violation, count in found.most_common(50):
         print(f"{count:5} × {violation}")
     print(f"{len(exchanges)} exchanges, {sum(found.values())} violations")

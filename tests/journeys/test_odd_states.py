@@ -79,7 +79,8 @@ def test_case_19_a_pending_update_grants_nothing_until_it_is_applied(shop: Shop,
     (dearer,) = shop.sell(circle, {"unit_amount": 4900, "recurring": {"interval": "month"}})
     subscription = member.subscribe(shop.monthly.price_id)
     shop.deliver()
-    waiting = {"id": member.item(subscription), "object": "subscription_item", "price": {"id": dearer.price_id}}
+    item = shop.sandbox.api.subscription_items.retrieve(member.item(subscription)).to_dict(for_json=True)
+    waiting = {**item, "price": shop.sandbox.api.prices.retrieve(dearer.price_id).to_dict(for_json=True)}
     shop.sandbox.set_fields(
         subscription["id"],
         emit="customer.subscription.updated",

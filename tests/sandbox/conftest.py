@@ -1,10 +1,8 @@
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.contract.check import Contract, document_path
+from tests.contract.check import violations_in
 from tests.sandbox.shelf import Shelf
 from tests.sandboxes import Sandbox
 
@@ -17,18 +15,7 @@ def recorded_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandb
     sandbox = Sandbox(folder, exchanges=exchanges)
     yield sandbox
     sandbox.stop()
-    if exchanges.is_file() and document_path().is_file():
-        assert violations_in(exchanges) == []
-
-
-def violations_in(exchanges: Path) -> list[str]:
-    contract = Contract(document_path())
-    found = []
-    for line in exchanges.read_text().splitlines():
-        exchange = json.loads(line)
-        what = exchange["event"]["type"] if "event" in exchange else f"{exchange['method']} {exchange['path']}"
-        found += [f"{what}: {violation}" for violation in contract.violations(exchange)]
-    return found
+    assert violations_in(exchanges) == []
 
 
 @pytest.fixture
