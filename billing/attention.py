@@ -21,7 +21,9 @@ def settle_unmatched(keys: Iterable[str], *, now: datetime) -> None:
 
 
 def settle_missing(subject: str, *, now: datetime) -> None:
-    Attention.objects.filter(key=f"{Attention.Kind.MISSING}:{subject}", resolved_at__isnull=True).update(resolved_at=now)
+    Attention.objects.filter(key=f"{Attention.Kind.MISSING}:{subject}", resolved_at__isnull=True).update(
+        resolved_at=now
+    )
 
 
 def raise_unknown_status(row: Subscription, *, now: datetime) -> None:

@@ -69,7 +69,7 @@ def can_open(user: User, product: Product, *, now: datetime) -> bool:
 
 
 def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
-    """What the person can open: product id to the strongest grant behind it, collections resolved. Two or three queries."""
+    """What the person can open: product id to the strongest grant behind it, collections too. At most 3 queries."""
     grants = list(_open(now=now).filter(user=user).select_related("product"))
     best: dict[int, Grant] = {}
     inside = _inside(grant.product for grant in grants)

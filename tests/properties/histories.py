@@ -142,9 +142,9 @@ STEPS: dict[str, Callable[[History, int], None]] = {
     "deliver_some": History.deliver_some,
     "sweep": History.sweep,
 }
-NAMES = [*STEPS, "buy", "pass_time", "pass_time", "deliver_some", "deliver_some"]
-steps = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 29)), min_size=4, max_size=16).map(
-    lambda drawn: [("buy", drawn[0][1]), *drawn]
+NAMES = [*STEPS, "buy", "break_card", *["pass_time"] * 4, *["deliver_some"] * 4]
+steps = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 29)), min_size=12, max_size=24).map(
+    lambda drawn: [("buy", drawn[0][1]), ("deliver_some", 1), ("buy", drawn[1][1]), *drawn]
 )
 
 
