@@ -1,14 +1,22 @@
-"""The environment, typed: every setting an operator may give, read in one place."""
+"""The environment, typed: every setting an operator may give, read in one place.
 
+A checkout that was told nothing of a site of its own (no `.env`, no SECRET_KEY) speaks of its demo, once there is one.
+"""
+
+import os
 from pathlib import Path
 
 import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+DEMO_ENVIRONMENT = BASE_DIR / "var" / "demo" / "environment"
+
 env = environ.Env()
 if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
+elif "SECRET_KEY" not in os.environ and DEMO_ENVIRONMENT.is_file():
+    env.read_env(DEMO_ENVIRONMENT)
 
 VAR_DIR = Path(env.str("FOYER_VAR", default=str(BASE_DIR / "var")))
 

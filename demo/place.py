@@ -47,9 +47,18 @@ class Place:
         """Addresses, key and products of the running demo, for scripts."""
         return self.folder.parent / "demo.json"
 
+    @property
+    def note(self) -> Path:
+        """The environment as a file, so that a plain manage.py speaks of the demo (see config.env)."""
+        return self.folder / "environment"
+
     def environment(self) -> dict[str, str]:
+        """For the demo's processes: the caller's variables, with `settings` over them."""
+        return os.environ | self.settings() | {"LOG_LEVEL": "INFO", "PYTHONUNBUFFERED": "1"}
+
+    def settings(self) -> dict[str, str]:
         """Everything is named, so that neither the caller's variables nor a .env of a real site reach the demo."""
-        return os.environ | {
+        return {
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "FOYER_DEMO": "1",
             "FOYER_THROWAWAY_SCHEMA": "1",
@@ -71,6 +80,5 @@ class Place:
             "MEDIA_ROOT": str(self.folder / "media"),
             "TRUSTED_PROXIES": "0",
             "SWEEP_SECONDS": "5",
-            "LOG_LEVEL": "INFO",
-            "PYTHONUNBUFFERED": "1",
+            "LOG_LEVEL": "WARNING",
         }
