@@ -1,22 +1,9 @@
-"""Races are forced on PostgreSQL: it is where two workers really meet."""
+"""Races are forced on PostgreSQL: it is where two workers really meet. `pytest tests/races` brings one."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from django.db import connection
-
-IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On SQLite these are left out by name (`pytest tests/races` brings a PostgreSQL); CI is told, not spared."""
-    if connection.vendor == "postgresql" or IN_CI:
-        return
-    ours = [item for item in items if item.get_closest_marker("postgres")]
-    if ours:
-        config.hook.pytest_deselected(items=ours)
-        items[:] = [item for item in items if item not in ours]
 
 
 @pytest.fixture(autouse=True)
