@@ -9,7 +9,7 @@ export PORT RESET
 BIN = .venv/bin
 RUNTIME = .venv/.runtime
 DEVELOPMENT = .venv/.development
-PYTEST = $(BIN)/python -m pytest -p xdist -n 2 -q --ignore=tests/contract -m "not browser"
+PYTEST = $(BIN)/python -m pytest -p xdist -n 2 -q --ignore=tests/contract
 CHECKED = FOYER_VAR="$(CURDIR)/var/check" DATABASE_URL= FOYER_CLOCK_FILE= STRIPE_API_BASE=
 TYPED = $(CHECKED) FOYER_DEMO=1 FOYER_THROWAWAY_SCHEMA=1
 # A production environment for the checks of one: no real secret, host or server.
@@ -43,9 +43,9 @@ advance: $(RUNTIME)
 
 test: $(DEVELOPMENT)
 	@echo "== SQLite"
-	@DATABASE_URL= FOYER_TESTS_ON=sqlite $(PYTEST)
+	@DATABASE_URL= FOYER_TESTS_ON=sqlite $(PYTEST) -m "not browser and not postgres"
 	@echo "== PostgreSQL"
-	@DATABASE_URL= FOYER_TESTS_ON=postgresql $(PYTEST)
+	@DATABASE_URL= FOYER_TESTS_ON=postgresql $(PYTEST) -m "not browser"
 
 # Bandit repeats what ruff's S rules excuse where it stands, without reading their noqa: those two are skipped.
 check: $(DEVELOPMENT)
