@@ -6,11 +6,15 @@ and rings that come meanwhile become one.
 
 import os
 import threading
+import time
 
 import structlog
 from celery import current_app
 
 log = structlog.get_logger(__name__)
+
+# The first ring is heard at once. A storm's next ones are heard together: the work is found in rows all the same.
+PAUSE = 0.2
 
 _lock = threading.Lock()
 _wanted: set[str] = set()
@@ -40,6 +44,7 @@ def _ring_all() -> None:
             current_app.send_task(task, retry=False, ignore_result=True)
         except Exception as error:
             log.warning("doorbell_unheard", task=task, error=repr(error))
+        time.sleep(PAUSE)
 
 
 def _forget_the_parents_thread() -> None:
