@@ -32,8 +32,8 @@ def main() -> None:
         with web(folder, port=PORTS[1]):
             for turn in range(ROUNDS + 1):  # in turns, so that both meet the same machine; the first one warms up
                 for name, count in counts.items():
-                    posts = [signed(templates[n % len(templates)], secret=secret) for n in range(count)]
-                    seconds = post_all(PORTS[1], paths[name], posts)
+                    chosen = [templates[n % len(templates)] for n in range(count)]
+                    seconds = post_all(PORTS[1], [signed(each, secret=secret, path=paths[name]) for each in chosen])
                     rates[name] += [count / seconds] if turn else []
         _check_that_all_is_stored({name: count * (ROUNDS + 1) for name, count in counts.items()})
         middle = {name: statistics.median(found) for name, found in rates.items()}

@@ -31,8 +31,8 @@ def main() -> None:
         with web(folder, port=PORTS[1]) as site, running(*worker, log=folder / "worker.log") as drains:
             secret, path = connection.webhook_secrets[0], f"/stripe/webhook/{connection.webhook_uuid}/"
             for start in range(0, events, BATCH):
-                batch = [signed(templates[n % len(templates)], secret=secret) for n in range(start, start + BATCH)]
-                post_all(PORTS[1], path, batch)
+                chosen = [templates[n % len(templates)] for n in range(start, start + BATCH)]
+                post_all(PORTS[1], [signed(each, secret=secret, path=path) for each in chosen])
             _wait_until_worked_off()
             held = {"web": list(_megabytes(site.pid)), "worker": list(_megabytes(drains.pid))}
     for name, sizes in held.items():
