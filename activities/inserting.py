@@ -7,20 +7,18 @@ in the INSERT itself. Nothing is raised on a duplicate, so an open PostgreSQL tr
 from collections.abc import Sequence
 from typing import TypeVar
 
-from django.db import connections, router
+from django.db import connections, models, router
 
-from activities.models import Activity, Delivery
-
-Row = TypeVar("Row", Activity, Delivery)
+Row = TypeVar("Row", bound=models.Model)
 
 
-def insert_new(rows: Sequence[Row]) -> list[Row]:
-    """Write the unsaved rows whose `key` is new; return those, in the order given, with their primary keys.
+def insert_new(rows: Sequence[Row], *, by: str = "key") -> list[Row]:
+    """Write the unsaved rows whose natural key (the unique column `by`) is new; return those, with their primary keys.
 
-    One statement for as many rows as the database takes in one (999 parameters on SQLite). A duplicate that
-    another transaction has not committed yet is waited for.
+    In the order given. One statement for as many rows as the database takes in one (999 parameters on SQLite). A
+    duplicate that another transaction has not committed yet is waited for.
     """
-    first_of_key = {row.key: row for row in reversed(rows)}
+    first_of_key = {getattr(row, by): row for row in reversed(rows)}
     if not first_of_key:
         return []
     model = type(rows[0])
@@ -31,14 +29,14 @@ def insert_new(rows: Sequence[Row]) -> list[Row]:
     size = max(1, connection.ops.bulk_batch_size(fields, ordered))
     pks: dict[str, int] = {}
     for start in range(0, len(ordered), size):
-        pks |= _insert_batch(ordered[start : start + size])
+        pks |= _insert_batch(ordered[start : start + size], by=by)
     for key, pk in pks.items():
         row = first_of_key[key]
         row.pk, row._state.adding, row._state.db = pk, False, connection.alias
     return [row for row in rows if row.pk is not None]
 
 
-def _insert_batch(rows: Sequence[Row]) -> dict[str, int]:
+def _insert_batch(rows: Sequence[models.Model], *, by: str) -> dict[str, int]:
     model = type(rows[0])
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
@@ -48,7 +46,7 @@ def _insert_batch(rows: Sequence[Row]) -> dict[str, int]:
     # Only our own table and column names are put into the text.
     sql = (
         f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES {marks}"  # noqa: S608
-        f" ON CONFLICT ({quote('key')}) DO NOTHING RETURNING {quote('key')}, {quote('id')}"
+        f" ON CONFLICT ({quote(by)}) DO NOTHING RETURNING {quote(by)}, {quote('id')}"
     )
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields]
     with connection.cursor() as cursor:

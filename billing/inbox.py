@@ -15,6 +15,7 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
+from activities.inserting import insert_new
 from billing import event_types
 from billing.facts import required_moment
 from billing.models import Connection, InboxEvent, Subject
@@ -43,7 +44,8 @@ def receive(body: bytes, *, signature: str, webhook_uuid: Any) -> Answer:
     """Verifies and stores one delivery. Nothing is stored that is not signed for this connection and mode."""
     if len(body) > MAX_BYTES:
         return Answer.TOO_LARGE
-    connection = Connection.objects.filter(webhook_uuid=webhook_uuid).exclude(state=Connection.State.OFF).first()
+    used = Connection.objects.filter(webhook_uuid=webhook_uuid).exclude(state=Connection.State.OFF)
+    connection = used.only("livemode", "sealed_webhook_secrets").order_by().first()
     if connection is None:
         return Answer.UNKNOWN
     event = _verified(body, signature=signature, secrets=connection.webhook_secrets)
@@ -58,7 +60,7 @@ def receive(body: bytes, *, signature: str, webhook_uuid: Any) -> Answer:
 def store(events: Iterable[Json], *, connection: Connection, caught_up: bool = False) -> None:
     """Inserts what is new and leaves what is known: one statement."""
     received_at = timezone.now()
-    InboxEvent.objects.bulk_create(
+    insert_new(
         [
             InboxEvent(
                 event_id=event["id"],
@@ -73,7 +75,7 @@ def store(events: Iterable[Json], *, connection: Connection, caught_up: bool = F
             )
             for event in events
         ],
-        ignore_conflicts=True,
+        by="event_id",
     )
 
 
