@@ -20,6 +20,12 @@ def settle_unmatched(keys: Iterable[str], *, now: datetime) -> None:
     Attention.objects.filter(key__in=names, resolved_at__isnull=True).update(resolved_at=now)
 
 
+def raise_missing(refs: Iterable[str], *, now: datetime) -> None:
+    """Open grants of what Stripe does not know: another account, another mode, or never there."""
+    for ref in refs:
+        _raise(Attention.Kind.MISSING, ref, subject=ref, now=now)
+
+
 def settle_missing(subject: str, *, now: datetime) -> None:
     Attention.objects.filter(key=f"{Attention.Kind.MISSING}:{subject}", resolved_at__isnull=True).update(
         resolved_at=now

@@ -98,8 +98,16 @@ class Gateway:
         return self._all(self._client.v1.disputes.list, {"charge": charge})
 
     def disputes(self) -> list[Json]:
-        """The disputes of the whole account."""
-        return self._all(self._client.v1.disputes.list, {})
+        """The disputes of the whole account, with their charges."""
+        return self._all(self._client.v1.disputes.list, {"expand": ["data.charge"]})
+
+    def refunds(self) -> list[Json]:
+        """The refunds of the whole account, with their charges."""
+        return self._all(self._client.v1.refunds.list, {"expand": ["data.charge"]})
+
+    def billed_invoice_items(self) -> list[Json]:
+        """The invoice items of the whole account that are on an invoice."""
+        return self._all(self._client.v1.invoice_items.list, {"pending": False})
 
     def payment_intent(self, payment_intent: str) -> Json:
         return self._one(self._client.v1.payment_intents.retrieve, payment_intent, {"expand": ["latest_charge"]})

@@ -9,15 +9,16 @@ import structlog
 from django.utils import timezone
 
 from activities import clock
-from billing import attention, event_types, inbox, listing
-from billing.errors import StripeUnavailable
+from billing import attention, event_types, inbox
+from billing.errors import NotConnected, StripeUnavailable
 from billing.event_types import ACCESS_TYPES
-from billing.facts import required_moment, sid
+from billing.everything import names_in, snapshots_of_everything, unknown_at_stripe
+from billing.facts import required_moment
 from billing.gateway import Gateway, gateway_for
-from billing.models import Connection, InboxEvent, Order, Pass, Subject, Subscription
+from billing.models import Connection, InboxEvent, Pass, Subject
 from billing.refresh import active_connection, look_again, note_answer, note_unavailable
 from billing.rehearsal import Difference, rehearse
-from billing.snapshots import Snapshot, charge_of_session
+from billing.snapshots import Snapshot
 from hub.models import Grant
 
 log = structlog.get_logger(__name__)
@@ -73,23 +74,26 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
     now = clock.now()
     run = Pass.objects.create(kind="full", started_at=now)
     try:
-        drifted = [
-            (subject, snapshot, found)
-            for subject, snapshot in snapshots_of_everything(gateway_for(connection))
-            if (found := _drift(subject, snapshot, run=run, connection=connection, now=now))
-        ]
+        gateway, seen, drifted = gateway_for(connection), set(), []
+        for subject, snapshot in snapshots_of_everything(gateway, connection=connection):
+            seen |= names_in(snapshot)
+            if found := _drift(subject, snapshot, run=run, connection=connection, now=now):
+                drifted.append((subject, found))
+        unknown = [Difference.unknown(grant) for grant in unknown_at_stripe(gateway, seen=seen)]
     except StripeUnavailable as error:
         note_unavailable(connection, error)
         run.stopped, run.finished_at = str(error)[:240], clock.now()
         run.save()
         return run
-    closing = [difference for _, _, found in drifted for difference in found if difference.closes]
-    run.found = [_as_json(difference) for _, _, found in drifted for difference in found]
+    closing = [difference for _, found in drifted for difference in found if difference.closes]
+    run.found = [_as_json(difference) for _, found in drifted for difference in found]
+    run.found += [_as_json(difference) for difference in unknown]
+    attention.raise_missing([difference.source_ref for difference in unknown], now=now)
     if not confirmed and _is_too_much(len(closing)):
         run.stopped = f"{len(closing)} grants would close: waiting for the owner."
         attention.raise_brake([_as_json(difference) for difference in closing], key=str(run.pk), now=now)
     else:
-        for subject, _, _ in drifted:
+        for subject, _ in drifted:
             look_again(subject)
     run.finished_at = clock.now()
     run.save()
@@ -101,50 +105,13 @@ def differences() -> Iterator[Difference]:
     """What is not as Stripe's present state and the policy want it. Writes nothing. Raises billing.errors."""
     connection = active_connection()
     if connection is None:
-        return
-    now = clock.now()
-    for subject, snapshot in snapshots_of_everything(gateway_for(connection)):
+        raise NotConnected("No Stripe account is connected.")
+    now, gateway, seen = clock.now(), gateway_for(connection), set()
+    for subject, snapshot in snapshots_of_everything(gateway, connection=connection):
+        seen |= names_in(snapshot)
         yield from rehearse(snapshot, subject=subject, connection=connection, now=now)
-
-
-def snapshots_of_everything(gateway: Gateway) -> Iterator[tuple[str, Snapshot]]:
-    """One snapshot for each customer and each guest's payment, from pages of a hundred."""
-    asked_at = timezone.now()
-    open_invoices = listing.open_invoices_by_subscription(gateway)
-    subscriptions: dict[str, list[Json]] = {}
-    for page in listing.subscription_pages(gateway):
-        for customer, subs in listing.by_customer(page).items():
-            subscriptions.setdefault(customer, []).extend(subs)
-    sessions: dict[str, list[Json]] = {}
-    for page in listing.session_pages(gateway):
-        for session in page:
-            key = sid(session.get("customer")) or sid(session.get("payment_intent")) or session["id"]
-            sessions.setdefault(key, []).append(session)
-    charges = {subject: _disputed_charges(found) for subject, found in sessions.items()}
-    disputes = listing.disputes_by_charge(gateway) if any(charges.values()) else {}
-    for subject in sorted(subscriptions.keys() | sessions.keys() | _known_subjects()):
-        snapshot = Snapshot(asked_at)
-        if subject in subscriptions:
-            snapshot.subscriptions = subscriptions[subject]
-            snapshot.open_invoices = [
-                invoice for sub in subscriptions[subject] for invoice in open_invoices.get(sub["id"], [])
-            ]
-        if subject in sessions:
-            snapshot.sessions = sessions[subject]
-            snapshot.disputes = {charge: disputes.get(charge, []) for charge in charges[subject]}
-        yield subject, snapshot
-
-
-def _disputed_charges(sessions: list[Json]) -> list[str]:
-    found = [charge for session in sessions if (charge := charge_of_session(session))]
-    return [charge["id"] for charge in found if charge.get("disputed")]
-
-
-def _known_subjects() -> set[str]:
-    """Whom open grants come from: their clocks may have run out even where Stripe has nothing new."""
-    open_refs = Grant.objects.filter(state__in=Grant.OPEN).values("source_ref")
-    customers = Subscription.objects.filter(stripe_id__in=open_refs).values_list("customer_id", flat=True)
-    return set(customers) | set(Order.objects.filter(key__in=open_refs).values_list("subject", flat=True))
+    for grant in unknown_at_stripe(gateway, seen=seen):
+        yield Difference.unknown(grant)
 
 
 def _drift(subject: str, snapshot: Snapshot, *, run: Pass, connection: Connection, now: datetime) -> list[Difference]:

@@ -24,6 +24,20 @@ class Difference:
     is_ends_at: datetime | None
     should_end_at: datetime | None
 
+    @classmethod
+    def unknown(cls, grant: Grant) -> "Difference":
+        """An open grant of something that Stripe does not know: for a person to look at, never closed by itself."""
+        return cls(
+            email=grant.user.email,
+            product=grant.product.slug,
+            source_ref=grant.source_ref,
+            is_state=grant.state,
+            should_be=grant.state,
+            reason="unknown_at_stripe",
+            is_ends_at=grant.ends_at,
+            should_end_at=grant.ends_at,
+        )
+
     @property
     def closes(self) -> bool:
         return self.is_state in Grant.OPEN and self.should_be not in Grant.OPEN
