@@ -50,7 +50,7 @@ def names_in(snapshot: Snapshot) -> set[str]:
     found = {sub["id"] for sub in snapshot.subscriptions or []} | snapshot.intents.keys()
     for session in snapshot.sessions or []:
         found |= {session["id"], sid(session.get("payment_intent")), sid(session.get("invoice"))}
-    return found | {invoice["id"] for invoice in snapshot.paid_invoices or []}
+    return (found | {invoice["id"] for invoice in snapshot.paid_invoices or []}) - {""}
 
 
 def unknown_at_stripe(gateway: Gateway, *, seen: Set[str]) -> Iterator[Grant]:
