@@ -1,6 +1,17 @@
+"""Django's admin: settings and records. It offers no second way to somebody's account."""
+
 from typing import Any
 
+# These register their pages, so that they can be taken off below.
+import allauth.account.admin
+import allauth.mfa.admin
+import allauth.usersessions.admin  # noqa: F401
+import django.contrib.auth.admin  # noqa: F401
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -21,6 +32,10 @@ from hub.models import (
 admin.site.site_header = "Foyer"
 admin.site.site_title = "Foyer"
 admin.site.index_title = "Settings and records"
+
+# Proved addresses, second factors and sessions are their owner's alone; roles stand in the place of groups.
+for model in (EmailAddress, Authenticator, UserSession, Group):
+    admin.site.unregister(model)
 
 
 class ReadOnly:
@@ -115,14 +130,23 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fields = ("email", "name", "role", "timezone", "is_active", "joined_at", "last_seen")
     readonly_fields = ("joined_at", "last_seen")
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Staff are changed by owners alone: an admin cannot shut an owner out, nor become one."""
+        allowed = obj is None or not obj.is_staff or _is_owner(request)
+        return allowed and super().has_change_permission(request, obj)
+
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Their grants and ledger stay: people are deactivated."""
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Only owners make somebody staff, or take it from them."""
-        is_owner = isinstance(request.user, User) and request.user.role == User.Role.OWNER
-        return ("joined_at", "last_seen") if is_owner else ("joined_at", "last_seen", "role")
+        """Only owners make somebody staff. An address is changed by its owner, who has to prove the new one."""
+        kept = ("joined_at", "last_seen", *(["email"] if obj else []))
+        return kept if _is_owner(request) else (*kept, "role")
+
+
+def _is_owner(request: HttpRequest) -> bool:
+    return isinstance(request.user, User) and request.user.role == User.Role.OWNER
 
 
 @admin.register(Grant)

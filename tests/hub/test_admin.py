@@ -1,0 +1,113 @@
+"""Django's admin: what it offers, to whom, and that it is no way into somebody's account."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+
+from hub.models import User
+from tests.cast import UserFactory
+
+OFFERED = {
+    "activities.Activity",
+    "activities.Delivery",
+    "billing.AccessPolicy",
+    "billing.Attention",
+    "billing.Connection",
+    "billing.InboxEvent",
+    "billing.Offer",
+    "billing.Order",
+    "billing.Pass",
+    "billing.ProductLink",
+    "billing.StripeCustomer",
+    "billing.Subject",
+    "billing.Subscription",
+    "djstripe.Customer",
+    "djstripe.Invoice",
+    "djstripe.Price",
+    "djstripe.Product",
+    "djstripe.Subscription",
+    "hub.Category",
+    "hub.Grant",
+    "hub.Ledger",
+    "hub.Page",
+    "hub.PageProgress",
+    "hub.Product",
+    "hub.Site",
+    "hub.User",
+}
+SECRET = (
+    "account.emailaddress",
+    "auth.group",
+    "auth.permission",
+    "djstripe.apikey",
+    "djstripe.webhookendpoint",
+    "mfa.authenticator",
+    "sessions.session",
+    "usersessions.usersession",
+)
+FORM = {"email": "mallory@example.org", "name": "Changed", "role": "member", "timezone": "UTC"}
+
+
+def member_of(role: User.Role) -> User:
+    return UserFactory(role=role)  # type: ignore[no-any-return]
+
+
+def inside(role: User.Role) -> Client:
+    client = Client()
+    client.force_login(member_of(role))
+    return client
+
+
+def test_the_index_is_this_list() -> None:
+    assert {model._meta.label for model in admin.site._registry} == OFFERED
+
+
+@pytest.mark.parametrize("role", [User.Role.OWNER, User.Role.ADMIN, User.Role.SUPPORT])
+def test_every_staff_member_can_open_the_index(db: None, role: User.Role) -> None:
+    assert inside(role).get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("theirs", [User.Role.OWNER, User.Role.ADMIN, User.Role.SUPPORT])
+def test_an_admin_changes_nothing_of_staff(db: None, theirs: User.Role) -> None:
+    person = member_of(theirs)
+    before = User.objects.filter(pk=person.pk).values().get()
+    path = f"/admin/hub/user/{person.pk}/change/"
+    client = inside(User.Role.ADMIN)
+    assert client.post(path, FORM).status_code == 403
+    page = client.get(path)
+    assert page.status_code == 200
+    assert 'name="_save"' not in page.content.decode()
+    assert User.objects.filter(pk=person.pk).values().get() == before
+
+
+@pytest.mark.parametrize("role", [User.Role.OWNER, User.Role.ADMIN])
+def test_nobody_moves_a_member_to_another_address(db: None, role: User.Role) -> None:
+    member = UserFactory(email="ada@example.org")
+    assert inside(role).post(f"/admin/hub/user/{member.pk}/change/", FORM).status_code == 302
+    member.refresh_from_db()
+    assert (member.email, member.name, member.is_active) == ("ada@example.org", "Changed", False)
+
+
+def test_an_admin_makes_nobody_staff(db: None) -> None:
+    member = UserFactory()
+    form = {**FORM, "role": "owner", "is_active": "on"}
+    inside(User.Role.ADMIN).post(f"/admin/hub/user/{member.pk}/change/", form)
+    member.refresh_from_db()
+    assert member.role == User.Role.MEMBER
+    inside(User.Role.OWNER).post(f"/admin/hub/user/{member.pk}/change/", {**form, "role": "support"})
+    member.refresh_from_db()
+    assert member.role == User.Role.SUPPORT
+
+
+def test_support_looks_at_the_records_and_at_no_secret(db: None) -> None:
+    support = member_of(User.Role.SUPPORT)
+    for label in SECRET:
+        app, model = label.split(".")
+        assert apps.get_model(label)
+        assert not support.has_perm(f"{app}.view_{model}"), label
+    for label in OFFERED:
+        app, model = label.lower().split(".")
+        assert support.has_perm(f"{app}.view_{model}"), label
+        assert not any(support.has_perm(f"{app}.{act}_{model}") for act in ("add", "change", "delete")), label
+    assert not support.has_module_perms("usersessions")
