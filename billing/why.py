@@ -37,7 +37,6 @@ def as_json(user: User, explanations: Sequence[Explanation]) -> Json:
                 "access": explanation.access,
                 "state": explanation.state,
                 "reason": explanation.sentence,
-                "code": explanation.reason,
                 "until": _iso(explanation.until),
                 "grants": [
                     {

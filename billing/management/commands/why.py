@@ -1,6 +1,6 @@
 import json
 from argparse import ArgumentParser
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from activities import clock
 from billing.why import as_json
-from hub.access import Explanation, explain_all
+from hub.access import Explanation, LedgerLine, explain_all
 from hub.models import Product, User
 from hub.models.people import normalise_email
 
@@ -46,18 +46,27 @@ class Command(BaseCommand):
         for line in explanation.ledger:
             self.stdout.write(
                 f"       {_minute(line.true_at)} (learned {_minute(line.learned_at)})  "
-                f"{line.from_state or 'new'} to {line.to_state}: {line.sentence} [{line.rule or '-'}; {line.cause}]"
+                f"{line.from_state or 'new'} to {line.to_state}: {line.sentence} "
+                f"[{line.rule or '-'}; {line.cause}]{_by(line)}"
             )
 
 
+def _by(line: LedgerLine) -> str:
+    """Who did it by hand, and in what words."""
+    return f" by {line.actor}: {line.note}" if line.actor else ""
+
+
 def _moment(text: str) -> datetime:
-    moment = parse_datetime(text)
-    if moment is None and (day := parse_date(text)):
-        moment = datetime.combine(day, time.max)
+    """A day alone means its end. The day is tried first: parse_datetime takes one too, as its first instant."""
+    try:
+        day = parse_date(text)
+        moment = datetime.combine(day, time.max) if day else parse_datetime(text)
+    except ValueError:  # well written, but there is no such day
+        moment = None
     if moment is None:
         raise CommandError(f"{text} is no time: write 2026-11-03 or 2026-11-03T09:12Z.")
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
 def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

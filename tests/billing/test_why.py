@@ -1,0 +1,193 @@
+"""`manage.py why`: what somebody can open, since when, and which event made it so."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from hub.models import Ledger, User
+from tests.shops import Json, Shop
+
+ADA = "ada@example.org"
+DAY = timedelta(days=1)
+A_WHILE = timedelta(minutes=1)
+
+
+def why(*words: str) -> str:
+    said = StringIO()
+    call_command("why", *words, stdout=said)
+    return said.getvalue()
+
+
+def why_json(*words: str) -> Any:
+    return json.loads(why(*words, "--json"))
+
+
+def event_of(delivery: Json) -> Json:
+    found: Json = json.loads(delivery["body"])
+    return found
+
+
+def stripe_time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
+
+
+@pytest.fixture
+def bought(shop: Shop) -> Json:
+    """Ada subscribes by the month, and the site knows it."""
+    session = shop.buy(shop.monthly, email=ADA)
+    shop.deliver()
+    return session
+
+
+def test_the_json_has_these_keys_and_values(shop: Shop, bought: Json) -> None:
+    row = Ledger.objects.get()
+    subscription = shop.sandbox.api.subscriptions.retrieve(bought["subscription"])
+    paid_until = stripe_time(subscription["items"]["data"][0]["current_period_end"])
+    assert why_json(ADA) == {
+        "email": ADA,
+        "products": [
+            {
+                "slug": "the-wheel",
+                "access": False,
+                "state": "none",
+                "reason": "Never bought, never given.",
+                "until": None,
+                "grants": [],
+                "ledger": [],
+            },
+            {
+                "slug": "studio",
+                "access": True,
+                "state": "open",
+                "reason": f"The subscription is paid and renews on {day(paid_until)}.",
+                "until": paid_until.isoformat(),
+                "grants": [
+                    {
+                        "source": "subscription",
+                        "source_ref": subscription.id,
+                        "product": "studio",
+                        "state": "active",
+                        "reason": "active",
+                        "starts_at": stripe_time(subscription.created).isoformat(),
+                        "until": paid_until.isoformat(),
+                        "ends_at": (paid_until + 3 * DAY).isoformat(),
+                    }
+                ],
+                "ledger": [
+                    {
+                        "from": "",
+                        "to": "active",
+                        "reason": "active",
+                        "rule": "subscription:10",
+                        "true_at": stripe_time(subscription.created).isoformat(),
+                        "learned_at": row.learned_at.isoformat(),
+                        "until": paid_until.isoformat(),
+                        "cause": row.cause,
+                        "actor": "",
+                        "note": "",
+                    }
+                ],
+            },
+        ],
+    }
+
+
+def test_one_product_can_be_asked_for(bought: Json) -> None:
+    assert [found["slug"] for found in why_json(ADA, "--product", "studio")["products"]] == ["studio"]
+    assert "The Wheel" not in why(ADA, "--product", "studio")
+
+
+def test_an_address_is_found_however_it_is_written(bought: Json) -> None:
+    assert why_json("  Ada@Example.ORG ")["email"] == ADA
+
+
+def test_the_text_says_yes_or_no_why_and_both_times(shop: Shop, bought: Json) -> None:
+    row = Ledger.objects.get()
+    wheel, studio, grant, line = why(ADA).splitlines()
+    assert wheel == "no   The Wheel: Never bought, never given."
+    assert studio.startswith("yes  Studio Membership: The subscription is paid and renews on ")
+    assert grant.strip() == f"Subscription {bought['subscription']}: Open"
+    assert line.strip().startswith(
+        f"{row.true_at:%Y-%m-%d %H:%M} (learned {row.learned_at:%Y-%m-%d %H:%M})  new to active"
+    )
+    assert line.endswith(f"[subscription:10; {row.cause}]")
+
+
+def test_the_past_is_told_as_the_gate_stood_then(shop: Shop, bought: Json) -> None:
+    opened = shop.now()
+    shop.sandbox.advance("2d")
+    shop.sandbox.api.subscriptions.cancel(bought["subscription"])
+    shop.deliver()
+
+    def at(moment: datetime) -> Json:
+        found: Json = why_json(ADA, "--product", "studio", "--at", moment.isoformat())["products"][0]
+        return found
+
+    before, during, after = at(opened - DAY), at(opened + DAY), at(shop.now() + A_WHILE)
+    assert (before["access"], before["state"], before["grants"], before["ledger"]) == (False, "none", [], [])
+    assert (during["access"], during["state"], len(during["ledger"])) == (True, "open", 1)
+    assert (after["access"], after["state"], len(after["ledger"])) == (False, "ended", 2)
+
+
+def test_a_day_is_taken_at_its_end(shop: Shop, bought: Json) -> None:
+    opened = Ledger.objects.get().learned_at
+    shop.sandbox.advance("3d")
+
+    def on(moment: datetime) -> bool:
+        return bool(why_json(ADA, "--product", "studio", "--at", f"{moment:%Y-%m-%d}")["products"][0]["access"])
+
+    assert not on(opened - DAY)
+    assert on(opened)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["nobody@example.org"], "Nobody here has the address nobody@example.org"),
+        ([ADA, "--product", "kiln"], "There is no product kiln"),
+        ([ADA, "--at", "yesterday"], "yesterday is no time"),
+        ([ADA, "--at", "2026-02-31"], "2026-02-31 is no time"),
+    ],
+)
+def test_what_is_unknown_is_refused_in_words(shop: Shop, ada: User, words: list[str], complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        why(*words)
+
+
+def test_late_news_is_written_with_stripes_time_and_with_ours(shop: Shop) -> None:
+    """A purchase and a cancellation, each told a day after it was made."""
+    bought = shop.buy(shop.monthly, email=ADA)
+    shop.sandbox.advance("1d")
+    opened_at, told_at = stripe_time(bought["created"]), shop.now()
+    told = _told_late(shop)
+
+    shop.sandbox.advance("2d")
+    canceled = shop.sandbox.api.subscriptions.cancel(bought["subscription"])
+    shop.sandbox.advance("1d")
+    closed_at, told_again_at = stripe_time(canceled.ended_at or 0), shop.now()
+    told_again = _told_late(shop)
+
+    lines = why_json(ADA, "--product", "studio")["products"][0]["ledger"]
+    assert [(line["from"], line["to"]) for line in lines] == [("", "active"), ("active", "ended")]
+    for line, true_at, learned_at, events in zip(
+        lines, (opened_at, closed_at), (told_at, told_again_at), (told, told_again), strict=True
+    ):
+        assert abs(datetime.fromisoformat(line["true_at"]) - true_at) < A_WHILE
+        assert abs(datetime.fromisoformat(line["learned_at"]) - learned_at) < A_WHILE
+        assert line["cause"] in events
+    assert lines[1]["cause"].startswith("customer.subscription.deleted evt_")
+
+
+def _told_late(shop: Shop) -> set[str]:
+    """Delivers what is held; returns the events as a ledger line would name them."""
+    events = [event_of(delivery) for delivery in shop.sandbox.pending()]
+    shop.deliver()
+    return {f"{event['type']} {event['id']}" for event in events}
