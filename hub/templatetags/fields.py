@@ -13,15 +13,33 @@ CODES = {"code", "otp"}
 @register.inclusion_tag("parts/field.html")
 def field(bound: BoundField) -> dict[str, Any]:
     """Django links help and errors to the input by their ids; the template keeps to them."""
+    if _is_group(bound):
+        return {"field": bound, "boxes": list(bound), "described_by": _described_by(bound)}
     return {"field": bound, "input": _widget(bound), "is_checkbox": _is_checkbox(bound)}
 
 
 def _widget(bound: BoundField) -> str:
     attrs: dict[str, Any] = {} if _is_checkbox(bound) else {"class": "input"}
     if bound.name in CODES:
-        attrs |= {"class": "input input-code", "placeholder": ""}
+        attrs |= {
+            "class": "input input-code",
+            "placeholder": "",
+            "autofocus": True,
+            "autocapitalize": "characters",
+            "spellcheck": "false",
+        }
     return bound.as_widget(attrs=attrs)
 
 
 def _is_checkbox(bound: BoundField) -> bool:
     return isinstance(bound.field.widget, forms.CheckboxInput)
+
+
+def _is_group(bound: BoundField) -> bool:
+    """Radio buttons and sets of checkboxes: several inputs under one legend."""
+    return isinstance(bound.field.widget, forms.RadioSelect)
+
+
+def _described_by(bound: BoundField) -> str:
+    told = {"helptext": bound.help_text, "error": bound.errors}
+    return " ".join(f"{bound.auto_id}_{name}" for name, words in told.items() if words)
