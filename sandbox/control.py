@@ -32,17 +32,29 @@ def control(*methods: str) -> Callable[[Action], Action]:
         def view(request: HttpRequest, **ids: str) -> HttpResponse:
             if request.method not in methods:
                 return JsonResponse({"error": {"message": f"Use {' or '.join(methods)}."}}, status=405)
-            if not is_loopback(request.META.get("REMOTE_ADDR") or "127.0.0.1") or "Origin" in request.headers:
+            if not is_loopback(request.META.get("REMOTE_ADDR") or "127.0.0.1") or sent_by_a_page(request):
                 return JsonResponse({"error": {"message": "Only for programs on this machine."}}, status=403)
+            if request.method == "GET":
+                # A query filters a list. Where a POST would act, a GET tells, whatever its query says.
+                return run(action, request, {} if "POST" in methods else request.GET.dict(), ids)
+            if request.content_type != "application/json":
+                return JsonResponse({"error": {"message": "Send application/json."}}, status=415)
             try:
                 wishes = json.loads(request.body or b"{}")
             except ValueError:
-                return JsonResponse({"error": {"message": "The body must be JSON."}}, status=400)
+                wishes = None
+            if not isinstance(wishes, dict):
+                return JsonResponse({"error": {"message": "The body must be a JSON object."}}, status=400)
             return run(action, request, wishes, ids)
 
         return view
 
     return wrap
+
+
+def sent_by_a_page(request: HttpRequest) -> bool:
+    """Whether a web page, not a program, made the request: browsers say so, and no page keeps them from it."""
+    return "Origin" in request.headers or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
 
 
 def run(action: Action, request: HttpRequest, wishes: Obj, ids: dict[str, str]) -> HttpResponse:
@@ -52,7 +64,7 @@ def run(action: Action, request: HttpRequest, wishes: Obj, ids: dict[str, str]) 
         account.base_url = f"{request.scheme}://{request.get_host()}"
         try:
             with account.on(timeline_for(account, ids.values(), {})):
-                shown = action(sandbox, account, {**request.GET.dict(), **wishes}, *ids.values())
+                shown = action(sandbox, account, wishes, *ids.values())
         except StripeRefusal as refusal:
             return JsonResponse(refusal.as_json(), status=refusal.status)
         except AuthenticationRequired as required:
@@ -99,12 +111,29 @@ def reset(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     return {"ok": True}
 
 
+def is_setting(name: str, value: Any) -> bool:
+    """Whether the setting can have this value: whole days and counts, a list of days, or one of a few words."""
+    if name == "display_name":
+        return isinstance(value, str)
+    if name == "after_retries":
+        return value in ("cancel", "unpaid", "past_due")
+    if name == "retry_days":
+        return isinstance(value, list) and all(is_count(days) for days in value)
+    return is_count(value)
+
+
+def is_count(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1_000
+
+
 @control("GET", "POST")
 def settings(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     """The account's Dashboard settings: retry_days, after_retries, debit_days, …"""
     unknown = set(wishes) - set(account.settings) - {"display_name"}
     if unknown:
         raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+    if wrong := [name for name, value in wishes.items() if not is_setting(name, value)]:
+        raise ValueError(f"not a value for: {', '.join(sorted(wrong))}")
     account.settings.update(wishes)
     sandbox.save(settings=True)
     return account.settings

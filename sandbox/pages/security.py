@@ -20,9 +20,11 @@ MAIL_POLICY = (
 def protect_pages(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: every answer gets the strict policy unless its view set another."""
+    """Middleware: a foreign Host is refused (400); every answer gets the strict policy unless its view set another."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        # A name that somebody else points at this machine would make their page the same origin as ours.
+        request.get_host()
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Referrer-Policy", "same-origin")

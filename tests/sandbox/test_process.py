@@ -114,14 +114,74 @@ def test_time_does_not_go_back(sandbox: Sandbox) -> None:
     refused.value.close()
 
 
-def test_a_web_page_cannot_reach_the_controls(sandbox: Sandbox) -> None:
+JSON = {"Content-Type": "application/json"}
+
+
+def status_of(sandbox: Sandbox, path: str, *, data: bytes | None = None, **headers: str) -> int:
     request = urllib.request.Request(
-        f"{sandbox.url}/sandbox/reset", data=b"{}", headers={"Origin": "https://elsewhere.example"}
+        f"{sandbox.url}{path}", data=data, headers={name.replace("_", "-"): value for name, value in headers.items()}
     )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Origin": "https://elsewhere.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_web_page_cannot_reach_the_controls(sandbox: Sandbox, said: dict[str, str]) -> None:
+    assert status_of(sandbox, "/sandbox/reset", data=b"{}", **JSON, **said) == 403
+    assert status_of(sandbox, "/sandbox/log", **said) == 403
+
+
+def test_a_form_cannot_reach_the_controls(sandbox: Sandbox) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        assert status_of(sandbox, "/sandbox/reset", data=b"{}", Content_Type=kind) == 415
+    assert status_of(sandbox, "/sandbox/reset", data=b"[]", **JSON) == 400
+
+
+def test_a_get_changes_nothing(sandbox: Sandbox) -> None:
+    paths = ("/sandbox/settings", "/sandbox/chaos", "/sandbox/clock")
+    settings, chaos, clock = (sandbox.get(path) for path in paths)
+    assert sandbox.get("/sandbox/settings?after_retries=unpaid") == settings
+    assert sandbox.get("/sandbox/chaos?latency=5") == chaos
+    assert sandbox.get("/sandbox/clock?advance=31d")["offset"] == clock["offset"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"retry_days": "3"},
+        {"retry_days": [3, "5"]},
+        {"after_retries": "perhaps"},
+        {"debit_days": True},
+        {"debit_days": -1},
+        {"embedded_items": "20"},
+        {"display_name": 7},
+        {"colour": "red"},
+    ],
+)
+def test_a_setting_takes_its_own_kind_of_value(sandbox: Sandbox, wrong: dict[str, object]) -> None:
+    before = sandbox.get("/sandbox/settings")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request)
-    assert refused.value.code == 403
+        sandbox.post("/sandbox/settings", wrong)
+    assert refused.value.code == 400
     refused.value.close()
+    assert sandbox.get("/sandbox/settings") == before
+
+
+@pytest.mark.parametrize("path", ["/sandbox/", "/sandbox/mail/", "/sandbox/mail/?format=json", "/sandbox/health"])
+def test_a_foreign_name_for_this_machine_is_refused(sandbox: Sandbox, path: str) -> None:
+    assert status_of(sandbox, path) == 200
+    assert status_of(sandbox, path, Host="elsewhere.example") == 400
 
 
 # Misbehaviour
