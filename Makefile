@@ -2,8 +2,8 @@
 # Written for GNU make 3.81 (macOS) and a plain sh.
 
 SHELL = /bin/sh
-PORT = 8000
-BY = 1d
+PORT ?= 8000
+BY ?= 1d
 export PORT RESET
 
 BIN = .venv/bin

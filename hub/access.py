@@ -43,6 +43,7 @@ class Reason:
 
 # Who sells adds here what it knows of purchases without a grant: person to product id to reason.
 further_reasons: list[Callable[[User], Mapping[int, Reason]]] = []
+OPEN_TO: dict[str, str] = {Product.Visibility.PUBLIC: "everyone", Product.Visibility.MEMBERS: "members"}
 # Ends that a rule had dated before they came; the others are dated by their coming.
 DATED_BY_RULE = frozenset({"past_due_expired", "time_over"})
 PENDING = frozenset({"first_payment_pending", "payment_processing", "awaiting_first_payment"})
@@ -104,7 +105,7 @@ def explain_all(user: User, products: Sequence[Product], *, at: datetime, now: d
     for row in rows:
         lines[row.grant_id].append(_line(row))
     found = [_explain(product, by_product[product.pk], lines, at=at) for product in products]
-    if at >= now and any(explanation.state == "none" for explanation in found):
+    if at >= now and not all(explanation.access for explanation in found):
         found = _with_further_reasons(found, user)
     return found
 
@@ -119,6 +120,8 @@ def _explain(product: Product, grants: list[Grant], lines: dict[int, list[Ledger
             grant.state, grant.state
         )
         until = grant.until
+    elif open_to := OPEN_TO.get(product.visibility):
+        return Explanation(product, True, "open", open_to, say(open_to), None, grants, ledger)
     elif grants:
         grant = max(grants, key=lambda grant: (grant.closed_at or grant.ends_at or grant.starts_at, grant.pk))
         if grant.is_open:  # its time is over, and the sweep has not written so yet
@@ -137,11 +140,16 @@ def _with_further_reasons(found: list[Explanation], user: User) -> list[Explanat
     """A purchase that has opened nothing yet is a better reason than none."""
     reasons = {product_id: reason for source in further_reasons for product_id, reason in source(user).items()}
     return [
-        _not_yet(explanation.product, reasons[explanation.product.pk])
-        if explanation.state == "none" and explanation.product.pk in reasons
+        _not_yet(explanation.product, reason)
+        if (reason := reasons.get(explanation.product.pk)) and _says_more(reason, explanation)
         else explanation
         for explanation in found
     ]
+
+
+def _says_more(reason: Reason, explanation: Explanation) -> bool:
+    """Than nothing, always; than an old ending, when the new purchase is on its way."""
+    return explanation.state == "none" or (not explanation.access and reason.code in PENDING)
 
 
 def _not_yet(product: Product, reason: Reason) -> Explanation:
