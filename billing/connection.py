@@ -28,8 +28,13 @@ def connect(key: str, *, site_url: str = "") -> Connection:
     """Connects the account behind a key, or gives a known connection a new key of the same account.
 
     Makes our webhook endpoint and portal configuration there. Raises billing.errors: StripeRefused for a key
-    that Stripe does not take, StripeInvalid for a key of another account.
+    that Stripe does not take, StripeInvalid for a key of another account, or a live one on a site for play.
     """
+    if "_live_" in key and (settings.DEBUG or settings.DEMO or settings.STRIPE_API_BASE):
+        raise StripeInvalid(
+            "This is a live key, and this site is for development or a demonstration: take a test key, "
+            "or unset DEBUG, FOYER_DEMO and STRIPE_API_BASE."
+        )
     gateway = Gateway(key, waiting=True)
     account = gateway.account()
     with transaction.atomic():

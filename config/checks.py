@@ -66,10 +66,10 @@ def sqlite_has_one_worker(**_kwargs: object) -> Sequence[CheckMessage]:
     if not _in_production() or not is_sqlite or not workers.isdecimal() or int(workers) <= 1:
         return []
     return [
-        Warning(
-            f"{workers} web workers share one SQLite database: their writes wait for each other.",
+        Error(
+            f"{workers} web workers would share one SQLite database, and each other's locks.",
             hint="Give DATABASE_URL of a PostgreSQL, or set WEB_CONCURRENCY=1.",
-            id="foyer.W003",
+            id="foyer.E003",
         )
     ]
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 from config.env import BASE_DIR, DEBUG, SITE_URL, VAR_DIR, env, listed
+from config.live_keys import refuse_live_key
 from config.logs import logging_settings
 from config.secret_key import read_or_make_secret_key
 
@@ -241,6 +242,9 @@ CELERY_BEAT_SCHEDULE = {
 
 # Stripe
 STRIPE_SECRET_KEY_FROM_ENV = env.str("FOYER_STRIPE_KEY", default="")
+refuse_live_key(
+    STRIPE_SECRET_KEY_FROM_ENV, toys={"DEBUG": DEBUG, "FOYER_DEMO": DEMO, "STRIPE_API_BASE": STRIPE_API_BASE}
+)
 STRIPE_API_VERSION = "2026-08-26.dahlia"
 STRIPE_TIMEOUT = env.float("STRIPE_TIMEOUT", default=20.0)
 STRIPE_WAITING_TIMEOUT = 5.0  # while a person waits for the answer

@@ -1,0 +1,24 @@
+from getpass import getpass
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from billing.connection import connect, webhook_url
+from billing.errors import StripeError
+
+
+class Command(BaseCommand):
+    help = "Connects the Stripe account of the key in FOYER_STRIPE_KEY, or asks for the key."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        key = settings.STRIPE_SECRET_KEY_FROM_ENV or getpass("Stripe's secret or restricted key: ").strip()
+        if not key:
+            raise CommandError("No key was given.")
+        try:
+            connection = connect(key)
+        except StripeError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{connection} is connected. Webhooks come to {webhook_url(connection, site_url=settings.SITE_URL)}"
+        )

@@ -1,0 +1,64 @@
+"""`manage.py connect`: a Stripe account by the key in the environment, or one typed in."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from billing.connection import connect
+from billing.errors import StripeInvalid
+from billing.management.commands import connect as command
+from billing.models import Connection
+from tests.sandboxes import KEY, Sandbox
+
+LIVE = ["sk_live_1234", "rk_live_1234"]
+
+
+def test_the_key_of_the_environment_is_connected(sandbox: Sandbox, settings: Settings, db: None) -> None:
+    settings.STRIPE_SECRET_KEY_FROM_ENV = KEY
+    said = StringIO()
+    call_command("connect", stdout=said)
+    made = Connection.objects.get()
+    assert made.key == KEY
+    assert made.webhook_secrets and made.portal_configuration_id
+    assert f"/stripe/webhook/{made.webhook_uuid}/" in said.getvalue()
+    assert KEY not in said.getvalue()
+
+
+def test_without_one_the_key_is_asked_for(
+    sandbox: Sandbox, settings: Settings, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STRIPE_SECRET_KEY_FROM_ENV = ""
+    monkeypatch.setattr(command, "getpass", lambda _prompt: f" {KEY} ")
+    call_command("connect", stdout=StringIO())
+    assert Connection.objects.get().key == KEY
+
+
+def test_an_empty_answer_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    settings.STRIPE_SECRET_KEY_FROM_ENV = ""
+    monkeypatch.setattr(command, "getpass", lambda _prompt: "")
+    with pytest.raises(CommandError, match="No key"):
+        call_command("connect")
+
+
+def test_a_key_that_stripe_refuses_is_told_so(sandbox: Sandbox, settings: Settings, db: None) -> None:
+    settings.STRIPE_SECRET_KEY_FROM_ENV = "sk_test_of_nobody_at_all"
+    with pytest.raises(CommandError, match="Invalid API Key"):
+        call_command("connect")
+    assert not Connection.objects.exists()
+
+
+@pytest.mark.parametrize("key", LIVE)
+@pytest.mark.parametrize("toy", ["DEBUG", "DEMO", "STRIPE_API_BASE"])
+def test_a_live_key_is_refused_by_a_site_for_play(
+    sandbox: Sandbox, settings: Settings, db: None, key: str, toy: str
+) -> None:
+    settings.DEBUG = settings.DEMO = False
+    settings.STRIPE_API_BASE = ""
+    setattr(settings, toy, sandbox.url if toy == "STRIPE_API_BASE" else True)
+    sandbox.forget_calls()
+    with pytest.raises(StripeInvalid, match="live key"):
+        connect(key)
+    assert not Connection.objects.exists()
+    assert sandbox.calls() == []
