@@ -22,7 +22,7 @@ class StripeAccount:
         ).v1
 
     def call_itself(self, name: str) -> None:
-        self._post("settings", {"display_name": name})
+        self._post("settings", {"display_name": name, "retry_days": [3, 7, 15]})
 
     def sell(self, name: str, *, description: str, prices: list[Json]) -> tuple[str, list[str]]:
         """A new product with its prices: their ids. Amounts in euro cents."""
