@@ -4,6 +4,7 @@ A checkout that was told nothing of a site of its own (no `.env`, no SECRET_KEY)
 """
 
 import os
+import sys
 from pathlib import Path
 
 import environ
@@ -17,6 +18,7 @@ if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
 elif "SECRET_KEY" not in os.environ and DEMO_ENVIRONMENT.is_file():
     env.read_env(DEMO_ENVIRONMENT)
+    print("There is no .env and no SECRET_KEY: this is about the demo in var/demo.", file=sys.stderr)
 
 VAR_DIR = Path(env.str("FOYER_VAR", default=str(BASE_DIR / "var")))
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,23 @@ def test_every_variable_is_written_down(document: str) -> None:
     asked_for = set(ASKED_FOR.findall(code))
     assert {"SECRET_KEY", "ALLOWED_HOSTS", "FOYER_STRIPE_KEY", "WEB_CONCURRENCY"} <= asked_for
     assert asked_for - set(re.findall(r"\b[A-Z_]{4,}\b", (ROOT / document).read_text())) == set()
+
+
+def test_a_checkout_without_a_site_of_its_own_says_that_it_speaks_of_the_demo(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    shutil.copy(ROOT / "config" / "env.py", tmp_path / "config" / "env.py")
+    asked = [sys.executable, "-c", "from config.env import SITE_URL; print(SITE_URL)"]
+
+    def said(**variables: str) -> tuple[str, str]:
+        found = subprocess.run(asked, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
+        return found.stdout.strip(), found.stderr.strip()
+
+    assert said() == ("http://127.0.0.1:8000", "")
+    note = tmp_path / "var" / "demo" / "environment"
+    note.parent.mkdir(parents=True)
+    note.write_text("SITE_URL=http://127.0.0.1:8123\n")
+    assert said() == (
+        "http://127.0.0.1:8123",
+        "There is no .env and no SECRET_KEY: this is about the demo in var/demo.",
+    )
+    assert said(SECRET_KEY="") == ("http://127.0.0.1:8000", "")
