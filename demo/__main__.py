@@ -21,6 +21,8 @@ def main() -> int:
     """Runs the demo; returns the exit status."""
     started = time.monotonic()
     place = Place(port=_port())
+    if running := _running_site(place):
+        return _complain(f"The demo already runs on {running}/ . Stop it there first (Ctrl-C).")
     if taken := _taken_port(place):
         return _complain(f"Port {taken} is in use. Choose another one: make demo PORT=8123")
     is_first = _begins_anew(place)
@@ -161,6 +163,14 @@ def _port() -> int:
     if not text.isdigit() or not 1 <= int(text) <= 65534:
         raise SystemExit(f"PORT is {text}: give a number from 1 to 65534.")
     return int(text)
+
+
+def _running_site(place: Place) -> str:
+    """The address of a demo that lives in this very folder; empty when the last one is gone."""
+    if not place.handover.is_file():
+        return ""
+    facts = json.loads(place.handover.read_text())
+    return str(facts["site"]) if answers(f"{facts['sandbox']}/sandbox/health") else ""
 
 
 def _taken_port(place: Place) -> int | None:

@@ -95,7 +95,8 @@ class Crew:
         return f"The process “{name}” stopped unexpectedly.\n{self._last_words(name)}"
 
     def _last_words(self, name: str) -> str:
-        lines = self._log(name).read_text(errors="replace").splitlines()
+        log = self._log(name)
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else ["(its log is gone)"]
         return "\n".join([*(f"    {line}" for line in lines[-12:]), f"All of it: {self._log(name)}"])
 
     def _log(self, name: str) -> Path:
