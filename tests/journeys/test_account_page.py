@@ -1,6 +1,8 @@
 """The account page says of each subscription and purchase how it stands."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import Order
 from hub import grants
@@ -95,6 +97,22 @@ def test_nobody_sees_somebody_elses_purchases(shop: Shop, member: Member, dan: U
     shop.deliver()
     page = Member(shop, dan.email).account_page()
     assert "You have no subscription" in page and "€" not in page
+
+
+@pytest.mark.parametrize("purchases", [1, 20])
+def test_the_page_costs_at_most_ten_queries_however_much_was_bought(shop: Shop, member: Member, purchases: int) -> None:
+    """With a failed payment's banner on it."""
+    shop.buy(shop.monthly, email=ADA, card=CARD_THAT_FAILS_LATER)
+    for _ in range(purchases):
+        shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    shop.advance("32d")
+    client = member.browser()
+    client.get("/account/")  # the first page of a session writes when the member was last here
+    with CaptureQueriesContext(connection) as captured:
+        page = client.get("/account/").content.decode()
+    assert page.count("€180.00") == purchases and "Update card" in page
+    assert len(captured) <= 10, "\n".join(query["sql"] for query in captured.captured_queries)
 
 
 def _buy_a_mug(shop: Shop) -> Json:
