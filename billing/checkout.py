@@ -22,7 +22,7 @@ from billing.linking import LIVE, return_url
 from billing.models import Offer, Order, ProductLink, StripeCustomer, Subscription
 from billing.refresh import Outcome, look_again, refresh
 from hub.access import can_open
-from hub.models import Product, User
+from hub.models import Grant, Product, User
 
 Json = dict[str, Any]
 PURCHASE = frozenset({Facet.SUBSCRIPTIONS, Facet.ORDERS})
@@ -33,8 +33,14 @@ class AlreadySubscribed(StripeError):
     """The member has a live subscription to this product: the portal is where it is changed."""
 
 
+class AlreadyBought(StripeError):
+    """The member has this for good: a second payment would open nothing more."""
+
+
 def start(user: User, offer: Offer) -> str:
-    """The address of a new Checkout Session for a member. Raises AlreadySubscribed and billing.errors."""
+    """The address of a new Checkout Session for a member. Raises AlreadySubscribed, AlreadyBought, billing.errors."""
+    if not offer.is_recurring and _has_for_good(user, offer.product):
+        raise AlreadyBought(str(offer.product))
     gateway = gateway_for(current(), waiting=True)
     customer = billing_customer(user)
     try:
@@ -150,6 +156,12 @@ def _has_live_subscription(user: User, offer: Offer, *, gateway: Gateway, custom
         stripe_product in products_of(sub) and sub["status"] in LIVE and sub["status"] != "incomplete"
         for sub in gateway.subscriptions_of(customer)
     )
+
+
+def _has_for_good(user: User, product: Product) -> bool:
+    """Bought or given, without an end. Who subscribes may still buy, to keep it."""
+    kept = Grant.objects.filter(user=user, product=product, state=Grant.State.ACTIVE, ends_at__isnull=True)
+    return product.access_days is None and kept.exclude(source=Grant.Source.SUBSCRIPTION).exists()
 
 
 def _subject_of(session: Json) -> str:

@@ -14,12 +14,15 @@ from billing import checkout, inbox, portal
 from billing.account import account_of
 from billing.draining import TASK
 from billing.errors import NotConnected, StripeError
-from billing.models import Offer
-from billing.refresh import active_connection, look_again
+from billing.event_types import Facet
+from billing.models import Offer, StripeCustomer
+from billing.refresh import Outcome, active_connection, look_again, refresh
 from hub.access import can_open
 from hub.models import User
 from hub.permissions import signed_in
 from hub.redirects import SeeOther
+
+MAX_LOOKS = 3
 
 
 @csrf_exempt
@@ -53,6 +56,9 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     except checkout.AlreadySubscribed:
         messages.info(request, f"You already subscribe to {offer.product}. Here you can change it.")
         return _to_portal(request, customer="", flow="", subscription="")
+    except checkout.AlreadyBought:
+        messages.info(request, "This is yours already.")
+        return SeeOther(offer.product.get_absolute_url())
     except StripeError:
         return render(request, "billing/checkout_unavailable.html", {"product": offer.product}, status=503)
 
@@ -89,12 +95,34 @@ def open_portal(request: HttpRequest) -> HttpResponse:
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
-    if request.GET.get("from") == "portal":
-        for customer in portal.customers_of(user):
-            look_again(customer.stripe_id)
-        ring(TASK)
-    context = {"account": account_of(user, connection=active_connection()), "customers": portal.customers_of(user)}
+    customers = portal.customers_of(user)
+    outcomes = _look_now(customers) if request.GET.get("from") == "portal" else set()
+    context = {
+        "account": account_of(user, connection=active_connection()),
+        "customers": customers,
+        "is_checking": bool(outcomes & {Outcome.BUSY, Outcome.LATER}),
+        "is_perhaps_old": Outcome.FAILED in outcomes,
+    }
     return render(request, "billing/account.html", {**context, **_fields(context["account"])})
+
+
+def _look_now(customers: list[StripeCustomer]) -> set[Outcome]:
+    """Asks Stripe how things stand after a visit to the portal, because its webhooks may come later than the member.
+
+    The newest few while they wait; the others, and all after one that Stripe did not answer, in the background.
+    """
+    outcomes: set[Outcome] = set()
+    if active_connection() is None:
+        return outcomes
+    for position, customer in enumerate(customers):
+        if position < MAX_LOOKS and Outcome.LATER not in outcomes:
+            found = refresh(customer.stripe_id, facets={Facet.SUBSCRIPTIONS}, waiting=True, cause="portal")
+            outcomes.add(found)
+        else:
+            look_again(customer.stripe_id)
+    if len(customers) > MAX_LOOKS or Outcome.LATER in outcomes:
+        ring(TASK)
+    return outcomes
 
 
 def _fields(found: object) -> dict[str, object]:

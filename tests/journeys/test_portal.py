@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing import leases
 from billing.models import Connection, StripeCustomer, Subject
 from hub.models import User
 from tests.records import Verb, told
 from tests.shops import Json, Shop
 
 ADA = "ada@example.org"
+CHECKING = "Checking with Stripe…"
 
 
 @pytest.fixture
@@ -118,11 +120,46 @@ def test_a_forged_button_never_breaks_the_page(shop: Shop, ada: User, club: Json
     assert _press(ada, **pressed).status_code in {303, 403, 503}
 
 
-def test_coming_back_from_the_portal_asks_for_a_new_look(shop: Shop, ada: User, club: Json) -> None:
-    client = Client()
-    client.force_login(ada)
-    assert client.get("/account/?from=portal").status_code == 200
-    assert Subject.objects.get(key=club["customer"]).look_again
+def test_the_page_one_returns_to_tells_of_the_cancellation_without_any_webhook(
+    shop: Shop, ada: User, club: Json
+) -> None:
+    _cancel_in_portal(shop, ada, club)
+    page = _account(ada)
+    assert "ends on" in page and "Keep it" in page
+    assert CHECKING not in page
+    assert told(Verb.SUBSCRIPTION_CANCELLED, email=ADA) == 1
+    shop.deliver()
+    assert told(Verb.SUBSCRIPTION_CANCELLED, email=ADA) == 1, "the webhook that came later tells nothing new"
+
+
+def test_while_stripe_does_not_answer_the_page_says_that_it_is_still_checking(
+    shop: Shop, ada: User, club: Json
+) -> None:
+    _cancel_in_portal(shop, ada, club)
+    shop.sandbox.answer_with(500)
+    page = _account(ada)
+    assert CHECKING in page and "data-look-again" in page and "renews on" in page
+    assert Subject.objects.get(key=club["customer"]).retry_at is not None
+    shop.sandbox.behave()
+    assert "ends on" in _account(ada)
+
+
+def test_while_somebody_else_looks_the_page_says_that_it_is_still_checking(shop: Shop, ada: User, club: Json) -> None:
+    leases.take(club["customer"])
+    assert CHECKING in _account(ada)
+
+
+def test_of_many_customers_the_newest_three_are_looked_at_while_one_waits(shop: Shop, ada: User, club: Json) -> None:
+    for _ in range(3):
+        shop.buy(shop.monthly, email=ADA)
+    shop.deliver()
+    assert CHECKING not in _account(ada)
+    assert list(Subject.objects.filter(look_again=True).values_list("key", flat=True)) == [club["customer"]]
+
+
+def test_the_account_page_asks_stripe_nothing_otherwise(shop: Shop, ada: User, club: Json) -> None:
+    _account(ada, "/account/")
+    assert shop.sandbox.calls() == []
 
 
 @pytest.mark.parametrize("answer", [401, 500, "cut"])
@@ -139,6 +176,18 @@ def test_a_customer_deleted_at_stripe_a_moment_ago_says_so_kindly(shop: Shop, ad
     shop.deliver()
     assert "Nothing is billed to you" in _press(ada).content.decode()
     assert StripeCustomer.objects.get().deleted_at is not None
+
+
+def _cancel_in_portal(shop: Shop, user: User, club: Json) -> None:
+    """Cancels there; the webhooks of it are held."""
+    answer = _press(user, flow="cancel", customer=club["customer"], subscription=club["subscription"])
+    shop.sandbox.in_portal(answer["Location"], "cancel", subscription=club["subscription"])
+
+
+def _account(user: User, path: str = "/account/?from=portal") -> str:
+    client = Client()
+    client.force_login(user)
+    return client.get(path).content.decode()
 
 
 def _press(user: User, **button: str) -> Any:

@@ -10,7 +10,7 @@ from django.test import Client
 from billing.errors import StripeInvalid
 from billing.linking import create_stripe_product, link
 from billing.models import Offer, StripeCustomer, Subscription
-from hub.models import User
+from hub.models import Product, User
 from tests import cast
 from tests.shops import Json, Shop
 
@@ -145,6 +145,24 @@ def test_case_72_a_subscription_that_we_have_not_heard_of_counts_too(shop: Shop,
     assert not Subscription.objects.exists()
     assert _press_buy(ada, shop.monthly).status_code == 303
     assert _open_sessions(shop) == []
+
+
+def test_what_is_bought_already_is_not_sold_again_from_a_second_tab(shop: Shop, ada: User) -> None:
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    browser = _browser(ada)
+    answer = browser.post(f"/checkout/{shop.course.slug}/", {"offer": shop.once.pk})
+    assert (answer.status_code, answer["Location"]) == (303, shop.course.get_absolute_url())
+    assert "This is yours already" in browser.get(answer["Location"], follow=True).content.decode()
+    assert _open_sessions(shop) == []
+
+
+def test_what_is_open_for_some_days_may_be_bought_again(shop: Shop, ada: User) -> None:
+    Product.objects.filter(pk=shop.course.pk).update(access_days=90)
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    _press_buy(ada, shop.once)
+    assert _open_session(shop)["mode"] == "payment"
 
 
 def test_case_72_who_has_ended_may_subscribe_again(shop: Shop, ada: User) -> None:
