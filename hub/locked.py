@@ -35,6 +35,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "disputed": ("The payment for this was disputed at your bank, so it is closed.",) * 2,
 }
 
+TITLES = {"none": "Get this", "pending": "Not open yet"}
+
 
 @dataclass(frozen=True, slots=True)
 class Locked:
@@ -55,7 +57,7 @@ def for_visitor(sale: Sale | None) -> Locked:
 def for_person(explanation: Explanation, *, sale: Sale | None, support_email: str) -> Locked:
     """The reason in the reader's words, and the step that can be taken now."""
     is_new = explanation.reason == "never_had"
-    title = "Get this" if is_new else "This is closed for you now"
+    title = TITLES.get(explanation.state, "This is closed for you now")
     step = _step(explanation.reason, sale=sale, support_email=support_email)
     return Locked(title, _sentence(explanation), step, is_new)
 

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -27,7 +29,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "blurb": to_html(item.description),
         }
         return render(request, "hub/product.html", context)
-    return _closed(request, item, user)
+    return _closed(request, item, user, now=now)
 
 
 @require_safe
@@ -85,9 +87,9 @@ def _find(slug: str, user: User | None) -> Product:
     return item
 
 
-def _closed(request: HttpRequest, item: Product, user: User | None) -> HttpResponse:
+def _closed(request: HttpRequest, item: Product, user: User | None, *, now: datetime) -> HttpResponse:
     sale = find_sale_within(item, collections_of(item))
-    had = access.explain(user, item, at=clock.now(), now=clock.now()) if user else None
+    had = access.explain(user, item, at=now, now=now) if user else None
     is_known = had is not None and had.reason != "never_had"
     if not (sale or (item.show_locked and not item.archived_at) or is_known):
         raise Http404

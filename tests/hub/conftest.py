@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.models import Connection, Offer, ProductLink
+from billing.models import Connection, Offer, Order, ProductLink
 from hub import grants
 from hub.models import CollectionItem, Page, Product, Site, User
 from tests import cast
@@ -36,6 +36,19 @@ class Studio:
     def end(self, user: User, product: Product, *, reason: str = "canceled") -> None:
         self.subscribe(user, product)
         self._apply(user, product, state="closed", reason=reason)
+
+    def pay_later(self, user: User, product: Product, *, reason: str) -> None:
+        """A purchase that Stripe has not been paid for yet."""
+        Order.objects.create(
+            connection=Connection.objects.get(account_id="acct_1"),
+            key=f"pi_{user.pk}_{product.pk}",
+            user=user,
+            state=Order.State.PENDING,
+            currency="eur",
+            reasons={str(product.pk): {"reason": reason, "until": None}},
+            created=self.now,
+            fetched_at=self.now,
+        )
 
     def sell(self, product: Product, amount: int = 2400, *, interval: str = "month", url: str = "") -> Offer:
         connection, _ = Connection.objects.get_or_create(account_id="acct_1")

@@ -65,6 +65,39 @@ def test_who_has_it_is_led_in_and_not_sold_to(studio: Studio, sales: SalesPage, 
     assert 'name="offer"' not in page
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("payment_processing", "Your payment is still being processed."),
+        ("first_payment_pending", "The first payment has not gone through yet."),
+    ],
+)
+def test_what_is_being_paid_is_not_sold_again(
+    studio: Studio, sales: SalesPage, dan: User, owner: User, signed_in: Enter, reason: str, words: str
+) -> None:
+    studio.sell(studio.course, 18000, interval="")
+    studio.pay_later(dan, studio.course, reason=reason)
+    for path in (PATH, "/products/wheel/"):
+        page = signed_in(dan).get(path).content.decode()
+        assert words in page
+        assert "Not open yet" in page
+        assert "€180.00" not in page
+        assert 'name="offer"' not in page
+    page = signed_in(owner).get(f"/console/people/{dan.pk}/")
+    assert [why.state for why in page.context["known"]] == ["pending"]
+    assert "Pending" in page.content.decode()
+
+
+def test_who_may_not_buy_around_it_is_told_so_on_the_sales_page(
+    studio: Studio, sales: SalesPage, ben: User, signed_in: Enter
+) -> None:
+    studio.sell(studio.course)
+    studio.end(ben, studio.course, reason="past_due_expired")
+    page = signed_in(ben).get(PATH).content.decode()
+    assert "Update card" in page
+    assert 'name="offer"' not in page
+
+
 @pytest.mark.parametrize("draft", ["page", "product"])
 def test_drafts_are_for_owners(
     studio: Studio, sales: SalesPage, dan: User, owner: User, signed_in: Enter, draft: str
