@@ -6,7 +6,7 @@ Kept apart from the model: the same row reads differently to different people.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -213,7 +213,7 @@ def _details(activity: Activity, *, voice: Voice) -> Iterator[str]:
         yield f"attempt {attempt}"
     if next_try := _day(details.get("next_try")):
         yield f"next try {next_try}"
-    if activity.verb in ENDS and (ends := _day(details.get("ends_at"))):
+    if activity.verb in ENDS and (ends := _end(activity)):
         yield ENDS[Verb(activity.verb)].format(ends)
     if activity.verb != Verb.STAFF_ACTION and (reason := details.get("reason")):
         yield _reason(reason)
@@ -222,6 +222,12 @@ def _details(activity: Activity, *, voice: Voice) -> Iterator[str]:
     others_deed = activity.actor_id is not None and activity.actor_id != activity.user_id
     if others_deed and activity.verb != Verb.STAFF_ACTION:
         yield f"by {activity.actor}" if voice is Voice.STAFF else "by the team"
+
+
+def _end(activity: Activity) -> str:
+    """When it ends; of access the last open day, which is the day before an end at midnight."""
+    is_access = activity.verb == Verb.ACCESS_GRANTED
+    return _day(activity.details.get("ends_at"), earlier=timedelta(microseconds=1 if is_access else 0))
 
 
 def _amount(details: dict[str, Any]) -> str:
@@ -237,9 +243,9 @@ def _reason(code: str) -> str:
     return said.rstrip(".")
 
 
-def _day(moment: str | None) -> str:
+def _day(moment: str | None, *, earlier: timedelta = timedelta()) -> str:
     at: datetime | None = parse_datetime(moment) if moment else None
-    return date_format(timezone.localtime(at), "j F Y") if at else ""
+    return date_format(timezone.localtime(at - earlier), "j F Y") if at else ""
 
 
 def _capitalised(text: str) -> str:

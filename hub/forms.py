@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from allauth.account.forms import LoginForm
@@ -36,11 +36,15 @@ class GiveForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}),
     )
 
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = timezone.localdate(now)
+
     def clean_ends_on(self) -> date | None:
         day: date | None = self.cleaned_data["ends_on"]
-        if day and day < timezone.localdate():
+        if day and day < self.today:
             raise forms.ValidationError("This day is over.")
-        if day and day.year > timezone.localdate().year + 100:
+        if day and day.year > self.today.year + 100:
             raise forms.ValidationError("That is too far away. Leave it empty for no end.")
         return day
 
@@ -50,10 +54,10 @@ class DayForm(forms.Form):
 
     on = forms.DateField(required=False)
 
-    def chosen(self) -> date | None:
-        """The day, no later than today; None for now and for anything that is no day."""
+    def chosen(self, *, now: datetime) -> date | None:
+        """The day, if it is over; None for today and for anything that is no day."""
         day: date | None = self.cleaned_data["on"] if self.is_valid() else None
-        return day if day and day < timezone.localdate() else None
+        return day if day and day < timezone.localdate(now) else None
 
 
 class ReasonForm(forms.Form):

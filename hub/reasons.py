@@ -1,6 +1,6 @@
 """Reasons in plain words: one sentence for each code that policy, people and clocks leave on a grant."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -15,7 +15,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The subscription was cancelled.",
     ),
     "past_due_grace": (
-        "The last payment failed. Access is kept until {date} while the card is tried again.",
+        "The last payment failed. Access is kept while the card is tried again, until {date} at the latest.",
         "The last payment failed. Access is kept while the card is tried again.",
     ),
     "bought": ("Bought; open until {date}.", "Bought, with no end."),
@@ -56,10 +56,20 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "members": ("Open to every member.",) * 2,
 }
 
+# Their date is the last open day, not the day on which something else begins.
+OPEN_THROUGH = frozenset({"given", "bought"})
+
+
+def last_moment(until: datetime) -> datetime:
+    """The last moment before an end: what ends at midnight was open through the day before."""
+    return until - timedelta(microseconds=1)
+
 
 def say(reason: str, *, until: datetime | None = None) -> str:
     """The sentence for a reason code, with its date in the reader's time zone."""
     dated, plain = SENTENCES.get(reason, (reason.replace("_", " ").capitalize() + ".",) * 2)
+    if until and reason in OPEN_THROUGH:
+        until = last_moment(until)
     return dated.format(date=_day(until)) if until else plain
 
 

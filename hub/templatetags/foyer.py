@@ -14,6 +14,7 @@ from activities import clock
 from hub.access import Explanation
 from hub.covers import draw_cover
 from hub.models import Product
+from hub.reasons import last_moment
 
 register = template.Library()
 
@@ -79,6 +80,12 @@ def moment(at: datetime | None) -> SafeString | str:
 def day(at: datetime | None) -> SafeString | str:
     """ "3 November 2026" in the reader's zone, the hour and zone on hover."""
     return _time(at, "j F Y")
+
+
+@register.simple_tag
+def last_day(until: datetime | None) -> SafeString | str:
+    """The last open day before an end, written like `day`."""
+    return _time(last_moment(until), "j F Y") if until else ""
 
 
 @register.inclusion_tag("parts/time_left.html")

@@ -1,12 +1,16 @@
 """The console: who may enter, what it shows, what staff do by hand."""
 
+import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from django.utils.formats import date_format
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from hub.access import can_open
 from hub.models import Grant, Ledger, User
@@ -91,13 +95,57 @@ def test_taking_back_needs_a_reason_and_can_be_undone(studio: Studio, ada: User,
     assert can_open(ada, studio.course, now=timezone.now())
 
 
+def test_taking_back_one_of_two_says_that_the_other_still_opens(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    studio.subscribe(ada, studio.course)
+    given = Grant.objects.get(source=Grant.Source.MANUAL)
+    client = signed_in(owner)
+    page = client.get(f"/console/people/{ada.pk}/").content.decode()
+    for grant in Grant.objects.all():
+        day = date_format(timezone.localtime(grant.starts_at), "j F Y")
+        assert re.search(rf"Take back \({grant.get_source_display().lower()}, <time[^>]*>{day}</time>\)", page)
+    page = client.post(f"/console/grants/{given.pk}/revoke/", {"reason": "twice"}, follow=True).content.decode()
+    assert "The Wheel is still open through another subscription (The Wheel, " in page
+
+
+def test_beside_a_moved_clock_days_are_those_of_that_clock(
+    studio: Studio, dan: User, owner: User, signed_in: Enter, settings: Settings, tmp_path: Path
+) -> None:
+    settings.CLOCK_FILE = str(tmp_path / "clock.json")
+    Path(settings.CLOCK_FILE).write_text(json.dumps({"offset": timedelta(days=40).total_seconds()}))
+    client, today = signed_in(owner), timezone.localdate()
+    give, look = f"/console/people/{dan.pk}/give/", f"/console/people/{dan.pk}/"
+
+    def answer(days: int) -> int:
+        ends_on = (today + timedelta(days=days)).isoformat()
+        return client.post(give, {"product": studio.course.pk, "reason": "x", "ends_on": ends_on}).status_code
+
+    assert answer(39) == 422
+    assert not Grant.objects.exists()
+    assert answer(40) == 303
+    for days, chosen in ((39, True), (40, False)):
+        on = today + timedelta(days=days)
+        assert client.get(f"{look}?on={on.isoformat()}").context["on"] == (on if chosen else None)
+
+
+def test_what_is_open_through_a_day_is_said_to_be(studio: Studio, dan: User, owner: User, signed_in: Enter) -> None:
+    day = timezone.localdate() + timedelta(days=30)
+    body = {"product": studio.course.pk, "reason": "prize", "ends_on": day.isoformat()}
+    page = signed_in(owner).post(f"/console/people/{dan.pk}/give/", body, follow=True).content.decode()
+    assert f"Given by hand until {date_format(day, 'j F Y')}." in page
+    assert re.search(rf"until <time[^>]*>{date_format(day, 'j F Y')}<", page)
+    assert date_format(day + timedelta(days=1), "j F Y") not in page
+
+
 def test_a_persons_page_says_why_now_and_on_a_past_day(
     studio: Studio, ben: User, owner: User, signed_in: Enter
 ) -> None:
     studio.subscribe(ben, studio.club, state="grace", reason="past_due_grace")
     client = signed_in(owner)
     page = client.get(f"/console/people/{ben.pk}/").content.decode()
-    assert "The last payment failed. Access is kept until" in page
+    assert "The last payment failed. Access is kept while the card is tried again" in page
     assert "Part of Studio Club." in page
     assert "days of grace left" in page
     yesterday = (timezone.localdate() - timedelta(days=1)).isoformat()

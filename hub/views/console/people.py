@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.http import require_POST, require_safe
 
 from activities import clock
@@ -28,16 +29,16 @@ def people(request: HttpRequest) -> HttpResponse:
 @require_safe
 @staff_only()
 def person(request: HttpRequest, pk: int) -> HttpResponse:
-    return _show(request, get_object_or_404(User, pk=pk), GiveForm())
+    return _show(request, get_object_or_404(User, pk=pk))
 
 
 @require_POST
 @staff_only()
 def give(request: HttpRequest, pk: int) -> HttpResponse:
-    user = get_object_or_404(User, pk=pk)
-    form = GiveForm(request.POST)
+    user, now = get_object_or_404(User, pk=pk), clock.now()
+    form = GiveForm(request.POST, now=now)
     if not form.is_valid():
-        return _show(request, user, form, status=422)
+        return _show(request, user, form=form)
     product, day = form.cleaned_data["product"], form.cleaned_data["ends_on"]
     grants.give(
         user,
@@ -45,7 +46,7 @@ def give(request: HttpRequest, pk: int) -> HttpResponse:
         actor=_actor(request),
         reason=form.cleaned_data["reason"],
         ends_at=_end_of(day) if day else None,
-        now=clock.now(),
+        now=now,
     )
     messages.success(request, f"{user} has access to {product} now.")
     return SeeOther(reverse("hub:console_person", args=[user.pk]))
@@ -59,8 +60,12 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "Say why, then take it back: nothing was changed.")
     else:
-        grants.revoke(grant, actor=_actor(request), reason=form.cleaned_data["reason"], now=clock.now())
-        messages.success(request, f"Taken back: {grant.product}. You can give it back below.")
+        now = clock.now()
+        grants.revoke(grant, actor=_actor(request), reason=form.cleaned_data["reason"], now=now)
+        if left := access.open_products(grant.user, now=now).get(grant.product_id):
+            messages.warning(request, f"Taken back. {grant.product} is still open through {_name(left)}.")
+        else:
+            messages.success(request, f"Taken back: {grant.product}. You can give it back below.")
     return SeeOther(reverse("hub:console_person", args=[grant.user_id]))
 
 
@@ -73,22 +78,34 @@ def restore(request: HttpRequest, pk: int) -> HttpResponse:
     return SeeOther(reverse("hub:console_person", args=[grant.user_id]))
 
 
-def _show(request: HttpRequest, user: User, form: GiveForm, *, status: int = 200) -> HttpResponse:
+def _show(request: HttpRequest, user: User, *, form: GiveForm | None = None) -> HttpResponse:
+    """The person's page; with a `form` that was refused, its errors too."""
     now = clock.now()
-    day = DayForm(request.GET).chosen()
+    day = DayForm(request.GET).chosen(now=now)
     at = _end_of(day) if day else now
     products = Product.objects.filter(is_live=True) | Product.objects.filter(grants__user=user)
     explanations = access.explain_all(user, list(products.distinct()), at=at, now=now)
     context = {
         "person": user,
-        "known": sorted((why for why in explanations if why.grants), key=lambda why: why.via is not None),
-        "others": [why for why in explanations if not why.grants],
+        "known": sorted((why for why in explanations if _is_known(why)), key=lambda why: why.via is not None),
+        "others": [why for why in explanations if not _is_known(why)],
         "activities": user.activities.select_related("product", "actor").order_by("-at", "-pk")[:50],
-        "form": form,
+        "form": form or GiveForm(now=now),
         "on": day,
         "today": timezone.localtime(now).date(),
     }
-    return render(request, "console/person.html", context, status=status)
+    return render(request, "console/person.html", context, status=422 if form else 200)
+
+
+def _is_known(why: access.Explanation) -> bool:
+    """Had once, or bought and not opened (yet)."""
+    return bool(why.grants) or why.reason != "never_had"
+
+
+def _name(grant: Grant) -> str:
+    """ "another purchase (Studio Club, 3 November 2026)", as the buttons beside it name it."""
+    kind = "grant" if grant.source == Grant.Source.MANUAL else grant.get_source_display().lower()
+    return f"another {kind} ({grant.product}, {date_format(timezone.localtime(grant.starts_at), 'j F Y')})"
 
 
 def _end_of(day: date) -> datetime:
