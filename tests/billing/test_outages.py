@@ -1,13 +1,17 @@
 """Stripe refuses, fails, hangs or is gone for a day: nobody loses access, staff can see it, and it heals by itself."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
 from activities.models import Activity
 from billing.draining import drain, sweep
 from billing.models import Attention, Connection, InboxEvent, Subject
 from billing.reconcile import catch_up
+from config.health import Level
 from hub.models import Grant
 from tests.shops import Shop
 
@@ -39,6 +43,14 @@ def removed() -> int:
     return Activity.objects.filter(verb=Activity.Verb.ACCESS_REMOVED).count()
 
 
+def health(client: Client, settings: Any) -> tuple[int, str, str]:
+    """What a monitor reads of Stripe at /health/: (status, level, words)."""
+    settings.HEALTH_TOKEN = "for-the-monitor"
+    answer = client.get("/health/", headers={"Authorization": "Bearer for-the-monitor"})
+    section = next(found for found in answer.json()["sections"] if found["name"] == "stripe")
+    return answer.status_code, section["level"], section["words"]
+
+
 ANSWERS = [
     (401, State.REFUSED),
     (403, State.REFUSED),
@@ -52,7 +64,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("answer", "state"), ANSWERS)
 def test_case_58_nobody_loses_access_while_stripe_does_not_answer(
-    subscribed: Shop, answer: int | str, state: str
+    subscribed: Shop, client: Client, settings: Any, answer: int | str, state: str
 ) -> None:
     """A month's renewal is told, and Stripe can be asked by nobody for four days: longer than any slack of ours."""
     subscribed.sandbox.advance("31d")
@@ -68,11 +80,19 @@ def test_case_58_nobody_loses_access_while_stripe_does_not_answer(
     assert state_of(subscribed) == state
     assert subscribed.connection.last_error
     assert removed() == 0
+    status, level, words = health(client, settings)
+    if state == State.REFUSED:
+        assert (status, level, words) == (503, Level.RED, "Stripe refuses our key.")
+    else:
+        assert level == Level.WARN and "does not answer" in words
+        Connection.objects.update(last_ok_at=timezone.now() - timedelta(hours=2))
+        assert health(client, settings)[:2] == (503, Level.RED)
 
     subscribed.sandbox.behave()
     retry_now()
     sweep()
     assert state_of(subscribed) == State.OK
+    assert health(client, settings)[1] == Level.OK
     assert subscribed.has(ADA, subscribed.club)
     assert not InboxEvent.objects.exclude(state=InboxEvent.State.DONE).exists()
     assert Activity.objects.filter(verb=Activity.Verb.SUBSCRIPTION_RENEWED).count() == 1
