@@ -17,16 +17,17 @@ PRODUCTION = $(CHECKED) DEBUG=0 FOYER_DEMO=0 FOYER_THROWAWAY_SCHEMA=0 SITE_URL=h
 	SECRET_KEY=no-secret-but-long-enough-for-the-check-0123456789-abcdefgh ENCRYPTION_KEYS=another-that-is-no-secret-either \
 	CELERY_BROKER_URL=redis://127.0.0.1/0 CACHE_URL=redis://127.0.0.1/1 EMAIL_URL=smtp://127.0.0.1:25
 
-.PHONY: help setup demo sandbox advance test check browser contract ci lock
+.PHONY: help setup demo sandbox advance test check migrations browser contract ci lock
 
 help:
 	@echo "make demo       a whole site with a month behind it (PORT=8000, RESET=1 to begin anew)"
 	@echo "make advance    move the demo's time (BY=31d)"
 	@echo "make test       the tests, on SQLite and on PostgreSQL"
 	@echo "make check      formatting, types, imports, templates, security, migrations"
+	@echo "make migrations every migration on a new PostgreSQL (a minute or two)"
 	@echo "make browser    the journeys in a real browser (needs Chromium)"
 	@echo "make contract   the exchanges with Stripe against its OpenAPI document"
-	@echo "make ci         all of check, test, browser, contract"
+	@echo "make ci         all of check, migrations, test, browser, contract"
 	@echo "make sandbox    the Stripe sandbox alone, on http://127.0.0.1:4242/sandbox/"
 	@echo "make setup      only install"
 
@@ -59,13 +60,16 @@ check: $(DEVELOPMENT)
 	@$(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
+migrations: $(DEVELOPMENT)
+	@DATABASE_URL= $(BIN)/python -m tests.migrating
+
 browser: $(DEVELOPMENT)
 	@DATABASE_URL= $(BIN)/python -m pytest -q -m browser
 
 contract: $(DEVELOPMENT)
 	@DATABASE_URL= $(BIN)/python -m pytest -q tests/contract
 
-ci: check test browser contract
+ci: check migrations test browser contract
 
 # Installing. A second run does nothing.
 
