@@ -122,7 +122,13 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "hub:library"
 ACCOUNT_ADAPTER = "hub.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"login": "hub.forms.SignInForm"}
+ACCOUNT_FORMS = {
+    "login": "hub.forms.SignInForm",
+    "signup": "hub.forms.JoinForm",
+    "add_email": "hub.forms.NewAddressForm",
+    "reset_password": "hub.forms.ForgottenPasswordForm",
+    "request_login_code": "hub.forms.CodeForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*"]

@@ -8,6 +8,12 @@ from django.http import HttpRequest
 from hub.models import Site
 from hub.models.people import normalise_email
 
+# The page that follows shows it anyway.
+NEEDLESS = frozenset(
+    f"account/messages/{name}.txt" for name in ("logged_in", "login_code_sent", "email_confirmation_sent")
+)
+CONFIRMED = "account/messages/email_confirmed.txt"
+
 
 class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
@@ -16,6 +22,14 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def clean_email(self, email: str) -> str:
         return normalise_email(super().clean_email(email))
+
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """Who comes in sees that they are in; only a member who changed an address is told that it is confirmed."""
+        coming_in = message_template == CONFIRMED and not request.user.is_authenticated
+        if not coming_in and message_template not in NEEDLESS:
+            super().add_message(request, level, message_template, *args, **kwargs)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return True

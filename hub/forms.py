@@ -1,7 +1,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from allauth.account.forms import LoginForm
+from allauth.account.forms import AddEmailForm, LoginForm, RequestLoginCodeForm, ResetPasswordForm, SignupForm
 from django import forms
 from django.utils import timezone
 
@@ -22,6 +22,31 @@ class SignInForm(LoginForm):
     def _setup_password_field(self) -> None:
         self.fields["password"].required = False
         self.fields["password"].help_text = ""
+
+
+class _AddressForm(forms.Form):
+    """Every form asks for an address in the same words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = "E-mail address"
+        self.fields["email"].widget.attrs["placeholder"] = ""
+
+
+class NewAddressForm(_AddressForm, AddEmailForm):
+    pass
+
+
+class JoinForm(_AddressForm, SignupForm):
+    pass
+
+
+class ForgottenPasswordForm(_AddressForm, ResetPasswordForm):
+    pass
+
+
+class CodeForm(_AddressForm, RequestLoginCodeForm):
+    pass
 
 
 class GiveForm(forms.Form):

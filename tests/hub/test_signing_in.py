@@ -1,6 +1,7 @@
 """People come in by a code sent to their address, or by a password if they have one."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from django.core import mail
@@ -9,6 +10,7 @@ from django.test import Client
 from hub.models import User
 from tests.hub.conftest import Studio
 
+Enter = Callable[[User], Client]
 LOGIN = "/accounts/login/"
 CODE = re.compile(r"^\s*([A-Z0-9]{2,6}-?[A-Z0-9]{2,6})\s*$", re.MULTILINE)
 
@@ -89,6 +91,40 @@ def test_a_password_is_optional_and_works_for_those_who_have_one(studio: Studio,
     wrong = Client().post(LOGIN, {"login": ada.email, "password": "a pot of red clay"})
     assert wrong.status_code == 200
     assert 'role="alert"' in wrong.content.decode()
+
+
+def test_coming_in_is_said_by_the_page_alone(studio: Studio, ada: User, client: Client) -> None:
+    response = client.post(LOGIN, {"login": ada.email})
+    page = client.get(response["Location"]).content.decode()
+    assert page.count(ada.email) == 1
+    page = client.post(response["Location"], {"code": code_sent()}, follow=True).content.decode()
+    assert 'class="banner' not in page
+
+
+def test_making_an_account_greets_with_the_page_alone(studio: Studio, client: Client) -> None:
+    response = client.post("/accounts/signup/", {"email": "nina@example.org"})
+    page = client.get(response["Location"]).content.decode()
+    assert 'class="banner' not in page
+    page = client.post(response["Location"], {"code": code_sent()}, follow=True).content.decode()
+    assert client.session["_auth_user_id"]
+    assert 'class="banner' not in page
+
+
+def test_a_changed_address_is_said_to_be_confirmed(studio: Studio, ada: User, signed_in: Enter) -> None:
+    client = signed_in(ada)
+    response = client.post("/accounts/email/", {"action_add": "", "email": "ada@elsewhere.example"}, follow=True)
+    path = response.redirect_chain[-1][0]
+    page = client.post(path, {"code": code_sent()}, follow=True).content.decode()
+    assert "You have confirmed ada@elsewhere.example." in page
+
+
+@pytest.mark.parametrize("path", ["login/", "login/code/", "signup/", "password/reset/", "email/"])
+def test_an_address_is_asked_for_in_the_same_words(
+    studio: Studio, ada: User, client: Client, signed_in: Enter, path: str
+) -> None:
+    page = (signed_in(ada) if path == "email/" else client).get(f"/accounts/{path}").content.decode()
+    assert ">E-mail address</label>" in page
+    assert "Email" not in page
 
 
 def test_the_address_can_be_prefilled_by_a_link(studio: Studio, client: Client) -> None:
