@@ -228,6 +228,6 @@ def test_support_cannot_make_itself_owner(studio: Studio, support: User, signed_
 def test_admins_cannot_make_owners(studio: Studio, signed_in: Enter) -> None:
     admin = cast.UserFactory(email="adi@example.org", role=User.Role.ADMIN)
     body = {"email": admin.email, "name": "Adi", "role": "owner", "timezone": "UTC", "is_active": "on"}
-    assert signed_in(admin).post(f"/admin/hub/user/{admin.pk}/change/", body).status_code == 302
+    assert signed_in(admin).post(f"/admin/hub/user/{admin.pk}/change/", body).status_code == 403
     admin.refresh_from_db()
-    assert (admin.name, admin.role) == ("Adi", User.Role.ADMIN)
+    assert admin.role == User.Role.ADMIN
