@@ -6,6 +6,7 @@ from datetime import datetime
 from activities.money import format_money
 from billing.facts import moment, products_of, subscription_facts
 from billing.happenings import price_text_of
+from billing.identity import customers_managed_by
 from billing.models import Connection, Order, ProductLink, Subscription
 from hub.models import Grant, User
 
@@ -20,7 +21,7 @@ class SubscriptionRow:
     trial_ends_on: datetime | None
     resumes_on: datetime | None
     subscription_id: str
-    customer_id: str
+    customer_id: str  # empty where somebody else paid, and the cards are theirs
     can_cancel: bool
 
 
@@ -54,7 +55,7 @@ class Account:
 
 
 def account_of(user: User, *, connection: Connection | None) -> Account:
-    """Everything about one member's billing: four queries."""
+    """Everything about one member's billing: five queries."""
     names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
     grants = list(Grant.objects.filter(user=user).select_related("product"))
     until = {grant.source_ref: grant.until for grant in grants}
@@ -64,20 +65,24 @@ def account_of(user: User, *, connection: Connection | None) -> Account:
         for row in Subscription.objects.filter(user=user).order_by("-created")
         if _names(products_of(row.data), names)
     ]
+    managed = set(customers_managed_by(user).values_list("stripe_id", flat=True))
     may_cancel = connection is not None and connection.members_may_cancel
     return Account(
-        subscriptions=[_subscription_row(row, names, may_cancel=may_cancel) for row in rows],
+        subscriptions=[_subscription_row(row, names, managed, may_cancel=may_cancel) for row in rows],
         purchases=[
             _purchase_row(order, names, until=until.get(order.key))
             for order in Order.objects.filter(user=user).order_by("-created")
             if _names(list(order.products), names)
         ],
         grants_by_hand=[grant for grant in grants if grant.source == Grant.Source.MANUAL and grant.is_open],
-        banner=next((_banner(row, names, keep) for row in rows if row.status in {"past_due", "unpaid"}), None),
+        banner=next((_banner(row, names, managed, keep) for row in rows if row.status in {"past_due", "unpaid"}), None),
     )
 
 
-def _subscription_row(row: Subscription, names: dict[str, str], *, may_cancel: bool) -> SubscriptionRow:
+def _subscription_row(
+    row: Subscription, names: dict[str, str], managed: set[str], *, may_cancel: bool
+) -> SubscriptionRow:
+    customer = row.customer_id if row.customer_id in managed else ""
     facts = subscription_facts(row)
     ending = facts.is_ending and row.status in {"active", "trialing"}
     over = row.status in {"canceled", "incomplete_expired"}
@@ -91,8 +96,8 @@ def _subscription_row(row: Subscription, names: dict[str, str], *, may_cancel: b
         trial_ends_on=facts.trial_end if row.status == "trialing" and not ending else None,
         resumes_on=facts.resumes_at,
         subscription_id=row.stripe_id,
-        customer_id=row.customer_id,
-        can_cancel=may_cancel and not over and not ending and row.status != "incomplete",
+        customer_id=customer,
+        can_cancel=may_cancel and bool(customer) and not over and not ending and row.status != "incomplete",
     )
 
 
@@ -114,7 +119,7 @@ def _purchase_row(order: Order, names: dict[str, str], *, until: datetime | None
     )
 
 
-def _banner(row: Subscription, names: dict[str, str], keep: dict[str, datetime | None]) -> Banner:
+def _banner(row: Subscription, names: dict[str, str], managed: set[str], keep: dict[str, datetime | None]) -> Banner:
     invoice = row.data.get("latest_invoice")
     next_try = moment(invoice.get("next_payment_attempt")) if isinstance(invoice, dict) else None
     return Banner(
@@ -122,7 +127,7 @@ def _banner(row: Subscription, names: dict[str, str], keep: dict[str, datetime |
         keep_until=keep.get(row.stripe_id),
         next_try=next_try,
         subscription_id=row.stripe_id,
-        customer_id=row.customer_id,
+        customer_id=row.customer_id if row.customer_id in managed else "",
         product_names=_names(products_of(row.data), names),
     )
 

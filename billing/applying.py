@@ -179,7 +179,7 @@ def _bind_people(
                 payer = identity.make_payer(email=order.email, name=order.name, at=at, cause=cause, now=now)
             if payer is not None:
                 order.user = payer.user
-                _bind(customer, payer)
+                _bind(customer, payer, address=order.email)
     for row in rows:
         customer = customers.get(row.customer_id)
         found = by_subscription[row.stripe_id]
@@ -189,13 +189,14 @@ def _bind_people(
             waiting[row.customer_id] = now + SESSION_SOON
             continue
         email = customer.email or (expanded(row.data.get("latest_invoice")) or {}).get("customer_email") or ""
-        reference = references.get(row.stripe_id) or (row.data.get("metadata") or {}).get(REFERENCE_KEY, "")
+        ours = (row.data.get("metadata") or {}).get(REFERENCE_KEY, "")  # only our key writes there
+        reference = ours or references.get(row.stripe_id, "")
         payer = identity.find_payer(customer=customer, reference=reference, email=email)
         if payer is None and any(ent.opens for ent in found):
             payer = identity.make_payer(email=email, name=customer.name, at=row.created, cause=cause, now=now)
         if payer is not None:
             row.user = payer.user
-            _bind(customer, payer)
+            _bind(customer, payer, address=email, is_our_session=bool(ours))
     return waiting
 
 
@@ -214,10 +215,13 @@ def _references(snapshot: Snapshot) -> dict[str, str]:
     }
 
 
-def _bind(customer: StripeCustomer | None, payer: identity.Payer) -> None:
+def _bind(
+    customer: StripeCustomer | None, payer: identity.Payer, *, address: str, is_our_session: bool = False
+) -> None:
     """The first binding of a Stripe customer stays, whatever its address becomes."""
     if customer is not None and customer.user_id is None:
-        customer.user, customer.bound_by = payer.user, payer.bound_by
+        customer.user = payer.user
+        customer.bound_by = identity.binding_of(payer, address=customer.email or address, is_our_session=is_our_session)
         customer.save(update_fields=["user", "bound_by"])
 
 

@@ -17,9 +17,9 @@ from billing.errors import StripeError, StripeMissing
 from billing.event_types import Facet
 from billing.facts import products_of, sid
 from billing.gateway import Gateway, gateway_for
-from billing.identity import reference_for
+from billing.identity import customers_managed_by, reference_for
 from billing.linking import LIVE, return_url
-from billing.models import Offer, Order, ProductLink, StripeCustomer, Subscription
+from billing.models import Offer, Order, ProductLink, Subscription
 from billing.refresh import Outcome, look_again, refresh
 from hub.access import can_open
 from hub.models import Grant, Product, User
@@ -54,7 +54,7 @@ def start(user: User, offer: Offer) -> str:
 
 def billing_customer(user: User) -> str:
     """The Stripe customer that a member buys as: their newest that still exists; empty for a first purchase."""
-    found = StripeCustomer.objects.filter(user=user, deleted_at__isnull=True).order_by("-pk").first()
+    found = customers_managed_by(user).order_by("-pk").first()
     return found.stripe_id if found else ""
 
 

@@ -2,6 +2,9 @@
 
 An address at Stripe is proved by nobody: it decides who benefits, never who is signed in. Nothing here moves a
 customer from one person to another.
+
+Who benefits is not always who pays: a reference travels in the address of a payment page, so anybody can be given one.
+The person it names gets what was bought; the cards and invoices are theirs where `customers_managed_by` says so.
 """
 
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from activities.models import Activity
@@ -52,6 +56,23 @@ def find_payer(*, customer: StripeCustomer | None, reference: str, email: str) -
     if address and (user := User.objects.filter(email=address).first()):
         return Payer(user, StripeCustomer.Binding.EMAIL)
     return None
+
+
+def binding_of(payer: Payer, *, address: str, is_our_session: bool) -> str:
+    """How a customer is bound to its payer, where a reference found them: more than that is known of some."""
+    if payer.bound_by != StripeCustomer.Binding.REFERENCE:
+        return payer.bound_by
+    if is_our_session:
+        return StripeCustomer.Binding.OURS
+    if usable_address(address) == payer.user.email:
+        return StripeCustomer.Binding.EMAIL
+    return StripeCustomer.Binding.REFERENCE
+
+
+def customers_managed_by(user: User) -> QuerySet[StripeCustomer]:
+    """The living customers whose portal is this person's: not those that a reference alone connects with them."""
+    theirs = ~Q(bound_by=StripeCustomer.Binding.REFERENCE) | Q(email__iexact=user.email)
+    return StripeCustomer.objects.filter(theirs, user=user, deleted_at__isnull=True)
 
 
 def make_payer(*, email: str, name: str, at: datetime, cause: str, now: datetime) -> Payer | None:

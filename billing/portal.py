@@ -10,6 +10,7 @@ from billing.connection import current, ensure_portal_configuration
 from billing.errors import StripeError
 from billing.facts import products_of
 from billing.gateway import gateway_for
+from billing.identity import customers_managed_by
 from billing.models import ProductLink, StripeCustomer, Subscription
 from hub.models import User
 
@@ -21,12 +22,12 @@ class NotTheirs(StripeError):
 
 
 def customers_of(user: User) -> list[StripeCustomer]:
-    return list(StripeCustomer.objects.filter(user=user, deleted_at__isnull=True).order_by("-pk"))
+    return list(customers_managed_by(user).order_by("-pk"))
 
 
 def open_portal(user: User, *, customer: str, flow: str = "", subscription: str = "") -> str:
     """The address of a new portal session. Raises NotTheirs and billing.errors."""
-    if not StripeCustomer.objects.filter(user=user, stripe_id=customer, deleted_at__isnull=True).exists():
+    if not customers_managed_by(user).filter(stripe_id=customer).exists():
         raise NotTheirs("This Stripe customer is not yours.")
     if subscription and not Subscription.objects.filter(stripe_id=subscription, customer_id=customer).exists():
         raise NotTheirs("This subscription is not yours.")
@@ -38,7 +39,8 @@ def open_portal(user: User, *, customer: str, flow: str = "", subscription: str 
         "configuration": connection.portal_configuration_id or ensure_portal_configuration(connection, gateway),
         "return_url": f"{account_url}?from=portal",
     }
-    if flow_type := FLOWS.get(flow):
+    flow_type = FLOWS.get(flow)
+    if flow_type and (subscription or flow != "cancel"):
         params["flow_data"] = {
             "type": flow_type,
             "after_completion": {"type": "redirect", "redirect": {"return_url": params["return_url"]}},

@@ -2,6 +2,9 @@
 
 import pytest
 
+from billing import portal
+from billing.account import account_of
+from billing.checkout import billing_customer
 from billing.identity import reference_for
 from billing.models import Attention, StripeCustomer
 from hub.models import Grant, User
@@ -85,6 +88,27 @@ def test_case_52_a_signed_reference_binds_to_the_member_whatever_address_they_ty
     assert Grant.objects.get().user == ada
     assert list(User.objects.all()) == [ada]
     assert StripeCustomer.objects.get().bound_by == StripeCustomer.Binding.REFERENCE
+
+
+@pytest.mark.parametrize("offer", ["once", "monthly"])
+def test_who_is_given_a_purchase_is_not_given_the_payers_cards(shop: Shop, ada: User, offer: str) -> None:
+    bought = shop.buy(getattr(shop, offer), email="payer@example.org", client_reference_id=reference_for(ada))
+    shop.deliver()
+    assert Grant.objects.get().user == ada
+    assert portal.customers_of(ada) == []
+    assert billing_customer(ada) == ""
+    with pytest.raises(portal.NotTheirs):
+        portal.open_portal(ada, customer=bought["customer"])
+    account = account_of(ada, connection=shop.connection)
+    assert not any(row.customer_id or row.can_cancel for row in account.subscriptions)
+
+
+@pytest.mark.parametrize("offer", ["once", "monthly"])
+def test_who_pays_with_their_own_address_manages_it(shop: Shop, ada: User, offer: str) -> None:
+    bought = shop.buy(getattr(shop, offer), email=ADA, client_reference_id=reference_for(ada))
+    shop.deliver()
+    assert StripeCustomer.objects.get().bound_by == StripeCustomer.Binding.EMAIL
+    assert portal.open_portal(ada, customer=bought["customer"], flow="cancel")
 
 
 def test_case_52_what_the_same_customer_buys_later_goes_to_the_same_member(shop: Shop, ada: User) -> None:
