@@ -14,23 +14,28 @@ SHARED: list[Any] = [
 
 def logging_settings(*, level: str, json: bool) -> dict[str, Any]:
     structlog.configure(
-        processors=[
-            *SHARED,
-            structlog.processors.format_exc_info,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+    # A plain traceback: a richer one prints local variables, and with them keys and addresses.
+    console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processor": renderer,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    # Here, so that what Django and Celery log has its traceback too.
+                    *(
+                        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+                        if json
+                        else [console]
+                    ),
+                ],
                 "foreign_pre_chain": SHARED,
             }
         },
