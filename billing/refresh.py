@@ -42,6 +42,10 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class LeaseLost(Exception):
+    """Somebody else took over while we fetched: what was fetched is not written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Errand:
     """What one look is to fetch, and which inbox rows it answers."""
@@ -69,6 +73,9 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
         try:
             errand = _errand(lease, facets=facets, cause=cause)
             moved_to = _run(errand, connection=connection, waiting=waiting)
+        except LeaseLost:
+            log.warning("lease_lost", subject=key)
+            return Outcome.BUSY
         except StripeMissing as error:
             _note_missing(lease, error)
             return Outcome.FAILED
@@ -162,8 +169,7 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> str:
     with transaction.atomic():
         subject = leases.held(errand.lease)
         if subject is None:
-            log.warning("lease_lost", subject=key)
-            return ""
+            raise LeaseLost(key)
         subject.due_at = applying.apply_snapshot(
             snapshot,
             subject=key,

@@ -10,6 +10,8 @@ from billing.models import Connection
 from billing.snapshots import Snapshot
 from hub.models import Grant, Ledger
 
+CAUSE = "rehearsal"
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -47,10 +49,10 @@ def rehearse(snapshot: Snapshot, *, subject: str, connection: Connection, now: d
     """The grants that applying the snapshot would change. Nothing is left behind."""
     with transaction.atomic():
         newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        applying.apply_snapshot(
-            snapshot, subject=subject, connection=connection, cause="rehearsal", happened_at=now, now=now
-        )
-        rows = list(Ledger.objects.filter(pk__gt=newest).select_related("grant__user", "grant__product"))
+        applying.apply_snapshot(snapshot, subject=subject, connection=connection, cause=CAUSE, happened_at=now, now=now)
+        # By cause: what others commit meanwhile is newer too, and no rehearsal but this one can be seen from here.
+        ours = Ledger.objects.filter(pk__gt=newest, cause=CAUSE)
+        rows = list(ours.select_related("grant__user", "grant__product"))
         before = _ends_before(rows, newest=newest)
         transaction.set_rollback(True)
     return [

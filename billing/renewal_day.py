@@ -50,7 +50,7 @@ def refresh_by_listing(customers: set[str], *, connection: Connection) -> int:
     gateway = gateway_for(connection)
     newest = InboxEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     asked_at = timezone.now()
-    open_invoices = [invoice for found in listing.open_invoices_by_subscription(gateway).values() for invoice in found]
+    open_invoices = listing.open_invoices_by_subscription(gateway)
     pages: dict[str, list[Json]] = {}
     for page in listing.subscription_pages(gateway):
         for customer, subs in listing.by_customer(page).items():
@@ -71,17 +71,19 @@ def refresh_by_listing(customers: set[str], *, connection: Connection) -> int:
 def _settle_chunk(
     pages: dict[str, list[Json]],
     *,
-    open_invoices: list[Json],
+    open_invoices: dict[str, list[Json]],
     connection: Connection,
     asked_at: datetime,
     newest: int,
 ) -> int:
-    """Applies a hundred customers' subscriptions in one short transaction, under leases of its own."""
+    """Applies a hundred customers' subscriptions, each in a short transaction and under a lease of its own."""
     taken = [lease for customer in pages if (lease := leases.take(customer))]
     done = 0
     try:
         for lease in taken:
-            snapshot = Snapshot(asked_at, subscriptions=pages[lease.key], open_invoices=open_invoices)
+            subs = pages[lease.key]
+            invoices = [invoice for sub in subs for invoice in open_invoices.get(sub["id"], [])]
+            snapshot = Snapshot(asked_at, subscriptions=subs, open_invoices=invoices)
             try:
                 done += _settle_one(lease, snapshot, connection=connection, newest=newest)
             except Exception:  # fetched alone, it keeps its error with its rows, and holds nobody else up
