@@ -45,7 +45,7 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     wished = request.POST.get("offer", "")
     offer = get_object_or_404(
         Offer.objects.select_related("product", "link"),
-        pk=wished if wished.isascii() and wished.isdigit() else 0,
+        pk=wished if wished.isascii() and wished.isdigit() and len(wished) < 19 else 0,
         product__slug=slug,
         product__is_live=True,
         is_live=True,
