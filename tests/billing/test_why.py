@@ -116,7 +116,7 @@ def test_the_text_says_yes_or_no_why_and_both_times(shop: Shop, bought: Json) ->
     assert studio.startswith("yes  Studio Membership: The subscription is paid and renews on ")
     assert grant.strip() == f"Subscription {bought['subscription']}: Open"
     assert line.strip().startswith(
-        f"{row.true_at:%Y-%m-%d %H:%M} (learned {row.learned_at:%Y-%m-%d %H:%M})  new to active"
+        f"{row.true_at:%Y-%m-%d %H:%M} UTC (learned {row.learned_at:%Y-%m-%d %H:%M} UTC)  new to active"
     )
     assert line.endswith(f"[subscription:10; {row.cause}]")
 
