@@ -17,12 +17,14 @@ from billing.errors import NotConnected, StripeError
 from billing.event_types import Facet
 from billing.models import Offer, StripeCustomer
 from billing.refresh import Outcome, active_connection, look_again, refresh
+from billing.throttling import asks_too_often
 from hub.access import can_open
 from hub.models import User
 from hub.permissions import signed_in
 from hub.redirects import SeeOther
 
 MAX_LOOKS = 3
+RETURNS_PER_MINUTE = 60  # a waiting page asks every other second
 
 
 @csrf_exempt
@@ -67,6 +69,8 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def checkout_return(request: HttpRequest) -> HttpResponse:
     """Where Checkout sends people back. Tells how it stands, and nothing about who paid."""
+    if asks_too_often(request, what="return", per_minute=RETURNS_PER_MINUTE):
+        return render(request, "429.html", status=429)
     visitor = signed_in(request)
     try:
         returned = checkout.look_at_return(request.GET.get("session_id", ""), visitor=visitor)
