@@ -12,11 +12,13 @@ THROWAWAY_SCHEMA = env.bool("FOYER_THROWAWAY_SCHEMA", default=False)
 MIGRATION_MODULES = {"djstripe": "config.throwaway_djstripe"} if THROWAWAY_SCHEMA else {}
 DEMO = env.bool("FOYER_DEMO", default=False)
 
+VAR_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)  # keys, mail and the database: for the site's user alone
 SECRET_KEY = env.str("SECRET_KEY", default="") or read_or_make_secret_key(VAR_DIR, allowed=DEBUG or DEMO)
 ENCRYPTION_KEYS = listed("ENCRYPTION_KEYS") or [SECRET_KEY]
 
 HTTPS = SITE_URL.startswith("https://")
-ALLOWED_HOSTS = listed("ALLOWED_HOSTS") or [re.sub(r"^https?://|[:/].*$", "", SITE_URL), "localhost", "127.0.0.1"]
+LOOPBACK = ["localhost", "127.0.0.1"] if DEBUG or DEMO or THROWAWAY_SCHEMA else []
+ALLOWED_HOSTS = listed("ALLOWED_HOSTS") or [re.sub(r"^https?://|[:/].*$", "", SITE_URL), *LOOPBACK]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 INSTALLED_APPS = [
