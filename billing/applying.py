@@ -19,6 +19,7 @@ from billing.happenings import Teller
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.policy import Access, refund_needs_a_person
 from billing.snapshots import Payment, Snapshot
+from billing.twice import look_for_doubles
 from hub import grants
 from hub.grants import Wanted
 from hub.models import Grant, User
@@ -328,6 +329,10 @@ def _raise_attention(
     attention.settle_unmatched(
         [*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now
     )
+    people = {row.user_id for row in rows if row.user_id and by_subscription[row.stripe_id]}
+    people |= {order.user_id for order in orders if order.user_id and by_order[order.key]}
+    if people:
+        look_for_doubles(people, now=now)
     _raise_conflicts(customers.values(), now=now)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from activities.models import Activity
 from activities.record import Happening, record_one
 from billing.models import Attention, Order, StripeCustomer, Subscription
-from hub.models import User
+from hub.models import Grant, User
 
 
 def raise_unmatched(key: str, *, subject: str, now: datetime) -> None:
@@ -45,6 +45,19 @@ def raise_partial_refund(order: Order, *, now: datetime) -> None:
 
 def raise_no_product(order: Order, *, now: datetime) -> None:
     _raise(Attention.Kind.NO_PRODUCT, order.key, subject=order.subject, user=order.user, now=now)
+
+
+def raise_twice(grants: list[Grant], *, key: str, now: datetime) -> None:
+    """Grants of one person to one product, the oldest first: each is paid for."""
+    last = grants[-1]
+    details = {"product": last.product.name, "first": grants[0].source_ref, "last": last.source_ref}
+    _raise(Attention.Kind.TWICE, key, subject=last.source_ref, user=last.user, now=now, **details)
+
+
+def settle_twice(people: Iterable[int], *, but: Iterable[str], now: datetime) -> None:
+    """What these people no longer pay for twice. `but`: the subjects that they still do."""
+    doubles = Attention.objects.filter(kind=Attention.Kind.TWICE, user_id__in=people, resolved_at__isnull=True)
+    doubles.exclude(subject__in=list(but)).update(resolved_at=now)
 
 
 def raise_conflict(customer: StripeCustomer, *, other: User, now: datetime) -> None:

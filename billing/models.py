@@ -320,6 +320,7 @@ ADVICE = {
     "unknown_status": "Stripe reports a status that Foyer does not know. The last decision stands: update Foyer.",
     "brake": "A full pass would have closed too much and stopped. Run it again with --confirm if that is right.",
     "missing": "Stripe does not know this object under our key: another account, or another mode. Nothing was closed.",
+    "twice": "One person pays for the same thing twice. In Stripe, refund or cancel the one that was not meant.",
 }
 
 
@@ -334,6 +335,7 @@ class Attention(models.Model):
         UNKNOWN_STATUS = "unknown_status", "A status we do not know"
         BRAKE = "brake", "Too much would close at once"
         MISSING = "missing", "Stripe does not know it any more"
+        TWICE = "twice", "Paid for twice"
 
     kind = models.CharField(max_length=20, choices=Kind)
     key = models.CharField(max_length=255, unique=True)
