@@ -70,10 +70,14 @@ def link(request: HttpRequest, slug: str) -> HttpResponse:
         return render(request, "billing/link.html", context, status=503)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(EDITORS)
 def unlink(request: HttpRequest, slug: str) -> HttpResponse:
+    """Asks first, because a payment link that is switched off stays so; then does it."""
     made = get_object_or_404(ProductLink, product__slug=slug, unlinked_at__isnull=True)
+    if request.method != "POST":
+        count = made.offers.exclude(payment_link_id="").count()
+        return render(request, "billing/unlink.html", {"made": made, "product": made.product, "count": count})
     try:
         linking.unlink(made, actor=_actor(request))
     except linking.StillLive as error:
@@ -95,18 +99,20 @@ def _link(request: HttpRequest, product: Product, *, connected: Connection) -> H
     }
     data = request.POST or request.GET
     chosen = data.get("stripe_product", "")
-    choose = ChooseProductForm(data if chosen else None, products=gateway.products(), taken=taken)
+    products = gateway.products()
+    prices_of = linking.selectable_by_product(gateway)
+    choose = ChooseProductForm(data if chosen else None, products=products, prices=prices_of, taken=taken)
     context = {"product": product, "connected": connected, "form": choose}
     if not chosen or not choose.is_valid():
         return render(request, "billing/link.html", context, status=422 if choose.errors else 200)
-    prices = linking.selectable_prices(gateway, chosen)
+    prices = prices_of.get(chosen, [])
     form = ChoosePricesForm(request.POST if request.method == "POST" else None, prices=prices)
-    name = dict(choose.fields["stripe_product"].choices)[chosen]  # type: ignore[attr-defined]
-    context |= {"form": form, "chosen": chosen, "chosen_name": name}
+    name = next(found["name"] for found in products if found["id"] == chosen)
+    context |= {"form": form, "chosen": chosen, "chosen_name": name, "has_prices": bool(prices)}
     if request.method == "POST" and form.is_valid():
         try:
             linking.link(product, stripe_product=chosen, prices=form.cleaned_data["prices"], actor=_actor(request))
-        except linking.AlreadyLinked as error:
+        except (linking.AlreadyLinked, linking.NotPublished) as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, f"{product} opens for everybody who buys {name}.")

@@ -26,12 +26,24 @@ class ChooseProductForm(forms.Form):
 
     stripe_product = forms.ChoiceField(label="Stripe product", widget=forms.RadioSelect)
 
-    def __init__(self, *args: Any, products: list[Json], taken: dict[str, str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        products: list[Json],
+        prices: dict[str, list[Json]],
+        taken: dict[str, str],
+        **kwargs: Any,
+    ) -> None:
+        """`prices`: by Stripe product. With its id they tell products of one name apart."""
         super().__init__(*args, **kwargs)
         self.taken = taken
         field = self.fields["stripe_product"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
-        field.choices = [(found["id"], found["name"]) for found in products if found["id"] not in taken]
+        field.choices = [
+            (found["id"], f"{found['name']} · {_prices_in_words(prices.get(found['id'], []))} · {found['id']}")
+            for found in products
+            if found["id"] not in taken
+        ]
 
 
 class ChoosePricesForm(forms.Form):
@@ -47,6 +59,14 @@ class ChoosePricesForm(forms.Form):
         field = self.fields["prices"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101
         field.choices = [(price["id"], _words(price)) for price in prices]
+        if not prices:
+            field.help_text = "No prices yet: make one in Stripe, or link it without."
+
+
+def _prices_in_words(prices: list[Json]) -> str:
+    """The first three, and how many more."""
+    words = ", ".join(_words(price) for price in prices[:3]) or "no prices yet"
+    return f"{words} and {len(prices) - 3} more" if len(prices) > 3 else words
 
 
 def _words(price: Json) -> str:

@@ -135,6 +135,10 @@ class Gateway:
     def products(self) -> list[Json]:
         return self._all(self._client.v1.products.list, {"active": True})
 
+    def prices(self) -> list[Json]:
+        """The active prices of the whole account."""
+        return self._all(self._client.v1.prices.list, {"active": True})
+
     def prices_of(self, product: str, *, active: bool = True) -> list[Json]:
         return self._all(self._client.v1.prices.list, {"product": product, "active": active})
 

@@ -1,6 +1,7 @@
 """Linking a product of ours with a Stripe product, and putting its prices on sale."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
@@ -24,6 +25,11 @@ from hub.models import Product, User
 
 LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
 Json = dict[str, Any]
+# The feed adds a comma and the name of our product.
+WORDS = {
+    "linked": "linked the Stripe product “{}” with our product",
+    "unlinked": "ended the link of the Stripe product “{}” with our product",
+}
 
 
 class AlreadyLinked(StripeError):
@@ -34,14 +40,26 @@ class StillLive(StripeError):
     """The link cannot change while subscriptions live on it."""
 
 
+class NotPublished(StripeError):
+    """A draft cannot be put on sale: its buyers would see nothing."""
+
+
 def selectable_prices(gateway: Gateway, stripe_product: str) -> list[Json]:
     """The prices that can be put on sale: active, and not metered. The smallest amount first."""
-    prices = [
-        price
-        for price in gateway.prices_of(stripe_product)
-        if (price.get("recurring") or {}).get("usage_type", "licensed") == "licensed"
-    ]
-    return sorted(prices, key=lambda price: (price["currency"], price.get("unit_amount") or 0, price["id"]))
+    return _selectable(gateway.prices_of(stripe_product))
+
+
+def selectable_by_product(gateway: Gateway) -> dict[str, list[Json]]:
+    """The same for every Stripe product that has any: one listing."""
+    found: dict[str, list[Json]] = defaultdict(list)
+    for price in _selectable(gateway.prices()):
+        found[sid(price["product"])].append(price)
+    return dict(found)
+
+
+def _selectable(prices: list[Json]) -> list[Json]:
+    licensed = [price for price in prices if (price.get("recurring") or {}).get("usage_type", "licensed") == "licensed"]
+    return sorted(licensed, key=lambda price: (price["currency"], price.get("unit_amount") or 0, price["id"]))
 
 
 def create_stripe_product(
@@ -73,7 +91,9 @@ def create_stripe_product(
 
 
 def link(product: Product, *, stripe_product: str, prices: Sequence[str], actor: User | None) -> ProductLink:
-    """Links, and makes a payment link for each chosen price. Raises AlreadyLinked and billing.errors."""
+    """Links, and makes a payment link for each chosen price. Raises AlreadyLinked, NotPublished, billing.errors."""
+    if prices and not product.is_live:
+        raise NotPublished("Publish it first: buyers would see nothing. Without prices it can be linked now.")
     connection = current()
     gateway = gateway_for(connection, waiting=True)
     _refuse_taken(product, stripe_product, connection=connection)
@@ -207,7 +227,7 @@ def _tell(made: ProductLink, *, actor: User | None, what: str) -> None:
             at=now,
             product_id=made.product_id,
             actor_id=actor.pk if actor else None,
-            details={"reason": f"{what} with Stripe product {made.stripe_name}"},
+            details={"reason": WORDS[what].format(made.stripe_name)},
         ),
         now=now,
     )

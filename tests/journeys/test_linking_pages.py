@@ -1,0 +1,84 @@
+"""The owner's pages that link a product with Stripe, and end the link."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from activities.models import Activity
+from billing import linking
+from billing.models import ProductLink
+from hub.models import Product, User
+from tests import cast
+from tests.shops import Shop
+
+
+@pytest.fixture
+def browser(owner: User) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def glazing(db: None) -> Product:
+    return cast.ProductFactory(name="Glazing", slug="glazing")
+
+
+def test_stripe_products_of_one_name_are_told_apart_by_prices_and_id(
+    shop: Shop, browser: Client, glazing: Product
+) -> None:
+    sold, bare = _stripe_product(shop, 4500), _stripe_product(shop)
+    page = browser.get(_address(glazing)).content.decode()
+    assert f"Glazing · €45.00 once · {sold}" in page
+    assert f"Glazing · no prices yet · {bare}" in page
+
+
+def test_a_stripe_product_without_prices_says_what_to_do_and_can_be_linked(
+    shop: Shop, browser: Client, glazing: Product
+) -> None:
+    bare = _stripe_product(shop)
+    page = browser.get(_address(glazing), {"stripe_product": bare}).content.decode()
+    assert "No prices yet: make one in Stripe, or link it without." in page
+    assert browser.post(_address(glazing), {"stripe_product": bare}).status_code == 303
+    assert not ProductLink.objects.get(product=glazing).offers.exists()
+
+
+def test_a_draft_is_not_put_on_sale(shop: Shop, browser: Client, glazing: Product) -> None:
+    Product.objects.update(is_live=False)
+    sold = _stripe_product(shop, 4500)
+    (price,) = shop.sandbox.api.prices.list({"product": sold}).data
+    assert "is a draft" in browser.get(_address(glazing)).content.decode()
+    answer = browser.post(_address(glazing), {"stripe_product": sold, "prices": [price.id]})
+    assert answer.status_code == 422
+    assert "Publish it first: buyers would see nothing" in answer.content.decode()
+    assert not ProductLink.objects.filter(product=glazing).exists()
+    assert browser.post(_address(glazing), {"stripe_product": sold}).status_code == 303
+
+
+def test_unlinking_asks_first_and_names_what_cannot_be_revived(shop: Shop, browser: Client) -> None:
+    page = browser.get(f"{_address(shop.club)}unlink/").content.decode()
+    assert "2 payment links will be switched off" in page and "They cannot be revived" in page
+    made = ProductLink.objects.get(product=shop.club)
+    assert made.unlinked_at is None
+    assert browser.post(f"{_address(shop.club)}unlink/").status_code == 303
+    made.refresh_from_db()
+    assert made.unlinked_at is not None
+    assert not shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).active
+
+
+def test_the_feed_says_what_was_linked(shop: Shop, owner: User, glazing: Product) -> None:
+    linking.link(glazing, stripe_product=_stripe_product(shop), prices=[], actor=owner)
+    told: Any = Activity.objects.get(verb=Activity.Verb.STAFF_ACTION, product=glazing)
+    assert told.details["reason"] == "linked the Stripe product “Glazing” with our product"
+
+
+def _address(product: Product) -> str:
+    return f"/console/products/{product.slug}/stripe/"
+
+
+def _stripe_product(shop: Shop, *amounts: int) -> str:
+    made = shop.sandbox.api.products.create({"name": "Glazing"})
+    for amount in amounts:
+        shop.sandbox.api.prices.create({"product": made.id, "currency": "eur", "unit_amount": amount})
+    return str(made.id)
