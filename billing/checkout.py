@@ -116,7 +116,7 @@ def _start(user: User, offer: Offer, *, customer: str, gateway: Gateway) -> str:
     if offer.is_recurring and _has_live_subscription(user, offer, gateway=gateway, customer=customer):
         raise AlreadySubscribed(str(offer.product))
     params = _session_params(user, offer, customer=customer)
-    # A double click is one session; a minute later it is a new wish.
+    # A double click is one session; half a minute later it is a new wish.
     bucket = int(timezone.now().timestamp()) // 30
     session = gateway.create_session(params, idempotency_key=f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}")
     if not session["url"]:  # that one was paid in the meantime

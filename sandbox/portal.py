@@ -85,17 +85,6 @@ def customer_of(account: Account, session: Obj) -> Obj:
     return account.get("customer", session["customer"])
 
 
-def portal_subscriptions(account: Account, session: Obj) -> list[Obj]:
-    """The customer's live subscriptions, newest first."""
-    rows = account.list("subscription", customer=session["customer"])
-    return [row for row in rows if row["status"] not in renewing.TERMINAL]
-
-
-def portal_invoices(account: Account, session: Obj) -> list[Obj]:
-    """The customer's finalised invoices, newest first."""
-    return [row for row in account.list("invoice", customer=session["customer"]) if row["status"] != "draft"]
-
-
 def own_subscription(account: Account, session: Obj, subscription_id: str) -> Obj:
     """A subscription of the session's customer. Raises NotFound or InvalidRequest for anybody else's."""
     subscription = account.get("subscription", subscription_id, param="subscription")
