@@ -1,6 +1,7 @@
 from django.urls import path
 
-from billing import console, views
+from billing import views
+from billing.console import connection, deciding, linking
 
 app_name = "billing"
 urlpatterns = [
@@ -9,9 +10,9 @@ urlpatterns = [
     path("checkout/<slug:slug>/", views.start_checkout, name="checkout"),
     path("portal/", views.open_portal, name="portal"),
     path("account/", views.account, name="account"),
-    path("console/stripe/", console.stripe, name="console"),
-    path("console/decide/", console.decide, name="decide"),
-    path("console/decide/<int:pk>/settle/", console.settle, name="settle"),
-    path("console/products/<slug:slug>/stripe/", console.link, name="link"),
-    path("console/products/<slug:slug>/stripe/unlink/", console.unlink, name="unlink"),
+    path("console/stripe/", connection.stripe, name="console"),
+    path("console/decide/", deciding.decide, name="decide"),
+    path("console/decide/<int:pk>/settle/", deciding.settle, name="settle"),
+    path("console/products/<slug:slug>/stripe/", linking.link, name="link"),
+    path("console/products/<slug:slug>/stripe/unlink/", linking.unlink, name="unlink"),
 ]
