@@ -19,6 +19,7 @@ class Card:
     later_decline: tuple[str, str | None, str] | None = None
     attaches: bool = True
     asks_authentication: bool = False
+    always_asks: bool = False  # off-session too, and after an earlier approval
     dispute: tuple[str, str] | None = None  # (reason, status)
     refund: str = "succeeded"  # or "pending" (succeeds later), "failing" (fails later)
 
@@ -45,6 +46,8 @@ CARDS = {
         Card("4000000000000119", decline=PROCESSING, attaches=False),
         Card("4000000000000341", later_decline=GENERIC),
         Card("4000002500003155", asks_authentication=True),
+        Card("4000002760003184", asks_authentication=True, always_asks=True),
+        Card("4000000000003220", asks_authentication=True, always_asks=True),
         Card("4000000000000259", dispute=("fraudulent", "needs_response")),
         Card("4000000000002685", dispute=("product_not_received", "needs_response")),
         Card("4000000000001976", dispute=("fraudulent", "warning_needs_response")),
@@ -59,9 +62,12 @@ NAMED = {
     "pm_card_mastercard": "5555555555554444",
     "pm_card_amex": "378282246310005",
     "pm_card_chargeDeclined": "4000000000000002",
+    "pm_card_visa_chargeDeclined": "4000000000000002",
     "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",
     "pm_card_chargeCustomerFail": "4000000000000341",
     "pm_card_authenticationRequiredOnSetup": "4000002500003155",
+    "pm_card_authenticationRequired": "4000002760003184",
+    "pm_card_threeDSecure2Required": "4000000000003220",
     "pm_card_createDispute": "4000000000000259",
     "pm_card_createDisputeInquiry": "4000000000001976",
     "pm_card_refundFail": "4000000000005126",

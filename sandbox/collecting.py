@@ -12,6 +12,10 @@ NO_METHOD = (
     "There is no `default_payment_method` set on this Customer or Invoice. Please set either a default payment method "
     "on the customer or the invoice before paying."
 )
+NEEDS_ACTION = (
+    "This payment requires additional user action before it can be completed successfully. Payment can be completed "
+    "using the PaymentIntent associated with the invoice."
+)
 
 
 def pay(
@@ -39,6 +43,9 @@ def pay(
     payments.confirm(account, intent, chosen, off_session=off_session, authenticated=authenticated)
     if intent["status"] == "requires_action":
         account.emit("invoice.payment_action_required", invoice)
+        if off_session:  # nobody is there to approve: an attempt that failed
+            failed(account, invoice)
+            raise CardDeclined(NEEDS_ACTION, code="invoice_payment_intent_requires_action")
     return invoice
 
 

@@ -101,9 +101,11 @@ def refusal_of(account: Account, method: Obj, *, off_session: bool, authenticate
 
 
 def needs_authentication(account: Account, method: Obj, *, off_session: bool, authenticated: bool | None) -> bool:
-    """Whether the bank asks the payer. A card once approved is charged off-session without asking again."""
+    """Whether the bank asks the payer. Most cards once approved are charged off-session without asking again."""
     card = card_of(account, method)
-    return bool(card and card.asks_authentication and not off_session and authenticated is None)
+    if card is None or authenticated is not None:
+        return False
+    return card.asks_authentication and (card.always_asks or not off_session)
 
 
 def confirm(
