@@ -2,9 +2,11 @@ from typing import Any
 
 from django import forms
 
+from billing.knobs import DEFAULTS, GROUPS, KNOBS, PERCENT, Knob
 from billing.prices import describe_price
 
 Json = dict[str, Any]
+NEVER = 0
 
 
 class ConnectForm(forms.Form):
@@ -61,6 +63,73 @@ class ChoosePricesForm(forms.Form):
         field.choices = [(price["id"], _words(price)) for price in prices]
         if not prices:
             field.help_text = "No prices yet: make one in Stripe, or link it without."
+
+
+class PolicyForm(forms.Form):
+    """The knobs of the site, or (with `site`, its knobs) those in which one product differs."""
+
+    def __init__(self, data: Any = None, *, knobs: Json, site: Json | None = None) -> None:
+        """`knobs` are those that are set now."""
+        self.site = site
+        shown = knobs if site is not None else DEFAULTS | knobs
+        initial = {name: self._initial(KNOBS[name], value) for name, value in shown.items()}
+        super().__init__(data, initial=initial)
+        for name, knob in KNOBS.items():
+            self.fields[name] = self._choice(knob) if knob.choices else self._number(knob)
+
+    @property
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        return [(title, [self[knob.name] for knob in knobs]) for title, knobs in GROUPS]
+
+    def knobs(self) -> Json:
+        """What was chosen: of the site what differs from the defaults, of a product what is not left to the site."""
+        given = {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
+        chosen = {name: self._value(KNOBS[name], value) for name, value in given.items()}
+        if self.site is not None:
+            return chosen
+        return {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
+
+    def _initial(self, knob: Knob, value: Any) -> Any:
+        if knob.choices:
+            return str(value)
+        return NEVER if value is None and self.site is not None else value
+
+    def _value(self, knob: Knob, given: Any) -> Any:
+        if knob.choices:
+            return next(value for value, _ in knob.choices if str(value) == given)
+        return None if knob.name == PERCENT and given == NEVER else given
+
+    def _choice(self, knob: Knob) -> forms.Field:
+        choices = [(str(value), words + self._note(knob, value)) for value, words in knob.choices]
+        if self.site is not None:
+            choices = [("", f"As the site: {_uncapitalised(knob.say(self.site[knob.name]))}"), *choices]
+        return forms.ChoiceField(
+            label=knob.label,
+            help_text=knob.does,
+            choices=choices,
+            required=self.site is None,
+            widget=forms.RadioSelect,
+        )
+
+    def _number(self, knob: Knob) -> forms.Field:
+        usual = knob.say(DEFAULTS[knob.name] if self.site is None else self.site[knob.name])
+        empty = f"Usual: {usual}." if self.site is None else f"Empty: as the site ({usual})."
+        if knob.name == PERCENT and self.site is not None:
+            empty += f" {NEVER}: never."
+        return forms.IntegerField(
+            label=knob.label,
+            help_text=f"{knob.does} {empty}",
+            min_value=NEVER if self.site is not None else knob.least,
+            max_value=knob.most,
+            required=self.site is None and knob.name != PERCENT,
+        )
+
+    def _note(self, knob: Knob, value: Any) -> str:
+        return " (usual)" if self.site is None and value == DEFAULTS[knob.name] else ""
+
+
+def _uncapitalised(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 def _prices_in_words(prices: list[Json]) -> str:

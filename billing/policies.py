@@ -1,14 +1,16 @@
 """The owner's knobs as the policy takes them: the site's, with a product's own over them."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from billing.knobs import DEFAULTS
 from billing.models import AccessPolicy
 from billing.policy import Policy
 
-KNOBS = frozenset(knob.name for knob in fields(Policy)) - {"version"}
 STRICT: dict[str, Any] = {"past_due_policy": "none", "paused_collection_access": "suspend"}
 PATIENT: dict[str, Any] = {"past_due_policy": "until_stripe_gives_up"}
+PRESETS: dict[str, dict[str, Any]] = {"default": {}, "strict": STRICT, "patient": PATIENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +24,25 @@ class Policies:
 
 def load() -> Policies:
     """Every policy in force: one query."""
-    rows = {row.product_id: row for row in AccessPolicy.objects.all()}
+    return build(AccessPolicy.objects.all())
+
+
+def build(found: Iterable[AccessPolicy]) -> Policies:
+    """What these rows say together."""
+    rows = {row.product_id: row for row in found}
     site_row = rows.pop(None, None)
-    knobs = _known(site_row.knobs) if site_row else {}
+    knobs = known(site_row.knobs) if site_row else {}
     version = site_row.version if site_row else 0
     return Policies(
         site=Policy(version=version, **knobs),
         by_product={
-            product_id: Policy(version=row.version, **{**knobs, **_known(row.knobs)})
+            product_id: Policy(version=row.version, **{**knobs, **known(row.knobs)})
             for product_id, row in rows.items()
             if product_id is not None
         },
     )
 
 
-def _known(knobs: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in knobs.items() if name in KNOBS}
+def known(knobs: dict[str, Any]) -> dict[str, Any]:
+    """Without what an older or newer Foyer kept there."""
+    return {name: value for name, value in knobs.items() if name in DEFAULTS}

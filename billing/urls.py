@@ -1,7 +1,7 @@
 from django.urls import path
 
 from billing import views
-from billing.console import connection, deciding, linking
+from billing.console import connection, deciding, linking, policy
 
 app_name = "billing"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("portal/", views.open_portal, name="portal"),
     path("account/", views.account, name="account"),
     path("console/stripe/", connection.stripe, name="console"),
+    path("console/stripe/policy/", policy.site, name="policy"),
+    path("console/stripe/policy/<slug:slug>/", policy.of_product, name="policy_of"),
     path("console/decide/", deciding.decide, name="decide"),
     path("console/decide/<int:pk>/settle/", deciding.settle, name="settle"),
     path("console/products/<slug:slug>/stripe/", linking.link, name="link"),

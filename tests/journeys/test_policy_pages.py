@@ -1,0 +1,205 @@
+"""The owner's rules: what each page says, who would gain or lose access, and that saving does what was shown."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from activities.models import Activity
+from billing.draining import drain
+from billing.models import AccessPolicy, Subscription
+from billing.policies import load
+from hub.models import Grant, User
+from tests import cast
+from tests.shops import Shop
+
+SITE = "/console/stripe/policy/"
+STUDIO = f"{SITE}studio/"
+USUAL: dict[str, Any] = {
+    "trial_access": "True",
+    "past_due_policy": "grace_days",
+    "past_due_grace_days": "14",
+    "paused_collection_access": "keep",
+    "require_first_payment": "False",
+    "immediate_cancel": "end_now",
+    "sub_full_refund": "ignore",
+    "order_full_refund": "revoke",
+    "order_partial_refund_percent": "",
+    "dispute_policy": "revoke_on_lost",
+    "restore_on_won": "True",
+}
+AS_THE_SITE = dict.fromkeys(USUAL, "")
+Rows = list[tuple[str, str, str]]
+
+
+@pytest.fixture
+def desk(owner: User) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def late(shop: Shop) -> Shop:
+    """Ada pays, Ben's card fails at the renewal, Cleo has bought the course and got her money back."""
+    shop.buy(shop.monthly, email="ada@example.org")
+    shop.buy(shop.monthly, email="ben@example.org")
+    cleo = shop.buy(shop.once, email="cleo@example.org")
+    shop.deliver()
+    ben = Subscription.objects.get(user__email="ben@example.org")
+    shop.sandbox.post(f"/sandbox/customers/{ben.customer_id}/card", {"card": "4000000000000341"})
+    shop.sandbox.api.refunds.create({"payment_intent": cleo["payment_intent"]})
+    shop.advance("32d")
+    assert opened() == {("ada@example.org", "Studio Membership"), ("ben@example.org", "Studio Membership")}
+    return shop
+
+
+def opened() -> set[tuple[str, str]]:
+    return set(Grant.objects.filter(state__in=Grant.OPEN).values_list("user__email", "product__name"))
+
+
+def rows_of(page: str) -> Rows:
+    """Who, which product and what becomes of it, as the preview shows them."""
+    body = re.search(r"<tbody>(.*?)</tbody>", page, re.S)
+    found = re.findall(r"<tr>(.*?)</tr>", body[1], re.S) if body else []
+    return [
+        (
+            unescape(re.findall(r"[\w.]+@[\w.]+", row)[0]),
+            unescape(re.findall(r"<td>([^<]+)</td>", row)[0]),
+            "gains" if "Gains access" in row else "loses",
+        )
+        for row in found
+    ]
+
+
+def sent_back(page: str) -> dict[str, str]:
+    return {name: unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)}
+
+
+def moved(before: set[tuple[str, str]], after: set[tuple[str, str]]) -> Rows:
+    return [
+        *((*pair, "loses") for pair in sorted(before - after)),
+        *((*pair, "gains") for pair in sorted(after - before)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"past_due_policy": "none"}, [("ben@example.org", "Studio Membership", "loses")]),
+        ({"past_due_grace_days": "0"}, [("ben@example.org", "Studio Membership", "loses")]),
+        ({"order_full_refund": "ignore"}, [("cleo@example.org", "The Wheel", "gains")]),
+        (
+            {"past_due_policy": "none", "order_full_refund": "ignore"},
+            [("ben@example.org", "Studio Membership", "loses"), ("cleo@example.org", "The Wheel", "gains")],
+        ),
+        ({"trial_access": "False"}, []),
+    ],
+)
+def test_what_is_previewed_is_what_comes_row_for_row(
+    late: Shop, desk: Client, owner: User, change: dict[str, str], expected: Rows
+) -> None:
+    before = opened()
+    preview = desk.post(SITE, USUAL | change)
+    page = preview.content.decode()
+    assert rows_of(page) == expected
+    assert opened() == before and not AccessPolicy.objects.exists()
+
+    answer = desk.post(SITE, sent_back(page), follow=True)
+    assert answer.redirect_chain == [(SITE, 303)]
+    drain()
+    assert moved(before, opened()) == expected
+    row = AccessPolicy.objects.get()
+    assert (row.product, row.version, row.changed_by) == (None, 1, owner)
+    assert "changed the access rules" in Activity.objects.get(key=f"policy:{row.pk}:1").details["reason"]
+
+
+def test_the_rules_can_be_turned_back_and_so_does_access(late: Shop, desk: Client) -> None:
+    before = opened()
+    for change in ({"past_due_policy": "none"}, {}):
+        desk.post(SITE, sent_back(desk.post(SITE, USUAL | change).content.decode()))
+        drain()
+    assert opened() == before
+    assert (AccessPolicy.objects.get().version, AccessPolicy.objects.get().knobs) == (2, {})
+
+
+def test_who_pays_meanwhile_is_not_shut_out_by_an_old_preview(late: Shop, desk: Client) -> None:
+    page = desk.post(SITE, USUAL | {"past_due_policy": "none"}).content.decode()
+    ben = Subscription.objects.get(user__email="ben@example.org")
+    card = {"card": "4242424242424242", "retry": True}
+    late.sandbox.post(f"/sandbox/customers/{ben.customer_id}/card", card)
+    late.deliver()
+    answer = desk.post(SITE, sent_back(page))
+    assert answer.status_code == 409
+    assert "Things have changed since you looked" in answer.content.decode()
+    assert rows_of(answer.content.decode()) == []
+    assert not AccessPolicy.objects.exists()
+
+
+def test_a_product_differs_and_follows_the_site_in_the_rest(late: Shop, desk: Client) -> None:
+    page = desk.post(STUDIO, AS_THE_SITE | {"past_due_policy": "none"}).content.decode()
+    assert rows_of(page) == [("ben@example.org", "Studio Membership", "loses")]
+    desk.post(STUDIO, sent_back(page))
+    drain()
+    assert AccessPolicy.objects.get().knobs == {"past_due_policy": "none"}
+    assert ("ben@example.org", "Studio Membership") not in opened()
+    assert "When a renewal is not paid: Close at once" in unescape(desk.get(SITE).content.decode())
+
+    desk.post(SITE, sent_back(desk.post(SITE, USUAL | {"order_full_refund": "ignore"}).content.decode()))
+    assert load().of(late.club.pk).order_full_refund == "ignore"
+    assert load().of(late.club.pk).past_due_policy == "none"
+
+    page = desk.post(STUDIO, AS_THE_SITE).content.decode()
+    assert "When a renewal is not paid: Close at once → as the site" in unescape(page)
+    assert rows_of(page) == [("ben@example.org", "Studio Membership", "gains")]
+
+
+def test_a_product_never_closes_for_partial_refunds_where_the_site_does(shop: Shop, desk: Client) -> None:
+    AccessPolicy.objects.create(knobs={"order_partial_refund_percent": 50})
+    desk.post(
+        STUDIO, sent_back(desk.post(STUDIO, AS_THE_SITE | {"order_partial_refund_percent": "0"}).content.decode())
+    )
+    assert load().of(shop.club.pk).order_partial_refund_percent is None
+    assert load().of(shop.course.pk).order_partial_refund_percent == 50
+    assert 'value="0"' in desk.get(STUDIO).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"past_due_grace_days": "61"}, "less than or equal to 60"),
+        ({"past_due_grace_days": ""}, "required"),
+        ({"order_partial_refund_percent": "101"}, "less than or equal to 100"),
+        ({"dispute_policy": "sometimes"}, "not one of the available choices"),
+    ],
+)
+def test_what_no_rule_can_be_is_refused(db: None, desk: Client, change: dict[str, str], words: str) -> None:
+    answer = desk.post(SITE, USUAL | change)
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+
+
+def test_a_preset_is_filled_in_and_not_saved(db: None, desk: Client) -> None:
+    page = desk.get(SITE, {"preset": "strict"}).content.decode()
+    assert re.search(r'value="none"[^>]*checked', page) and "not saved yet" in page
+    assert not AccessPolicy.objects.exists()
+
+
+def test_saving_nothing_new_is_not_offered(db: None, desk: Client) -> None:
+    page = desk.post(SITE, USUAL).content.decode()
+    assert "these are the rules in force" in page and "fingerprint" not in page
+
+
+@pytest.mark.parametrize("path", [SITE, STUDIO])
+def test_only_the_owner_sets_rules(shop: Shop, client: Client, dan: User, path: str) -> None:
+    assert client.post(path, USUAL)["Location"].startswith("/accounts/login/")
+    for person in (
+        dan,
+        cast.UserFactory(role=User.Role.SUPPORT),
+        cast.UserFactory(role=User.Role.ADMIN),
+    ):
+        client.force_login(person)
+        assert client.get(path).status_code == 403
+        assert client.post(path, USUAL).status_code == 403
