@@ -39,36 +39,54 @@ def apply_snapshot(
     now: datetime,
 ) -> datetime | None:
     """Makes everything ours agree with the snapshot. Returns when to look at this subject again of ourselves."""
-    customer_id = subject if subject.startswith("cus_") else ""
-    if snapshot.customer is not None:
-        projection.write_customers([snapshot.customer], connection=connection, now=now)
-    elif customer_id:
-        StripeCustomer.objects.get_or_create(stripe_id=customer_id, defaults={"connection": connection})
+    deadlines = apply_snapshots(
+        {subject: snapshot}, connection=connection, cause=cause, happened_at=happened_at, now=now
+    )
+    return deadlines.get(subject)
+
+
+def apply_snapshots(
+    snapshots: Mapping[str, Snapshot],
+    *,
+    connection: Connection,
+    cause: str,
+    happened_at: datetime,
+    now: datetime,
+    batch: str = "",
+) -> dict[str, datetime]:
+    """The same for many subjects, each by its key, in little more statements than one takes.
+
+    `batch` names the import that brings them: its grants carry it, what it tells is marked imported, and no e-mail
+    is queued. Returns when to look at each subject again.
+    """
+    _write_customers(snapshots, connection=connection, now=now)
+    found = list(snapshots.values())
     before, _ = projection.write_subscriptions(
-        snapshot.subscriptions or [],
-        open_invoices=snapshot.open_invoices,
+        [sub for snapshot in found for sub in snapshot.subscriptions or []],
+        open_invoices=[invoice for snapshot in found for invoice in snapshot.open_invoices or []],
         connection=connection,
-        asked_at=snapshot.asked_at,
+        asked_at=min(snapshot.asked_at for snapshot in found),
         now=now,
     )
-    projection.write_payments(snapshot, customer=customer_id, now=now)
-    projection.write_orders(snapshot, subject=subject, connection=connection, now=now)
-    mirror.write(_seen(snapshot), connection=connection)
+    for subject, snapshot in snapshots.items():
+        projection.write_payments(snapshot, customer=subject, now=now)
+        if snapshot.sessions or snapshot.paid_invoices:
+            projection.write_orders(snapshot, subject=subject, connection=connection, now=now)
+    mirror.write([seen for snapshot in found for seen in _seen(snapshot)], connection=connection)
 
-    rows = list(Subscription.objects.filter(customer_id=customer_id)) if customer_id else []
-    orders = list(Order.objects.filter(subject=subject))
-    deadlines = settle(
-        rows,
-        orders,
+    customers = [subject for subject in snapshots if _is_customer(subject)]
+    return settle(
+        list(Subscription.objects.filter(customer_id__in=customers)) if customers else [],
+        list(Order.objects.filter(subject__in=list(snapshots))),
         connection=connection,
         before=before,
-        payments=snapshot.payments or [],
-        references=_references(snapshot),
+        payments=[payment for snapshot in found for payment in snapshot.payments or []],
+        references={key: value for snapshot in found for key, value in _references(snapshot).items()},
         cause=cause,
         happened_at=happened_at,
         now=now,
+        batch=batch,
     )
-    return deadlines.get(subject)
 
 
 def settle(
@@ -82,6 +100,7 @@ def settle(
     before: dict[str, Subscription],
     payments: Sequence[Payment] = (),
     references: Mapping[str, str] = MappingProxyType({}),
+    batch: str = "",
 ) -> dict[str, datetime]:
     """Decides about rows of one or many customers, and writes what follows. Returns each subject's next deadline."""
     links, knobs = links_of(connection), policies.load()
@@ -90,7 +109,15 @@ def settle(
     by_order = entitle_orders(orders, **how)
     customers = _customers_of(rows, orders)
     waiting = _bind_people(
-        rows, orders, by_subscription, by_order, customers=customers, references=references, cause=cause, now=now
+        rows,
+        orders,
+        by_subscription,
+        by_order,
+        customers=customers,
+        references=references,
+        cause=cause,
+        now=now,
+        imported=bool(batch),
     )
     if any(link.product.access_days for link in links.values()):
         Order.objects.bulk_update(orders, ["user"], batch_size=200)
@@ -105,7 +132,7 @@ def settle(
         if row.user_id is None:
             continue
         wanted += _wanted(found, row.user_id)
-        teller = Teller(row.user_id, cause, happened_at)
+        teller = Teller(row.user_id, cause, happened_at, imported=bool(batch))
         products = [
             entitlement.link.product for entitlement in found if entitlement.decision.reason != "not_on_subscription"
         ]
@@ -118,14 +145,16 @@ def settle(
             continue
         wanted += _wanted(found, order.user_id)
         products = [entitlement.link.product for entitlement in found]
-        told += happenings.of_order(order, products=products, teller=Teller(order.user_id, cause, happened_at))
-    told += _payments_told(payments, rows, by_subscription, cause=cause, happened_at=happened_at)
+        teller = Teller(order.user_id, cause, happened_at, imported=bool(batch))
+        told += happenings.of_order(order, products=products, teller=teller)
+    told += _payments_told(payments, rows, by_subscription, cause=cause, happened_at=happened_at, imported=bool(batch))
     Subscription.objects.bulk_update(rows, ["user", "reasons"], batch_size=200)
     Order.objects.bulk_update(orders, ["user", "reasons"], batch_size=200)
     written = record(told, now=now)
-    grants.apply(wanted, cause=cause, now=now)
+    grants.apply(wanted, cause=cause, now=now, batch=batch, notify=not batch)
     _hold_unknown(by_subscription, cause=cause, now=now)
-    notices.queue(_payment_mails(written, by_subscription), now=now)
+    if not batch:
+        notices.queue(_payment_mails(written, by_subscription), now=now)
     _raise_attention(rows, orders, by_subscription, by_order, customers=customers, now=now)
     decided = [(row.customer_id, by_subscription[row.stripe_id]) for row in rows]
     return _deadlines([*decided, *((order.subject, by_order[order.key]) for order in orders)]) | waiting
@@ -139,6 +168,21 @@ def _deadlines(decided: list[tuple[str, list[Entitlement]]]) -> dict[str, dateti
             if review_at := entitlement.decision.review_at:
                 first[subject] = min(review_at, first.get(subject, review_at))
     return first
+
+
+def _is_customer(subject: str) -> bool:
+    return subject.startswith("cus_")
+
+
+def _write_customers(snapshots: Mapping[str, Snapshot], *, connection: Connection, now: datetime) -> None:
+    """Those that were fetched as they are; the others by their id, until they are."""
+    fetched = [snapshot.customer for snapshot in snapshots.values() if snapshot.customer is not None]
+    if fetched:
+        projection.write_customers(fetched, connection=connection, now=now)
+    others = [key for key, snapshot in snapshots.items() if _is_customer(key) and snapshot.customer is None]
+    StripeCustomer.objects.bulk_create(
+        [StripeCustomer(stripe_id=key, connection=connection) for key in others], ignore_conflicts=True
+    )
 
 
 def _seen(snapshot: Snapshot) -> list[Json]:
@@ -164,6 +208,7 @@ def _bind_people(
     references: Mapping[str, str],
     cause: str,
     now: datetime,
+    imported: bool,
 ) -> dict[str, datetime]:
     """Finds whose each row is. Nobody is made for products that are not ours, nor before there is access to give.
 
@@ -177,7 +222,9 @@ def _bind_people(
             payer = identity.find_payer(customer=customer, reference=order.reference, email=order.email)
             if payer is None and (order.state == Order.State.PENDING or any(ent.opens for ent in found)):
                 at = order.paid_at or order.created
-                payer = identity.make_payer(email=order.email, name=order.name, at=at, cause=cause, now=now)
+                payer = identity.make_payer(
+                    email=order.email, name=order.name, at=at, cause=cause, now=now, imported=imported
+                )
             if payer is not None:
                 order.user = payer.user
                 _bind(customer, payer, address=order.email)
@@ -194,7 +241,9 @@ def _bind_people(
         reference = ours or references.get(row.stripe_id, "")
         payer = identity.find_payer(customer=customer, reference=reference, email=email)
         if payer is None and any(ent.opens for ent in found):
-            payer = identity.make_payer(email=email, name=customer.name, at=row.created, cause=cause, now=now)
+            payer = identity.make_payer(
+                email=email, name=customer.name, at=row.created, cause=cause, now=now, imported=imported
+            )
         if payer is not None:
             row.user = payer.user
             _bind(customer, payer, address=email, is_our_session=bool(ours))
@@ -261,6 +310,7 @@ def _payments_told(
     *,
     cause: str,
     happened_at: datetime,
+    imported: bool,
 ) -> list[Happening]:
     told: list[Happening] = []
     by_id = {row.stripe_id: row for row in rows}
@@ -269,7 +319,7 @@ def _payments_told(
         row = next((by_id[key] for key in sorted(subscriptions) if key in by_id and by_id[key].user_id), None)
         if row is None or row.user_id is None or not (found := by_subscription[row.stripe_id]):
             continue
-        teller = Teller(row.user_id, cause, happened_at)
+        teller = Teller(row.user_id, cause, happened_at, imported=imported)
         told += happenings.of_payment(payment, product=found[0].link.product, teller=teller)
     return told
 

@@ -25,6 +25,7 @@ class Teller:
     user_id: int
     cause: str
     happened_at: datetime
+    imported: bool = False
 
     def tell(
         self, verb: Verb, key: str, *, at: datetime | None = None, product: Product | None = None, **details: Any
@@ -37,6 +38,7 @@ class Teller:
             product_id=product.pk if product else None,
             cause=self.cause,
             details={name: value for name, value in details.items() if value not in (None, "")},
+            imported=self.imported,
         )
 
 

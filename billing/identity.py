@@ -75,7 +75,9 @@ def customers_managed_by(user: User) -> QuerySet[StripeCustomer]:
     return StripeCustomer.objects.filter(theirs, user=user, deleted_at__isnull=True)
 
 
-def make_payer(*, email: str, name: str, at: datetime, cause: str, now: datetime) -> Payer | None:
+def make_payer(
+    *, email: str, name: str, at: datetime, cause: str, now: datetime, imported: bool = False
+) -> Payer | None:
     """A new person for a payment, entered only by a code sent to the address; None where it is no address."""
     address = usable_address(email)
     if not address:
@@ -86,13 +88,18 @@ def make_payer(*, email: str, name: str, at: datetime, cause: str, now: datetime
     except IntegrityError:  # the same person, bought twice in one moment
         user = User.objects.get(email=address)
     else:
-        record([member_added(user, at=at, cause=cause)], now=now)
+        record([member_added(user, at=at, cause=cause, imported=imported)], now=now)
     return Payer(user, StripeCustomer.Binding.EMAIL)
 
 
-def member_added(user: User, *, at: datetime, cause: str) -> Happening:
+def member_added(user: User, *, at: datetime, cause: str, imported: bool = False) -> Happening:
     return Happening(
-        verb=Activity.Verb.MEMBER_ADDED, key=f"member_added:{user.pk}", at=at, user_id=user.pk, cause=cause
+        verb=Activity.Verb.MEMBER_ADDED,
+        key=f"member_added:{user.pk}",
+        at=at,
+        user_id=user.pk,
+        cause=cause,
+        imported=imported,
     )
 
 

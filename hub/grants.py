@@ -216,7 +216,8 @@ def _write(
         [_ledger_row(change, cause=cause, now=now, batch=batch, actor=actor, note=note) for change in changes],
         batch_size=500,
     )
-    _tell(ledger, had=had, have=_open_pairs(people), cause=cause, now=now, actor=actor, notify=notify)
+    have = _open_pairs(people)
+    _tell(ledger, had=had, have=have, cause=cause, now=now, batch=batch, actor=actor, notify=notify)
     return ledger
 
 
@@ -248,6 +249,7 @@ def _tell(
     have: set[Pair],
     cause: str,
     now: datetime,
+    batch: str,
     actor: User | None,
     notify: bool,
 ) -> None:
@@ -270,6 +272,7 @@ def _tell(
                 actor_id=actor.pk if actor else None,
                 cause=cause,
                 details=_details(row),
+                imported=bool(batch),
             )
         )
     written = record(happenings, now=now)
