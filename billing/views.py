@@ -17,14 +17,15 @@ from billing.errors import NotConnected, StripeError
 from billing.event_types import Facet
 from billing.models import Offer, StripeCustomer
 from billing.refresh import Outcome, active_connection, look_again, refresh
-from billing.throttling import asks_too_often
 from hub.access import can_open
 from hub.models import User
 from hub.permissions import signed_in
 from hub.redirects import SeeOther
+from hub.throttling import happens_too_often, visitor_of
 
 MAX_LOOKS = 3
 RETURNS_PER_MINUTE = 60  # a waiting page asks every other second
+PORTAL_LOOKS_PER_MINUTE = 30  # as often as the page that waits
 
 
 @csrf_exempt
@@ -69,7 +70,7 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def checkout_return(request: HttpRequest) -> HttpResponse:
     """Where Checkout sends people back. Tells how it stands, and nothing about who paid."""
-    if asks_too_often(request, what="return", per_minute=RETURNS_PER_MINUTE):
+    if happens_too_often(visitor_of(request), what="return", per_minute=RETURNS_PER_MINUTE):
         return render(request, "429.html", status=429)
     visitor = signed_in(request)
     try:
@@ -118,15 +119,21 @@ def _look_now(customers: list[StripeCustomer]) -> set[Outcome]:
     outcomes: set[Outcome] = set()
     if active_connection() is None:
         return outcomes
-    for position, customer in enumerate(customers):
+    due = [customer for customer in customers if not _was_asked_about(customer)]
+    for position, customer in enumerate(due):
         if position < MAX_LOOKS and Outcome.LATER not in outcomes:
             found = refresh(customer.stripe_id, facets={Facet.SUBSCRIPTIONS}, waiting=True, cause="portal")
             outcomes.add(found)
         else:
             look_again(customer.stripe_id)
-    if len(customers) > MAX_LOOKS or Outcome.LATER in outcomes:
+    if len(due) > MAX_LOOKS or Outcome.LATER in outcomes:
         ring(TASK)
     return outcomes
+
+
+def _was_asked_about(customer: StripeCustomer) -> bool:
+    """Often enough in this minute: a page that is loaded again and again costs Stripe nothing."""
+    return happens_too_often(customer.stripe_id, what="portal", per_minute=PORTAL_LOOKS_PER_MINUTE)
 
 
 def _fields(found: object) -> dict[str, object]:

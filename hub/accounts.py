@@ -3,22 +3,34 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
+from django.utils import timezone
 
+from hub import codes
 from hub.models import Site
 from hub.models.people import normalise_email
+from hub.sealing import seal, unseal
 
 # The page that follows shows it anyway.
 NEEDLESS = frozenset(
     f"account/messages/{name}.txt" for name in ("logged_in", "login_code_sent", "email_confirmation_sent")
 )
 CONFIRMED = "account/messages/email_confirmed.txt"
+# What anybody can have mailed to anybody.
+UNASKED = frozenset(f"account/email/{name}" for name in ("login_code", "unknown_account", "account_already_exists"))
 
 
 class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Sign-in mails speak in the owner's name, their subjects too."""
+        """Sign-in mails speak in the owner's name, their subjects too; there are only so many to one address."""
+        now = timezone.now()
+        is_counted = template_prefix in UNASKED
+        if is_counted and not codes.may_mail(self.request, email, now=now):
+            return
         super().send_mail(template_prefix, email, {"our_site": Site.load(), **context})
+        if is_counted:
+            codes.note_mail(email, code=context.get("code", ""), now=now)
 
     def clean_email(self, email: str) -> str:
         return normalise_email(super().clean_email(email))
@@ -36,3 +48,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         return None
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Second factors are sealed like every other secret."""
+
+    def encrypt(self, text: str) -> str:
+        return seal(text, purpose="second factors")
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(encrypted_text, purpose="second factors")

@@ -1,10 +1,21 @@
 from datetime import date, datetime
 from typing import Any
 
-from allauth.account.forms import AddEmailForm, LoginForm, RequestLoginCodeForm, ResetPasswordForm, SignupForm
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import (
+    AddEmailForm,
+    ConfirmLoginCodeForm,
+    LoginForm,
+    RequestLoginCodeForm,
+    ResetPasswordForm,
+    SignupForm,
+)
+from allauth.account.stages import LoginByCodeStage, LoginStageController
+from allauth.core import context
 from django import forms
 from django.utils import timezone
 
+from hub import codes
 from hub.models import Product
 
 
@@ -47,6 +58,21 @@ class ForgottenPasswordForm(_AddressForm, ResetPasswordForm):
 
 class CodeForm(_AddressForm, RequestLoginCodeForm):
     pass
+
+
+class EnterCodeForm(ConfirmLoginCodeForm):
+    """Takes every code that was mailed to the address of late, whichever browser asked for it."""
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        stage = LoginStageController.enter(context.request, LoginByCodeStage.key)
+        address = stage.state["email"]
+        if not codes.may_guess(context.request, address):
+            raise get_adapter().validation_error("too_many_login_attempts")
+        if not codes.take_code(address, code, now=timezone.now()):
+            codes.note_wrong_code(context.request, address)
+            raise get_adapter().validation_error("incorrect_code")
+        return code
 
 
 class GiveForm(forms.Form):

@@ -2,10 +2,12 @@ from hub.models.access import Grant, Ledger
 from hub.models.catalogue import Category, CollectionItem, Product
 from hub.models.content import Page, PageProgress, Section
 from hub.models.people import User
+from hub.models.signing_in import CodeMail
 from hub.models.site import SalesPage, Site
 
 __all__ = [
     "Category",
+    "CodeMail",
     "CollectionItem",
     "Grant",
     "Ledger",

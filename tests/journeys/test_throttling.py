@@ -2,7 +2,8 @@
 
 from django.test import Client
 
-from billing.views import RETURNS_PER_MINUTE
+from billing.views import PORTAL_LOOKS_PER_MINUTE, RETURNS_PER_MINUTE
+from hub.models import User
 from tests.shops import Shop
 
 
@@ -12,3 +13,15 @@ def test_a_flood_of_returns_does_not_reach_stripe(shop: Shop, client: Client) ->
     assert 429 in answers  # twice a minute's worth: wherever the minute ends
     elsewhere = client.get("/checkout/return?session_id=no", REMOTE_ADDR="203.0.113.9")
     assert elsewhere.status_code == 404
+
+
+def test_a_storm_of_reloads_after_the_portal_does_not_reach_stripe(shop: Shop, client: Client) -> None:
+    shop.buy(shop.monthly, email="ada@example.org")
+    shop.deliver()
+    client.force_login(User.objects.get(email="ada@example.org"))
+    shop.sandbox.forget_calls()
+    storm = 2 * PORTAL_LOOKS_PER_MINUTE + 10
+    assert {client.get("/account/?from=portal").status_code for _ in range(storm)} == {200}
+    assert (
+        PORTAL_LOOKS_PER_MINUTE <= len(shop.sandbox.calls()) <= 2 * PORTAL_LOOKS_PER_MINUTE
+    )  # wherever the minute ends

@@ -1,0 +1,165 @@
+"""Strangers ask for codes to Ada's address from everywhere: she gets in at once, and her mailbox stays readable."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from hub import codes
+from hub.models import CodeMail, User
+from tests.hub.conftest import Studio
+from tests.hub.test_signing_in import LOGIN, code_sent
+
+CONFIRM = "/accounts/login/code/confirm/"
+
+
+@pytest.fixture(autouse=True)
+def _mail(settings: object) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
+
+
+def at(address: str) -> Client:
+    """A browser of its own, somewhere in the net."""
+    return Client(REMOTE_ADDR=address)
+
+
+def ask(client: Client, address: str = "ada@example.org") -> int:
+    return client.post(LOGIN, {"login": address}).status_code
+
+
+def is_inside(client: Client, *, code: str) -> bool:
+    client.post(CONFIRM, {"code": code})
+    return "_auth_user_id" in client.session
+
+
+def test_one_stranger_leaves_ada_her_mails(studio: Studio, ada: User) -> None:
+    for _ in range(19):
+        assert ask(at("203.0.113.9")) == 302
+    assert len(mail.outbox) == 3
+    mine = at("198.51.100.1")
+    assert ask(mine) == 302
+    assert len(mail.outbox) == 4
+    assert is_inside(mine, code=code_sent())
+
+
+def test_strangers_from_everywhere_neither_flood_ada_nor_keep_her_out(studio: Studio, ada: User) -> None:
+    for number in range(40):
+        assert ask(at(f"203.0.113.{number}")) == 302
+    assert len(mail.outbox) == codes.MAILS
+    mine = at("198.51.100.1")
+    assert ask(mine) == 302
+    assert len(mail.outbox) == codes.MAILS
+    assert is_inside(mine, code=code_sent())
+
+
+def test_who_is_mailed_nothing_more_holds_a_code_that_lives(studio: Studio, ada: User) -> None:
+    """Up to the last moment in which the old mails count, the youngest and the oldest of them work."""
+    for number in range(codes.MAILS):
+        ask(at(f"203.0.113.{number}"))
+    oldest = code_sent()
+    CodeMail.objects.update(sent_at=CodeMail.objects.latest("sent_at").sent_at - codes.COUNTED + timedelta(seconds=9))
+    mine = at("198.51.100.1")
+    ask(mine)
+    assert len(mail.outbox) == codes.MAILS
+    assert is_inside(mine, code=oldest)
+
+
+def test_a_new_mail_goes_out_when_the_old_ones_count_no_more(studio: Studio, ada: User) -> None:
+    for number in range(codes.MAILS):
+        ask(at(f"203.0.113.{number}"))
+    CodeMail.objects.update(sent_at=CodeMail.objects.latest("sent_at").sent_at - codes.COUNTED)
+    ask(at("198.51.100.1"))
+    assert len(mail.outbox) == codes.MAILS + 1
+
+
+def test_a_code_works_once_and_ends_the_others(studio: Studio, ada: User) -> None:
+    stranger, mine = at("203.0.113.9"), at("198.51.100.1")
+    ask(stranger)
+    theirs = code_sent()
+    ask(mine)
+    code = code_sent()
+    assert is_inside(mine, code=code.lower().replace("-", " "))
+    assert not is_inside(stranger, code=code)
+    assert not is_inside(stranger, code=theirs)
+
+
+def test_an_old_code_is_a_wrong_code(studio: Studio, ada: User) -> None:
+    mine = at("198.51.100.1")
+    ask(mine)
+    CodeMail.objects.update(sent_at=CodeMail.objects.get().sent_at - codes.LIFE)
+    assert not is_inside(mine, code=code_sent())
+
+
+def test_a_code_opens_no_other_address(studio: Studio, ada: User, dan: User) -> None:
+    ask(at("198.51.100.1"))
+    code = code_sent()
+    thief = at("203.0.113.9")
+    ask(thief, dan.email)
+    assert not is_inside(thief, code=code)
+
+
+def test_who_guesses_is_stopped_and_ada_is_not(studio: Studio, ada: User) -> None:
+    for _ in range(4):
+        guesser = at("203.0.113.9")
+        ask(guesser)
+        for _ in range(3):
+            guesser.post(CONFIRM, {"code": "BCDF-GHJK"})
+    right = code_sent()
+    guesser = at("203.0.113.9")
+    ask(guesser)
+    assert not is_inside(guesser, code=right)
+    mine = at("198.51.100.1")
+    ask(mine)
+    assert is_inside(mine, code=right)
+
+
+def test_neighbours_in_one_ipv6_network_are_one_visitor(studio: Studio, ada: User) -> None:
+    for number in range(1, 6):
+        ask(at(f"2001:db8:1:2::{number}"))
+    assert len(mail.outbox) == 3
+    ask(at("2001:db8:1:3::1"))
+    assert len(mail.outbox) == 4
+
+
+@pytest.mark.parametrize("path", ["login/", "signup/"])
+def test_mails_to_strangers_and_to_members_are_as_many(studio: Studio, ada: User, path: str) -> None:
+    field = "login" if path == "login/" else "email"
+    for number in range(10):
+        at(f"203.0.113.{number}").post(f"/accounts/{path}", {field: "nobody@example.com" if number % 2 else ada.email})
+    counts = [len([letter for letter in mail.outbox if letter.to == [to]]) for to in (ada.email, "nobody@example.com")]
+    assert counts[0] == counts[1]
+
+
+def test_an_address_looks_the_same_known_or_not_when_it_is_mailed_no_more(studio: Studio, ada: User) -> None:
+    answers = []
+    for address in (ada.email, "nobody@example.com"):
+        for number in range(codes.MAILS):
+            ask(at(f"203.0.113.{number}"), address)
+        client = at("198.51.100.1")
+        status = ask(client, address)
+        page = client.get(CONFIRM).content.decode().replace(address, "X")
+        answers.append((status, len(page)))
+    assert answers[0] == answers[1]
+
+
+def test_a_new_code_can_be_asked_for_on_the_page(studio: Studio, ada: User, client: Client) -> None:
+    ask(client)
+    assert "Send a new code" in client.get(CONFIRM).content.decode()
+    client.post(CONFIRM, {"action": "resend"})
+    assert len(mail.outbox) == 2
+    assert is_inside(client, code=code_sent())
+
+
+def test_nothing_readable_is_kept_of_who_asked(studio: Studio, ada: User) -> None:
+    ask(at("198.51.100.1"))
+    kept = CodeMail.objects.values_list("address", "code").get()
+    assert ada.email not in kept
+    assert code_sent() not in kept
+
+
+def test_what_works_no_more_is_thrown_away(studio: Studio, ada: User, dan: User) -> None:
+    ask(at("198.51.100.1"))
+    CodeMail.objects.update(sent_at=CodeMail.objects.get().sent_at - codes.LIFE)
+    ask(at("198.51.100.1"), dan.email)
+    assert CodeMail.objects.count() == 1
