@@ -64,14 +64,19 @@ class Explanation:
     via: Product | None = None
 
 
+def open_grants(*, now: datetime) -> QuerySet[Grant]:
+    """The grants that open something at `now`."""
+    return Grant.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now), state__in=Grant.OPEN)
+
+
 def can_open(user: User, product: Product, *, now: datetime) -> bool:
     """Whether the gate is open: one indexed query."""
-    return _open(now=now).filter(_reaches(product), user=user).exists()
+    return open_grants(now=now).filter(_reaches(product), user=user).exists()
 
 
 def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
     """What the person can open: product id to the strongest grant behind it, collections too. At most 3 queries."""
-    grants = list(_open(now=now).filter(user=user).select_related("product"))
+    grants = list(open_grants(now=now).filter(user=user).select_related("product"))
     best: dict[int, Grant] = {}
     inside = _inside(grant.product for grant in grants)
     for grant in sorted(grants, key=_strength):
@@ -168,10 +173,6 @@ def _as_they_stood(grants: list[Grant], rows: list[Ledger]) -> list[Grant]:
             grant.closed_at, grant.close_reason = (row.true_at, row.reason) if closed else (None, "")
             stood.append(grant)
     return stood
-
-
-def _open(*, now: datetime) -> QuerySet[Grant]:
-    return Grant.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now), state__in=Grant.OPEN)
 
 
 def _reaches(product: Product) -> Q:

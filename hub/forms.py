@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from hub import codes
 from hub.models import Product
+from hub.people import ORDERS, SEEN, STATES, Filters
 
 
 class SignInForm(LoginForm):
@@ -115,3 +116,43 @@ class ReasonForm(forms.Form):
     """Why somebody of the staff did it."""
 
     reason = forms.CharField(max_length=240)
+
+
+class PeopleForm(forms.Form):
+    """The filters of the list of people, as they stand in its address."""
+
+    q = forms.CharField(
+        label="Name or e-mail address",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "data-key": "/"}),
+    )
+    state = forms.ChoiceField(label="State", required=False, choices=[("", "Everybody"), *STATES.items()])
+    product = forms.ModelChoiceField(Product.objects.order_by("name"), required=False, empty_label="Every product")
+    seen = forms.ChoiceField(label="Last here", required=False, choices=[("", "Any time"), *SEEN.items()])
+    since = forms.DateField(label="Joined from", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label="Joined to", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    order = forms.ChoiceField(
+        label="Sorted by",
+        required=False,
+        choices=[("joined", "Newest first"), ("seen", "Last here first"), ("name", "Name")],
+    )
+
+    def filters(self) -> Filters:
+        """What can be understood of the address; the rest is said in `errors`."""
+        self.is_valid()
+        given = self.cleaned_data
+        return Filters(
+            words=given.get("q") or "",
+            state=given.get("state") or "",
+            product_id=product.pk if (product := given.get("product")) else None,
+            since=given.get("since"),
+            until=given.get("until"),
+            seen=given.get("seen") or "",
+            order=given.get("order") or next(iter(ORDERS)),
+        )
+
+    @property
+    def is_narrowed(self) -> bool:
+        """By anything that stands in the folded part of the bar."""
+        return any(self.data.get(name) for name in ("product", "seen", "since", "until", "order"))

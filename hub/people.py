@@ -1,49 +1,130 @@
-"""People as the console sees them: found by name or address, a page at a time."""
+"""People as the console sees them: found, filtered, sorted, a page at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Expression, F, OuterRef, Prefetch, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Lower
+from django.utils import timezone
 
+from activities import spreadsheet
+from hub.access import open_grants
 from hub.models import Grant, User
+from hub.models.people import NAME_OR_ADDRESS, NEVER
+from hub.reasons import say
 
 PAGE = 50
+ENDING = ("ending", "canceled_paid_through")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Whom to show. Days are whole days in the current time zone, both included; words all have to match.
+
+    `state` is one of STATES, `seen` one of SEEN, `order` one of ORDERS.
+    """
+
+    words: str = ""
+    state: str = ""
+    product_id: int | None = None
+    since: date | None = None
+    until: date | None = None
+    seen: str = ""
+    order: str = "joined"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a list is sorted: by an indexed expression, then by id."""
+
+    by: Expression | F
+    is_descending: bool
+    read: Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of people. `after` is the id to go on from, None at the end."""
+    """One page of people, each with `open_grants` (list). `after` is the place to go on from, None at the end."""
 
     people: Sequence[User]
-    after: int | None
+    after: str | None
 
 
-def find_people(*, words: str = "", state: str = "", after: int | None = None, now: datetime) -> Found:
-    """The newest first, each with `open_grants` (list). `state`: open, grace, none, staff, or everything."""
-    people = _matching(words)
-    if state == "open":
-        people = people.filter(grants__in=_open(now))
-    elif state == "grace":
-        people = people.filter(grants__in=_open(now).filter(state=Grant.State.GRACE))
-    elif state == "none":
-        people = people.exclude(grants__in=_open(now)).filter(role=User.Role.MEMBER)
-    elif state == "staff":
-        people = people.exclude(role=User.Role.MEMBER)
-    if after is not None:
-        people = people.filter(pk__lt=after)
-    grants = Prefetch("grants", _open(now).select_related("product"), to_attr="open_grants")
-    page = list(people.distinct().order_by("-pk").prefetch_related(grants)[: PAGE + 1])
-    return Found(page[:PAGE], page[PAGE - 1].pk if len(page) > PAGE else None)
+def _moment(text: str) -> datetime:
+    """Raises ValueError for what is no aware moment, and OverflowError for one that no calendar has."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment.astimezone(UTC)
+
+
+STATES = {
+    "open": "With access",
+    "trial": "On trial",
+    "grace": "In grace, payment failed",
+    "ending": "Cancelled, ending",
+    "ended": "Had access once",
+    "never": "Never had access",
+    "staff": "Staff",
+    "inactive": "Deactivated",
+}
+SEEN = {"7": "In the last 7 days", "30": "In the last 30 days", "not30": "Not for 30 days", "never": "Never"}
+ORDERS = {
+    "joined": Order(F("joined_at"), True, _moment),
+    "seen": Order(Coalesce("last_seen", Value(NEVER)), True, _moment),
+    "name": Order(Lower(NAME_OR_ADDRESS), False, str),
+}
+COLUMNS = ("Name", "E-mail", "Role", "Member since (UTC)", "Last here (UTC)", "Product", "Access", "Until (UTC)", "Why")
+
+
+def find_people(filters: Filters, *, after: str = "", now: datetime) -> Found:
+    """A page of the people that match. Costs the same on every page."""
+    order = ORDERS[filters.order]
+    people = _sorted(_select(filters, now=now), order)
+    if place := _read(after, order):
+        people = _beyond(people, *place, order=order)
+    page = list(people.prefetch_related(_access(now=now))[: PAGE + 1])
+    return Found(page[:PAGE], _write(page[PAGE - 1]) if len(page) > PAGE else None)
+
+
+def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:
+    """The whole selection as CSV, a line for each product somebody has, and one for who has none."""
+    people = _sorted(_select(filters, now=now), ORDERS[filters.order])
+    everybody = people.prefetch_related(_access(now=now)).iterator(chunk_size=1000)
+    return spreadsheet.lines(COLUMNS, (row for person in everybody for row in _rows(person)))
 
 
 def count_people(*, now: datetime) -> dict[str, int]:
     """How many members there are, how many have access, and how many of these are in grace."""
-    access = _open(now).aggregate(
+    access = open_grants(now=now).aggregate(
         open=Count("user", distinct=True),
         grace=Count("user", distinct=True, filter=Q(state=Grant.State.GRACE)),
     )
     return {"members": User.objects.filter(role=User.Role.MEMBER, is_active=True).count(), **access}
+
+
+def at_risk(*, now: datetime, limit: int) -> list[Grant]:
+    """Grants in grace, the first to close first, with user and product."""
+    grants = open_grants(now=now).filter(state=Grant.State.GRACE).select_related("user", "product")
+    return list(grants.order_by("ends_at", "pk")[:limit])
+
+
+def _select(filters: Filters, *, now: datetime) -> QuerySet[User]:
+    people = _in_state(_matching(filters.words), filters, now=now)
+    if filters.since:
+        people = people.filter(joined_at__gte=_start_of(filters.since))
+    if filters.until and filters.until < date.max:
+        people = people.filter(joined_at__lt=_start_of(filters.until + timedelta(days=1)))
+    match filters.seen:
+        case "7" | "30" as days:
+            people = people.filter(last_seen__gte=now - timedelta(days=int(days)))
+        case "not30":
+            people = people.exclude(last_seen__gte=now - timedelta(days=30))
+        case "never":
+            people = people.filter(last_seen=None)
+    return people
 
 
 def _matching(words: str) -> QuerySet[User]:
@@ -53,5 +134,80 @@ def _matching(words: str) -> QuerySet[User]:
     return people
 
 
-def _open(now: datetime) -> QuerySet[Grant]:
-    return Grant.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now), state__in=Grant.OPEN)
+def _in_state(people: QuerySet[User], filters: Filters, *, now: datetime) -> QuerySet[User]:
+    """Those whose grants (of the product that was asked for, if any) are as asked for."""
+    of_product = Q(product=filters.product_id) if filters.product_id else Q()
+    theirs = Grant.objects.filter(of_product, user=OuterRef("pk"))
+    standing = open_grants(now=now).filter(of_product, user=OuterRef("pk"))
+    match filters.state:
+        case "open":
+            return people.filter(Exists(standing))
+        case "trial":
+            return people.filter(Exists(standing.filter(reason="trial")))
+        case "grace":
+            return people.filter(Exists(standing.filter(state=Grant.State.GRACE)))
+        case "ending":
+            return people.filter(Exists(standing.filter(reason__in=ENDING)))
+        case "ended":
+            return people.filter(Exists(theirs), ~Exists(standing))
+        case "never":
+            return people.filter(~Exists(theirs), role=User.Role.MEMBER)
+    if filters.product_id:
+        people = people.filter(Exists(standing))
+    match filters.state:
+        case "staff":
+            return people.exclude(role=User.Role.MEMBER)
+        case "inactive":
+            return people.filter(is_active=False)
+    return people
+
+
+def _access(*, now: datetime) -> "Prefetch[str, QuerySet[Grant], str]":
+    grants = open_grants(now=now).select_related("product").order_by("product__position", "pk")
+    return Prefetch("grants", grants, to_attr="open_grants")
+
+
+def _sorted(people: QuerySet[User], order: Order) -> QuerySet[User]:
+    sign = "-" if order.is_descending else ""
+    return people.annotate(place=order.by).order_by(f"{sign}place", f"{sign}pk")
+
+
+def _beyond(people: QuerySet[User], place: Any, pk: int, *, order: Order) -> QuerySet[User]:
+    way = "lt" if order.is_descending else "gt"
+    # The first condition is implied by the second, and is what an index can be read by.
+    return people.filter(**{f"place__{way}e": place}).filter(Q(**{f"place__{way}": place}) | Q(**{f"pk__{way}": pk}))
+
+
+def _read(text: str, order: Order) -> tuple[Any, int] | None:
+    """A place from an address; None for anything that is none."""
+    place, _, pk = text.rpartition("_")
+    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
+        return None
+    try:
+        return order.read(place), int(pk)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _write(person: User) -> str:
+    place = getattr(person, "place")  # noqa: B009  annotated by _sorted, which mypy cannot see
+    words = place.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(place, datetime) else place
+    return f"{words}_{person.pk}"
+
+
+def _rows(person: User) -> Iterator[Sequence[str]]:
+    who = (person.name, person.email, person.get_role_display(), _utc(person.joined_at), _utc(person.last_seen))
+    grants: list[Grant] = getattr(person, "open_grants")  # noqa: B009  prefetched by _access
+    for grant in grants:
+        why = say(grant.reason, until=grant.until)
+        yield (*who, grant.product.name, grant.get_state_display(), _utc(grant.until), why)
+    if not grants:
+        yield (*who, "", "None", "", "")
+
+
+def _utc(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())

@@ -17,6 +17,7 @@ urlpatterns = [
     path("console/", overview.overview, name="console"),
     path("console/products/", console_products.products, name="console_products"),
     path("console/people/", people.people, name="console_people"),
+    path("console/people/export/", people.export, name="console_people_export"),
     path("console/people/<int:pk>/", people.person, name="console_person"),
     path("console/people/<int:pk>/give/", people.give, name="console_give"),
     path("console/grants/<int:pk>/revoke/", people.revoke, name="console_revoke"),

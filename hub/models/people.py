@@ -1,11 +1,16 @@
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils.timezone import now as real_now
+
+# Where those who were never here stand in a list by last visit.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+NAME_OR_ADDRESS = Coalesce(NullIf("name", Value("")), "email", output_field=models.CharField())
 
 
 def normalise_email(email: str) -> str:
@@ -64,6 +69,12 @@ class User(AbstractBaseUser):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="one_account_per_address"),
             models.CheckConstraint(condition=Q(email=Lower(F("email"))), name="address_is_lower_case"),
+        ]
+        # What the console's list of people is sorted by.
+        indexes = [
+            models.Index("joined_at", "id", name="people_by_joining"),
+            models.Index(Coalesce("last_seen", Value(NEVER)), "id", name="people_by_last_visit"),
+            models.Index(Lower(NAME_OR_ADDRESS), "id", name="people_by_name"),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """The console: who may enter, what it shows, what staff do by hand."""
 
+import csv
 import json
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from activities.models import Activity
 from hub.access import can_open
 from hub.models import Grant, Ledger, User
 from tests import cast
@@ -176,23 +178,78 @@ def test_people_are_found_by_name_address_and_state(
     assert found("q=example.org") == {"ada", "ben", "dan", "owner"}
     assert found("state=open") == {"ada", "ben"}
     assert found("state=grace") == {"ben"}
-    assert found("state=none") == {"dan"}
+    assert found("state=never") == {"dan"}
+    assert found("state=ended") == set()
     assert found("state=staff") == {"owner"}
     assert "Nobody matches" in client.get("/console/people/?q=zzz").content.decode()
 
 
+@pytest.mark.parametrize("order", ["joined", "seen", "name"])
 def test_many_people_come_in_pages_that_miss_nobody(
-    studio: Studio, owner: User, signed_in: Enter, django_assert_max_num_queries: DjangoAssertNumQueries
+    studio: Studio, owner: User, signed_in: Enter, django_assert_max_num_queries: DjangoAssertNumQueries, order: str
 ) -> None:
-    cast.UserFactory.create_batch(120, proved=False, name="Someone")
-    client, seen, after = signed_in(owner), set(), ""
-    while after is not None:
+    people = cast.UserFactory.create_batch(120, proved=False, name="Some One_Else")
+    for days, person in enumerate(people[:40]):
+        person.last_seen = timezone.now() - timedelta(days=days)
+        person.save()
+    client, seen, address = signed_in(owner), [], f"?order={order}"
+    while address:
         with django_assert_max_num_queries(8):
-            found = client.get(f"/console/people/?after={after}").context["found"]
-        assert not seen & {person.pk for person in found.people}
-        seen |= {person.pk for person in found.people}
-        after = found.after
-    assert seen == set(User.objects.values_list("pk", flat=True))
+            context = client.get(f"/console/people/{address}").context
+        seen += context["found"].people
+        address = context["older"]
+    assert len(seen) == User.objects.count()
+    assert {person.pk for person in seen} == set(User.objects.values_list("pk", flat=True))
+    places = [person.place for person in seen]
+    assert places == sorted(places, reverse=order != "name")
+
+
+@pytest.mark.parametrize("after", ["x", "_", "2026-01-01_1", "0001-01-01T00:00:00+23:00_1", "9999-12-31T23:59:59Z_1"])
+def test_a_place_that_is_none_shows_the_list(studio: Studio, owner: User, signed_in: Enter, after: str) -> None:
+    assert signed_in(owner).get("/console/people/", {"after": after}).status_code == 200
+
+
+def test_people_are_narrowed_by_product_and_days(
+    studio: Studio, ada: User, ben: User, dan: User, owner: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    studio.subscribe(ben, studio.club)
+    ada.last_seen = timezone.now() - timedelta(days=3)
+    ada.joined_at = timezone.now()
+    ada.save()
+    client = signed_in(owner)
+
+    def found(**query: object) -> set[str]:
+        people = client.get("/console/people/", query).context["found"].people
+        return {person.email.split("@")[0] for person in people} - {"owner"}
+
+    today = timezone.localdate().isoformat()
+    assert found(product=studio.course.pk) == {"ada"}
+    assert found(product=studio.club.pk, state="open") == {"ben"}
+    assert found(product=studio.club.pk, state="never") == {"ada", "dan"}
+    assert found(seen="7") == {"ada"}
+    assert found(seen="never") == {"ben", "dan"}
+    assert found(since=today) == {"ada"}
+    assert found(until=today, seen="7") == {"ada"}
+    assert found(until="9999-12-31") == found(since="0001-01-01") == {"ada", "ben", "dan"}
+    page = client.get("/console/people/", {"since": "soon"})
+    assert page.status_code == 200
+    assert "Enter a valid date." in page.content.decode()
+
+
+def test_the_list_leaves_as_csv_by_who_may_and_the_feed_says_so(
+    studio: Studio, ada: User, dan: User, owner: User, support: User, client: Client, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    path = "/console/people/export/"
+    assert client.get(path).status_code == 302
+    assert [signed_in(who).get(path).status_code for who in (dan, support)] == [403, 403]
+    answer = signed_in(owner).get(path, {"q": "example.org", "state": "open"})
+    heading, *rows = list(csv.reader(answer.getvalue().decode("utf-8-sig").splitlines()))
+    assert [dict(zip(heading, row, strict=True))["Product"] for row in rows] == ["The Wheel"]
+    assert rows[0][:3] == ["Ada Lind", "ada@example.org", "Member"]
+    taken = Activity.objects.get(verb=Activity.Verb.STAFF_ACTION, details__reason="Exported the list of people")
+    assert taken.actor == owner
 
 
 def test_products_are_listed_with_what_they_hold(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
