@@ -31,6 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     serve.add_argument(
         "--behind", type=parse_span, default=0, metavar="SPAN", help="start a new account in the past: 35d"
     )
+    serve.add_argument(
+        "--freeze", type=int, metavar="EPOCH", help="start a new account then, and let its time stand still"
+    )
     serve.add_argument("--threads", type=int, default=16)
     advance = commands.add_parser("advance", help="move the clock: 31d, 12h, 2w")
     advance.add_argument("span")
@@ -70,6 +73,7 @@ def run_server(options: argparse.Namespace) -> int:
         "SANDBOX_EXCHANGES": options.exchanges,
         "SANDBOX_ALLOW_HOSTS": options.allow_hosts,
         "SANDBOX_BEHIND": str(options.behind),
+        "SANDBOX_FREEZE": "" if options.freeze is None else str(options.freeze),
         "DJANGO_SETTINGS_MODULE": "sandbox.settings",
     }
     if options.key:

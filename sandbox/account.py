@@ -8,6 +8,7 @@ from sandbox.clock import Timeline
 from sandbox.errors import NotFound
 from sandbox.events import Event, EventLog, difference
 from sandbox.ids import IdMaker
+from sandbox.limiting import Limiter
 from sandbox.packing import as_text
 from sandbox.store import Row
 from sandbox.tables import Table
@@ -36,6 +37,7 @@ DEFAULT_SETTINGS: Obj = {
     "after_retries": "cancel",  # or "unpaid" or "past_due"
     "debit_days": 3,  # how long a bank debit is `processing`
     "refund_failure_days": 1,
+    "requests_per_second": None,  # Stripe's limit is 25 in a sandbox and 100 live; None: no limit
     "embedded_items": 20,  # subscription items shown inside a subscription before `has_more`
 }
 
@@ -43,31 +45,41 @@ DEFAULT_SETTINGS: Obj = {
 class Account:
     """Call everything under `sandbox.box.box().lock`. `now()` is the only time there is."""
 
-    def __init__(self, account_id: str, *, keys: set[str], seed: int) -> None:
+    def __init__(self, account_id: str, *, seed: int, live: bool = False) -> None:
         self.id = account_id
-        self.keys = keys
         self.seed = seed
+        self.live = live
         self.base_url = "http://127.0.0.1:4242"
         self.listener: Callable[[Account, Event], None] | None = None
         self.renderer: Callable[[Account, Obj], Obj] | None = None
+        self.limiter = Limiter()
+        self.wake: Callable[[], None] | None = None  # tells that a test clock was sent on its way
         self.main = Timeline()
         self.clear()
 
     def clear(self) -> None:
         """Forget everything, as on the first day."""
         self.ids = IdMaker(self.seed)
+        self.request_ids = IdMaker(self.seed)  # apart, so that looking changes no object's id
         self.tables: dict[str, Table] = {}
         self.private: dict[str, Obj] = {}
         self.item_owner: dict[str, str] = {}
-        self.events = EventLog()
+        self.events = EventLog(live=self.live)
         self.settings: Obj = copy.deepcopy(DEFAULT_SETTINGS)
         self.main.clear()
         self.timeline = self.main
         self.clocks: dict[str, Timeline] = {}
+        self.kept_deliveries: Objects = []  # as the store has them, for the post to take up
+        self.remembered: dict[str, Obj] = {}  # idempotency keys and what became of them
         self.request: Obj = {"id": None, "idempotency_key": None}
         self.unsaved: dict[tuple[str, str], tuple[int, object]] = {}
         self.gone: set[tuple[str, str]] = set()
         self.created_at = self.main.now()
+
+    @property
+    def mode(self) -> str:
+        """ "test" or "live", as ids and keys say it."""
+        return "live" if self.live else "test"
 
     # Time
 
@@ -112,6 +124,8 @@ class Account:
 
     def add(self, obj: Obj, *, event: str | None = None, **notes: object) -> Obj:
         """Keep a new object; `notes` are what we know of it that Stripe does not show."""
+        if "livemode" in obj:
+            obj["livemode"] = self.live
         if notes:
             self.note(obj["id"], **notes)
         self.save(obj)
@@ -199,8 +213,10 @@ class Account:
         """Small things that the store keeps besides objects."""
         return {
             f"{self.id}:ids": self.ids.count,
+            f"{self.id}:request_ids": self.request_ids.count,
             f"{self.id}:offset": self.main.offset,
             f"{self.id}:latest": self.main.latest,
+            f"{self.id}:frozen": self.main.frozen,
             f"{self.id}:settings": self.settings,
         }
 
@@ -211,6 +227,10 @@ class Account:
             assert isinstance(value, dict)  # noqa: S101 - rows are written by us
             if kind == "_notes":
                 self.private[object_id] = value
+            elif kind == "_delivery":
+                self.kept_deliveries.append(value)
+            elif kind == "_key":
+                self.remembered[object_id] = value
             elif kind == "_due":
                 due.append((object_id, value))
             elif kind == "event":
@@ -227,11 +247,14 @@ class Account:
                 self.table(kind).tidy()
         self._relink()
         self.ids.count = meta.get(f"{self.id}:ids", 0)
-        self.main.offset = meta.get(f"{self.id}:offset", 0)
-        self.main.latest = meta.get(f"{self.id}:latest", 0)
+        self.request_ids.count = meta.get(f"{self.id}:request_ids", 0)
+        self.main.offset = meta.get(f"{self.id}:offset", self.main.offset)
+        self.main.latest = meta.get(f"{self.id}:latest", self.main.latest)
+        self.main.frozen = meta.get(f"{self.id}:frozen", self.main.frozen)
         self.settings |= meta.get(f"{self.id}:settings", {})
         for clock in self.table("test_helpers.test_clock"):
-            self.clocks[clock["id"]] = Timeline(frozen=clock["frozen_time"])
+            line = self.clocks[clock["id"]] = Timeline(frozen=clock["frozen_time"])
+            line.target = self.notes(clock["id"]).get("target") if clock["status"] == "advancing" else None
         for name, appointment in due:
             action, object_id = name.split(" ", 1)
             line = self.clocks[appointment["clock"]] if appointment["clock"] else self.main

@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.account import Account
+from sandbox.accounts import Accounts
 from sandbox.chaos import Chaos
-from sandbox.clock import run_due
 from sandbox.deliveries import Post
 from sandbox.events import Event
 from sandbox.expansion import show
+from sandbox.passing import Passing
 from sandbox.store import Store
 from sandbox.types import Obj
 
 DEMO_KEY = "sk_test_foyer_demo"
-DEMO_ACCOUNT = "acct_1FoyerSandboxDemo"
 
 
 @dataclass
@@ -35,6 +34,7 @@ class Options:
     mail: str = ""
     exchanges: str = ""
     behind: int = 0  # seconds by which a new account's clock starts in the past
+    freeze: int | None = None  # epoch at which time stands still until it is moved
     allow_hosts: list[str] = field(default_factory=list)
 
     @classmethod
@@ -48,6 +48,7 @@ class Options:
             mail=env.get("SANDBOX_MAIL", ""),
             exchanges=env.get("SANDBOX_EXCHANGES", ""),
             behind=int(env.get("SANDBOX_BEHIND", "0")),
+            freeze=int(env["SANDBOX_FREEZE"]) if env.get("SANDBOX_FREEZE") else None,
             allow_hosts=[host for host in env.get("SANDBOX_ALLOW_HOSTS", "").split(",") if host],
         )
 
@@ -59,33 +60,43 @@ class Box:
         self.options = options
         self.lock = threading.RLock()
         self.chaos = Chaos(seed=options.seed)
-        self.post = Post(lock=self.lock, chaos=self.chaos, allowed_hosts=options.allow_hosts)
+        self.post = Post(lock=self.lock, chaos=self.chaos, save=self.save, allowed_hosts=options.allow_hosts)
         self.store = Store(options.state)
         self.log: deque[Obj] = deque(maxlen=10_000)
         self.counts: Counter[str] = Counter()
         self.exchanges: list[str] = []
-        self.accounts = [Account(DEMO_ACCOUNT, keys={options.key}, seed=options.seed)]
+        self.passing = Passing(self)
+        self.accounts = Accounts(key=options.key, seed=options.seed, prepare=self.prepare)
+        self.restore()
+
+    def prepare(self, account: Account) -> None:
+        """Connect a new account to the world, and let its time begin."""
+        account.listener = self.hear
+        account.renderer = show
+        account.wake = self.passing.wake.set
+        account.main.frozen = self.options.freeze
+        if self.options.behind:
+            account.main.offset, account.main.latest = -self.options.behind, 0
+
+    def restore(self) -> None:
+        """Everything as the store has kept it."""
+        meta = self.store.meta()
+        self.accounts.restore(meta.get("accounts", {}))
         for account in self.accounts:
-            account.listener = self.hear
-            account.renderer = show
-            account.restore(self.store.load(account.id), self.store.meta())
-            if options.behind and not account.events and not any(account.tables.values()):
-                account.main.offset, account.main.latest = -options.behind, 0
+            account.restore(self.store.load(account.id), meta)
+            self.post.restore(account)
 
     @property
     def account(self) -> Account:
         """The account that the hosted pages and the control API mean unless told otherwise."""
-        return self.accounts[0]
-
-    def account_for(self, key: str) -> Account | None:
-        return next((account for account in self.accounts if key in account.keys), None)
+        return self.accounts.first
 
     def start(self) -> None:
         """Begin delivering and ticking. Called once, in the process that serves."""
         from sandbox import engine  # noqa: F401 - registers what happens when something is due
 
         self.post.start()
-        threading.Thread(target=self.tick_for_ever, name="clock", daemon=True).start()
+        self.passing.start()
 
     def hear(self, account: Account, event: Event) -> None:
         self.post.offer(account, event)
@@ -99,51 +110,29 @@ class Box:
             for table in account.tables.values():
                 table.tidy()
             if rows or gone or settings:
-                self.store.write(rows, gone=gone, meta=account.meta())
+                meta = {**account.meta(), **self.accounts.as_json()} if settings else account.meta()
+                self.store.write(rows, gone=gone, meta=meta)
 
-    def move_clock(self, account: Account, *, to: int) -> int:
-        """Run everything due up to `to`, each at its time, then let time go on from there. Returns what was done."""
-        done = 0
-        while step := run_due(account, account.main, until=to, limit=500):
-            done += step
-            self.save()  # in portions, so that what is done can be packed
-        account.main.offset = max(account.main.offset, to - int(time.time()))
-        account.main.latest = max(account.main.latest, to)
-        self.save(settings=True)
-        self.tell_clock(account)
-        return done
-
-    def tell_clock(self, account: Account) -> None:
+    def tell_clock(self) -> None:
         """Let the product share our time: {"offset": seconds}, replaced atomically."""
         if not self.options.clock_file:
             return
         path = Path(self.options.clock_file)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(path.suffix + ".new")
-        fresh.write_text(json.dumps({"offset": account.main.offset}))
+        fresh.write_text(json.dumps({"offset": self.account.main.ahead}))
         fresh.replace(path)
 
-    def tick_for_ever(self) -> None:
-        with self.lock:
-            self.tell_clock(self.account)
-        while True:
-            with self.lock:
-                for account in self.accounts:
-                    if run_due(account, account.main, until=account.main.now(), limit=200):
-                        self.save()
-            time.sleep(1)
-
     def reset(self) -> None:
-        """Back to an empty account; keys stay."""
+        """Back to one empty account with its own key."""
         self.store.clear()
-        for account in self.accounts:
-            account.clear()
+        self.accounts.clear()
         self.post.log.clear()
         self.post.queue.clear()
         self.chaos.configure({"deliveries": {}, "answers": [], "latency": 0})
         self.clear_log()
         self.exchanges.clear()
-        self.tell_clock(self.account)
+        self.tell_clock()
 
     # What was asked of us
 

@@ -1,5 +1,6 @@
 """Misbehaviour on request: failing answers, latency, lost and reordered deliveries. Seeded, so it can be repeated."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 
@@ -15,7 +16,7 @@ class Chaos:
     latency: float = 0.0
     seed: int = 1
     random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - not a secret
-    done: list[Obj] = field(default_factory=list)
+    done: deque[Obj] = field(default_factory=lambda: deque(maxlen=1_000))
 
     def configure(self, wishes: Obj) -> None:
         """Replace the parts that `wishes` names: deliveries, answers, latency (seconds), seed."""
@@ -37,13 +38,17 @@ class Chaos:
                 continue
             if "times" in rule:
                 rule["times"] -= 1
-            self.done.append({"method": method, "path": path, "status": rule["status"]})
+            self.done.append({"what": "answer", "method": method, "path": path, "status": rule["status"]})
             return rule
         return None
 
-    def happens(self, what: str) -> bool:
-        """Whether a delivery suffers `what` (drop, duplicate) this time."""
-        return self.random.random() < float(self.deliveries.get(what) or 0)
+    def happens(self, what: str, *, event: str) -> bool:
+        """Whether the delivery of `event` suffers `what` (drop, duplicate) this time."""
+        chance = float(self.deliveries.get(what) or 0)
+        if not chance or self.random.random() >= chance:
+            return False
+        self.done.append({"what": what, "event": event})
+        return True
 
     def delay(self) -> float:
         """Seconds that a delivery waits. `reorder` spreads deliveries without other delay over a second."""
@@ -56,5 +61,5 @@ class Chaos:
             "deliveries": self.deliveries,
             "latency": self.latency,
             "seed": self.seed,
-            "done": self.done[-100:],
+            "done": list(self.done)[-100:],
         }

@@ -38,17 +38,36 @@ class Timeline:
 
     def __init__(self, *, frozen: int | None = None) -> None:
         self.frozen = frozen
+        self.target: int | None = None  # where a test clock is on its way to
         self.clear()
 
     def clear(self) -> None:
         """Back to real time, nothing due."""
         self.offset = 0
         self.at: int | None = None
+        self.kept_at: int | None = None  # when the last appointment was
         self.latest = 0
         self.heap: list[tuple[int, int, str, str]] = []
         self.appointments: dict[tuple[str, str], int] = {}
         self.changed: set[tuple[str, str]] = set()  # appointments that the store has not seen yet
         self.count = 0
+
+    @property
+    def ahead(self) -> int:
+        """Seconds by which this flow is ahead of real time."""
+        return self.offset if self.frozen is None else self.frozen - int(time.time())
+
+    def reach(self, at: int) -> None:
+        """It is `at` now, if it was earlier."""
+        if self.frozen is not None:
+            self.frozen = max(self.frozen, at)
+        else:
+            self.offset = max(self.offset, at - int(time.time()))
+            self.latest = max(self.latest, at)
+
+    def copy_time(self, other: "Timeline") -> None:
+        """Show the same time as another flow."""
+        self.offset, self.latest, self.frozen = other.offset, other.latest, other.frozen
 
     def now(self) -> int:
         """Epoch seconds. While due work runs, the time at which it is due."""
@@ -94,5 +113,6 @@ def run_due(account: "Account", timeline: Timeline, *, until: int, limit: int | 
                 ACTIONS[action](account, object_id)
             finally:
                 timeline.at = None
+            timeline.kept_at = at
             done += 1
     return done

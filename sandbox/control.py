@@ -17,15 +17,15 @@ from sandbox.control_objects import act_on_dispute, set_object
 from sandbox.deliveries import is_loopback, signed
 from sandbox.errors import AuthenticationRequired, StripeRefusal
 from sandbox.expansion import show
-from sandbox.http import REMEMBERED
 from sandbox.timelines import timeline_for
 from sandbox.types import Obj
 
 Action = Callable[..., Any]
 
 
-def control(*methods: str) -> Callable[[Action], Action]:
-    """A JSON endpoint: the action gets (box, account, wishes, *ids) under the lock and returns what to show."""
+def control(*methods: str, locked: bool = True) -> Callable[[Action], Action]:
+    """A JSON endpoint: the action gets (box, account, wishes, *ids) under the lock and returns what to show. One that
+    is not `locked` takes the lock itself."""
 
     def wrap(action: Action) -> Action:
         @csrf_exempt
@@ -36,7 +36,7 @@ def control(*methods: str) -> Callable[[Action], Action]:
                 return JsonResponse({"error": {"message": "Only for programs on this machine."}}, status=403)
             if request.method == "GET":
                 # A query filters a list. Where a POST would act, a GET tells, whatever its query says.
-                return run(action, request, {} if "POST" in methods else request.GET.dict(), ids)
+                return answer(request, {} if "POST" in methods else request.GET.dict(), ids)
             if request.content_type != "application/json":
                 return JsonResponse({"error": {"message": "Send application/json."}}, status=415)
             try:
@@ -45,7 +45,21 @@ def control(*methods: str) -> Callable[[Action], Action]:
                 wishes = None
             if not isinstance(wishes, dict):
                 return JsonResponse({"error": {"message": "The body must be a JSON object."}}, status=400)
-            return run(action, request, wishes, ids)
+            return answer(request, wishes, ids)
+
+        def answer(request: HttpRequest, wishes: Obj, ids: dict[str, str]) -> HttpResponse:
+            try:
+                shown = run(action, request, wishes, ids) if locked else action(box(), wishes)
+            except StripeRefusal as refusal:
+                return JsonResponse(refusal.as_json(), status=refusal.status)
+            except AuthenticationRequired as required:
+                return JsonResponse(
+                    {"error": {"type": "card_error", "code": "authentication_required", "message": str(required)}},
+                    status=402,
+                )
+            except (KeyError, TypeError, ValueError) as error:
+                return JsonResponse({"error": {"message": f"{type(error).__name__}: {error}"}}, status=400)
+            return shown if isinstance(shown, HttpResponse) else JsonResponse(shown, safe=False)
 
         return view
 
@@ -57,26 +71,18 @@ def sent_by_a_page(request: HttpRequest) -> bool:
     return "Origin" in request.headers or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
 
 
-def run(action: Action, request: HttpRequest, wishes: Obj, ids: dict[str, str]) -> HttpResponse:
+def run(action: Action, request: HttpRequest, wishes: Obj, ids: dict[str, str]) -> Any:
+    """Act in the account that holds the objects of the path, or that `account` names."""
     sandbox = box()
     with sandbox.lock:
-        account = sandbox.account
+        account = sandbox.accounts.named(wishes.pop("account")) if "account" in wishes else None
+        account = account or sandbox.accounts.holding(ids.values())
         account.base_url = f"{request.scheme}://{request.get_host()}"
         try:
             with account.on(timeline_for(account, ids.values(), {})):
-                shown = action(sandbox, account, wishes, *ids.values())
-        except StripeRefusal as refusal:
-            return JsonResponse(refusal.as_json(), status=refusal.status)
-        except AuthenticationRequired as required:
-            return JsonResponse(
-                {"error": {"type": "card_error", "code": "authentication_required", "message": str(required)}},
-                status=402,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            return JsonResponse({"error": {"message": f"{type(error).__name__}: {error}"}}, status=400)
+                return action(sandbox, account, wishes, *ids.values())
         finally:
             sandbox.save()
-    return shown if isinstance(shown, HttpResponse) else JsonResponse(shown, safe=False)
 
 
 @control("GET")
@@ -85,29 +91,47 @@ def health(sandbox: Box, account: Account, wishes: Obj) -> Obj:
         "ok": True,
         "account": account.id,
         "now": account.main.now(),
-        "offset": account.main.offset,
+        "offset": account.main.ahead,
         "objects": {kind: len(table) for kind, table in sorted(account.tables.items())},
         "events": len(account.events),
     }
 
 
-@control("GET", "POST")
-def clock(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+@control("GET", "POST", locked=False)
+def clock(sandbox: Box, wishes: Obj) -> Obj:
     """{"advance": "31d"} or {"to": epoch seconds} moves time; a GET, or neither, only tells it."""
-    done = 0
+    line, done = sandbox.account.main, 0
     if "advance" in wishes or "to" in wishes:
-        now = account.main.now()
+        now = line.now()
         to = now + parse_span(str(wishes["advance"])) if "advance" in wishes else int(wishes["to"])
         if to < now:
             raise ValueError("time only moves forward")
-        done = sandbox.move_clock(account, to=to)
-    return {"now": account.main.now(), "offset": account.main.offset, "next": account.main.next_at(), "done": done}
+        done = sandbox.passing.move(to=to)
+    with sandbox.lock:
+        return {"now": line.now(), "offset": line.ahead, "next": line.next_at(), "done": done}
+
+
+@control("GET", "POST")
+def accounts(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    """{"live": bool} opens another account, or the live mode of one; a GET, or nothing, lists them."""
+    if "live" not in wishes:
+        return {"data": [{"id": row.id, "livemode": row.live} for row in sandbox.accounts]}
+    opened, key = sandbox.accounts.open(live=bool(wishes["live"]))
+    sandbox.save(settings=True)
+    return {"id": opened.id, "livemode": opened.live, "key": key.text}
+
+
+@control("POST")
+def keys(sandbox: Box, account: Account, wishes: Obj) -> Obj:
+    """{"permissions": {"customer": "read", "payment_link": "write"}} makes a restricted key."""
+    key = sandbox.accounts.restrict(account, dict(wishes["permissions"]))
+    sandbox.save(settings=True)
+    return {"key": key.text, "permissions": key.permissions}
 
 
 @control("POST")
 def reset(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     sandbox.reset()
-    REMEMBERED.clear()
     return {"ok": True}
 
 
@@ -119,7 +143,7 @@ def is_setting(name: str, value: Any) -> bool:
         return value in ("cancel", "unpaid", "past_due")
     if name == "retry_days":
         return isinstance(value, list) and all(is_count(days) for days in value)
-    return is_count(value)
+    return is_count(value) or (name == "requests_per_second" and value is None)
 
 
 def is_count(value: Any) -> bool:
@@ -321,6 +345,8 @@ def change_object(sandbox: Box, account: Account, wishes: Obj, object_id: str) -
 urlpatterns = [
     path("sandbox/health", health),
     path("sandbox/clock", clock),
+    path("sandbox/accounts", accounts),
+    path("sandbox/keys", keys),
     path("sandbox/reset", reset),
     path("sandbox/settings", settings),
     path("sandbox/chaos", chaos),

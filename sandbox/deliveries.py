@@ -6,7 +6,7 @@ import ipaddress
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ TIMEOUT = 10
 # Real seconds between attempts; Stripe's own take hours, a demo cannot wait.
 BACKOFF = (1, 5, 30, 120, 600, 3_600)
 WORKERS = 4
+MOST_KEPT = 20_000  # deliveries in the log
 
 
 @dataclass
@@ -33,6 +34,11 @@ class Delivery:
     event: Event
     state: str = "waiting"
     attempts: list[Obj] = field(default_factory=list)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt was refused."""
+        return bool(self.attempts) and self.state != "delivered"
 
     def as_json(self) -> Obj:
         return {
@@ -50,8 +56,16 @@ class Delivery:
 class Post:
     """The queue and its workers. `lock` is the sandbox's: held to read state, never while talking to an endpoint."""
 
-    def __init__(self, *, lock: threading.RLock, chaos: Chaos, allowed_hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        lock: threading.RLock,
+        chaos: Chaos,
+        save: Callable[[], None],
+        allowed_hosts: Iterable[str] = (),
+    ) -> None:
         self.lock = lock
+        self.save = save
         self.chaos = chaos
         self.allowed_hosts = set(allowed_hosts)
         self.log: dict[str, Delivery] = {}
@@ -70,7 +84,7 @@ class Post:
             if endpoint["status"] != "enabled" or not wants(endpoint, event.type):
                 continue
             event.pending |= {endpoint["id"]}
-            copies = 2 if self.chaos.happens("duplicate") else 1
+            copies = 2 if self.chaos.happens("duplicate", event=event.id) else 1
             for _ in range(copies):
                 self._queue_copy(account, endpoint, event)
 
@@ -78,14 +92,44 @@ class Post:
         self.count += 1
         delivery = Delivery(f"del_{self.count}", account, endpoint["id"], endpoint["url"], event)
         self.log[delivery.id] = delivery
-        while len(self.log) > 20_000:
-            del self.log[next(iter(self.log))]
-        if self.chaos.happens("drop"):
+        while len(self.log) > MOST_KEPT:
+            self.forget(next(iter(self.log.values())))
+        if self.chaos.happens("drop", event=event.id):
             delivery.state = "dropped"
         elif self.chaos.deliveries.get("hold"):
             delivery.state = "held"
         else:
             self.enqueue(delivery, after=self.chaos.delay())
+        self.keep(delivery)
+
+    def keep(self, delivery: Delivery) -> None:
+        """Let the store know how a delivery stands."""
+        number = int(delivery.id.removeprefix("del_"))
+        delivery.account.unsaved["_delivery", delivery.id] = (number, delivery.as_json())
+
+    def forget(self, delivery: Delivery) -> None:
+        del self.log[delivery.id]
+        delivery.account.unsaved.pop(("_delivery", delivery.id), None)
+        delivery.account.gone.add(("_delivery", delivery.id))
+
+    def restore(self, account: Account) -> None:
+        """Take up the deliveries that the store has kept of an account; those not yet arrived are sent again."""
+        for row in account.kept_deliveries:
+            event = account.events.get(row["event"])
+            if event is None:
+                continue
+            delivery = Delivery(
+                row["id"], account, row["endpoint"], row["url"], event, row["state"], list(row["attempts"])
+            )
+            self.log[delivery.id] = delivery
+            self.count = max(self.count, int(delivery.id.removeprefix("del_")))
+            if delivery.state not in ("delivered", "failed"):
+                event.pending |= {delivery.endpoint}
+            if delivery.failing:
+                event.failed |= {delivery.endpoint}
+            if delivery.state in ("waiting", "sending"):
+                self.enqueue(delivery, after=0)
+        account.kept_deliveries = []
 
     def enqueue(self, delivery: Delivery, *, after: float) -> None:
         delivery.state = "waiting"
@@ -139,6 +183,7 @@ class Post:
             endpoint = delivery.account.find("webhook_endpoint", delivery.endpoint)
             if endpoint is None or endpoint["status"] != "enabled":
                 delivery.state = "failed"
+                self.keep(delivery)
                 return
             delivery.state = "sending"
             body, headers = signed(delivery)
@@ -154,6 +199,8 @@ class Post:
         with self.lock:
             delivery.attempts.append(attempt)
             self._settle(delivery, ok=status is not None and 200 <= status < 300)
+            self.keep(delivery)
+            self.save()
 
     def _settle(self, delivery: Delivery, *, ok: bool) -> None:
         event, tries = delivery.event, len(delivery.attempts)

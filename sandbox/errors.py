@@ -54,6 +54,15 @@ class Unauthorized(StripeRefusal):
     status = 401
 
 
+class RateLimited(StripeRefusal):
+    """429, with the header that says which limit it was."""
+
+    status = 429
+
+    def __init__(self) -> None:
+        super().__init__("Request rate limit exceeded.", code="rate_limit")
+
+
 class IdempotencyMismatch(StripeRefusal):
     kind = "idempotency_error"
 

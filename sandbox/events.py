@@ -25,6 +25,7 @@ class Event:
     subject: str
     data: bytes
     packer: Packer
+    live: bool = False
     pending: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
 
@@ -38,7 +39,7 @@ class Event:
             "object": "event",
             "api_version": API_VERSION,
             "created": self.created,
-            "livemode": False,
+            "livemode": self.live,
             "pending_webhooks": len(self.pending),
             "request": self.request,
             "type": self.type,
@@ -48,7 +49,8 @@ class Event:
 class EventLog:
     """In the order they happened. Events older than 30 days are out of reach, as at Stripe."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, live: bool = False) -> None:
+        self.live = live
         self.entries: list[Event] = []
         self.position: dict[str, int] = {}
         self.packers: dict[str, Packer] = {}
@@ -59,7 +61,8 @@ class EventLog:
     def add(self, *, event_id: str, event_type: str, created: int, request: Obj, subject: str, data: str) -> Event:
         """Log an event; `data` is JSON text."""
         packer = self.packers.setdefault(event_type, Packer())
-        event = Event(event_id, event_type, created, request, subject, packer.pack_text(data.encode()), packer)
+        packed = packer.pack_text(data.encode())
+        event = Event(event_id, event_type, created, request, subject, packed, packer, self.live)
         self.position[event_id] = len(self.entries)
         self.entries.append(event)
         return event

@@ -1,60 +1,34 @@
 """The door of `/v1/…`: key, misbehaviour, idempotency, parameters, handler, expansion, log."""
 
 import base64
-import hashlib
 import json
 import logging
 import time
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from sandbox import resources  # noqa: F401 - declares every endpoint
 from sandbox.account import Account
 from sandbox.box import Box, box
-from sandbox.errors import (
-    AuthenticationRequired,
-    IdempotencyMismatch,
-    InvalidRequest,
-    NotFound,
-    StripeRefusal,
-    Unauthorized,
-)
+from sandbox.errors import AuthenticationRequired, InvalidRequest, StripeRefusal, Unauthorized
 from sandbox.expansion import expand, show
 from sandbox.forms import parse_form
+from sandbox.idempotency import Answer, claim, fingerprint_of, forget, remember
+from sandbox.keys import Key
+from sandbox.misbehaving import MAIMED, maim, spoil, spoilt_refusal
 from sandbox.routing import Call, Route, find_route
 from sandbox.timelines import timeline_for
-from sandbox.types import API_VERSION, DAY, Obj
+from sandbox.types import API_VERSION, Obj
 from sandbox.validation import check
 
 LOG = logging.getLogger(__name__)
 
 
-@dataclass
-class Answer:
-    status: int
-    body: bytes
-    replayed: bool = False
-
-
-@dataclass
-class Remembered:
-    """What an idempotency key was used for; `answer` is None while the first request is still running."""
-
-    fingerprint: str
-    at: float
-    answer: Answer | None = None
-
-
-MOST_KEYS = 20_000  # the oldest keys beyond these are forgotten before their day is over
-REMEMBERED: dict[tuple[str, str], Remembered] = {}
-
-
 @csrf_exempt
-def v1(request: HttpRequest, path: str) -> HttpResponse:
+def v1(request: HttpRequest, path: str) -> HttpResponseBase:
     """Answer one API request as Stripe would."""
     started = time.monotonic()
     sandbox = box()
@@ -62,26 +36,13 @@ def v1(request: HttpRequest, path: str) -> HttpResponse:
     body = request.body.decode(errors="replace")
     query = request.META.get("QUERY_STRING", "")
     found = find_route(method, target)
+    rule = next_rule(sandbox, method=method, target=target)
     request_id = ""
-    spoilt = misbehave(sandbox, request, method=method, target=target)
-    if spoilt is not None:
-        answer = spoilt
+    if rule and rule["status"] not in MAIMED:
+        answer = spoil(request, rule)
     else:
-        with sandbox.lock:
-            account, refusal = authenticate(sandbox, request)
-            request_id = (account or sandbox.account).ids.make("req")
-        if account is None:
-            answer = refused(refusal)
-        else:
-            answer = serve(
-                sandbox,
-                account,
-                request,
-                found=found,
-                target=target,
-                form="&".join(part for part in (query, body) if part),
-                request_id=request_id,
-            )
+        form = "&".join(part for part in (query, body) if part)
+        answer, request_id = enter(sandbox, request, found=found, target=target, form=form)
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
     response["Request-Id"] = request_id or "req_none"
     response["Stripe-Version"] = API_VERSION
@@ -89,6 +50,8 @@ def v1(request: HttpRequest, path: str) -> HttpResponse:
         response["Idempotency-Key"] = key
     if answer.replayed:
         response["Idempotent-Replayed"] = "true"
+    if answer.limited:
+        response["Stripe-Rate-Limited-Reason"] = answer.limited
     note(
         sandbox,
         request,
@@ -99,7 +62,28 @@ def v1(request: HttpRequest, path: str) -> HttpResponse:
         body=body,
         started=started,
     )
-    return response
+    return maim(request, response, rule) if rule and rule["status"] in MAIMED else response
+
+
+def enter(
+    sandbox: Box,
+    request: HttpRequest,
+    *,
+    found: tuple[Route, tuple[str, ...]] | None,
+    target: str,
+    form: str,
+) -> tuple[Answer, str]:
+    """(answer, request id) of a request whose key is looked at first."""
+    with sandbox.lock:
+        request_id = sandbox.account.request_ids.make("req")
+        try:
+            account, key = authenticate(sandbox, request)
+            request_id = account.request_ids.make("req") if account is not sandbox.account else request_id
+            account.limiter.check(most=account.settings["requests_per_second"])
+            key.check(method=request.method or "GET", path=target, account=account.id)
+        except StripeRefusal as refusal:
+            return refused(refusal), request_id
+    return serve(sandbox, account, request, found=found, target=target, form=form, request_id=request_id), request_id
 
 
 def note(
@@ -135,70 +119,41 @@ def note(
             )
 
 
-def misbehave(sandbox: Box, request: HttpRequest, *, method: str, target: str) -> Answer | None:
-    """The spoilt answer that chaos wants, after its latency; None where the request goes through."""
+def next_rule(sandbox: Box, *, method: str, target: str) -> Obj | None:
+    """The rule of chaos that this request meets, after chaos's latency."""
     with sandbox.lock:
         latency = sandbox.chaos.latency
         rule = sandbox.chaos.answer_for(method=method, path=target)
     if latency:
         time.sleep(latency)
-    if rule is None:
-        return None
-    status = rule["status"]
-    if status in ("hang", "cut"):
-        time.sleep(float(rule.get("seconds", 30 if status == "hang" else 0)))
-        cut_connection(request)
-        return Answer(503, b"")
-    return refused(spoilt_refusal(int(status)), status=int(status))
+    return rule
 
 
-def cut_connection(request: HttpRequest) -> None:
-    """Close the socket without an answer, as a broken network does."""
-    socket = request.META.get("gunicorn.socket")
-    if socket is not None:
-        socket.shutdown(2)
-
-
-def spoilt_refusal(status: int) -> StripeRefusal:
-    refusal: StripeRefusal
-    if status == 429:
-        refusal = StripeRefusal("Request rate limit exceeded.", code="rate_limit", status=429)
-    elif status == 401:
-        refusal = Unauthorized("Invalid API Key provided: sk_test_****")
-    elif status == 403:
-        refusal = StripeRefusal(
-            "The provided key does not have the required permissions for this endpoint on this account.", status=403
-        )
-    elif status == 404:
-        refusal = NotFound("object", "chaos")
-    else:
-        refusal = StripeRefusal("An unknown error occurred.", status=status)
-        refusal.error["type"] = "api_error"
-    return refusal
-
-
-def refused(refusal: StripeRefusal, *, status: int | None = None) -> Answer:
-    return Answer(status or refusal.status, dump(refusal.as_json()))
+def refused(refusal: StripeRefusal) -> Answer:
+    limited = "global-rate" if refusal.status == 429 else None
+    return Answer(refusal.status, dump(refusal.as_json()), limited=limited)
 
 
 def dump(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def authenticate(sandbox: Box, request: HttpRequest) -> tuple[Account | None, StripeRefusal]:
-    """The account whose key the request carries, else Stripe's 401."""
+def authenticate(sandbox: Box, request: HttpRequest) -> tuple[Account, Key]:
+    """The key that the request carries and the account it opens. Raises Stripe's 401."""
     header = request.headers.get("Authorization", "")
-    key = ""
+    text = ""
     if header.startswith("Bearer "):
-        key = header[7:].strip()
+        text = header[7:].strip()
     elif header.startswith("Basic "):
-        key = base64.b64decode(header[6:] + "==").decode(errors="replace").split(":")[0]
-    if not key:
-        return None, Unauthorized(
+        text = base64.b64decode(header[6:] + "==").decode(errors="replace").split(":")[0]
+    if not text:
+        raise Unauthorized(
             "You did not provide an API key. You need to provide your API key in the Authorization header, "
             "using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
         )
-    return sandbox.account_for(key), Unauthorized(f"Invalid API Key provided: {key[:8]}{'*' * 8}{key[-4:]}")
+    if text not in sandbox.accounts.keys:
+        raise Unauthorized(f"Invalid API Key provided: {Key(text).masked}")
+    return sandbox.accounts.keys[text]
 
 
 def serve(
@@ -214,47 +169,14 @@ def serve(
     if found is None:
         return refused(StripeRefusal(f"Unrecognized request URL ({request.method}: {target}).", status=404))
     key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
-    if not key:
-        return handle(sandbox, account, request, found=found, form=form, request_id=request_id, key=None)[0]
-    slot = (account.id, key)
-    fingerprint = hashlib.sha256(f"{target}?{form}".encode()).hexdigest()
-    if (earlier := claim(sandbox, slot, fingerprint)) is not None:
-        return earlier
-    answer, executed = handle(sandbox, account, request, found=found, form=form, request_id=request_id, key=key)
-    with sandbox.lock:
-        # Stripe does not remember requests that never began to execute.
-        if executed:
-            REMEMBERED[slot].answer = answer
-        else:
-            REMEMBERED.pop(slot, None)
-    return answer
-
-
-def claim(sandbox: Box, slot: tuple[str, str], fingerprint: str) -> Answer | None:
-    """Take the idempotency key for this request, or give the answer that its earlier use decides."""
-    with sandbox.lock:
-        earlier = REMEMBERED.get(slot)
-        if earlier is None or earlier.at < time.time() - DAY:
-            REMEMBERED[slot] = Remembered(fingerprint, time.time())
-            if len(REMEMBERED) > MOST_KEYS:
-                REMEMBERED.pop(next(iter(REMEMBERED)))
-            return None
-        if earlier.fingerprint != fingerprint:
-            return refused(
-                IdempotencyMismatch(
-                    "Keys for idempotent requests can only be used with the same parameters they were first used with. "
-                    f"Try using a key other than '{slot[1]}' if you meant to execute a different request."
-                )
-            )
-        if earlier.answer is None:
-            return refused(
-                IdempotencyMismatch(
-                    f"There is currently another in-progress request using this Idempotent Key: {slot[1]}.",
-                    code="idempotency_key_in_use",
-                    status=409,
-                )
-            )
-        return Answer(earlier.answer.status, earlier.answer.body, replayed=True)
+    if key:
+        with sandbox.lock:
+            try:
+                if (earlier := claim(account, key, fingerprint_of(target, form))) is not None:
+                    return earlier
+            except StripeRefusal as refusal:
+                return refused(refusal)
+    return handle(sandbox, account, request, found=found, form=form, request_id=request_id, key=key)
 
 
 def handle(
@@ -266,32 +188,50 @@ def handle(
     form: str,
     request_id: str,
     key: str | None,
-) -> tuple[Answer, bool]:
-    """(answer, whether the handler ran)."""
+) -> Answer:
+    """Check the parameters, then execute; the answer of what was executed is kept under `key`."""
     route, ids = found
     try:
         params = check(parse_form(form), route.fields)
         wanted = params.pop("expand", [])
     except StripeRefusal as refusal:
-        return refused(refusal), False
+        with sandbox.lock:
+            forget(account, key)
+        return refused(refusal)
+    call = Call(account, params, tuple(unquote(part) for part in ids))
     with sandbox.lock:
         account.base_url = f"{request.scheme}://{request.get_host()}"
         account.request = {"id": request_id, "idempotency_key": key} if request.method != "GET" else account.request
         try:
-            with account.on(timeline_for(account, ids, params)):
-                result = route.handler(Call(account, params, tuple(unquote(part) for part in ids)))
-                return Answer(200, dump(render(account, result, wanted))), True
-        except AuthenticationRequired as required:
-            return refused(InvalidRequest(str(required), code="authentication_required")), True
-        except StripeRefusal as refusal:
-            return refused(refusal), True
-        except Exception:
-            # A client must see Stripe's shape even where the fault is ours; the log keeps the cause.
-            LOG.exception("%s %s failed", route.method, route.path)
-            return refused(spoilt_refusal(500)), True
+            answer = execute(route, call, wanted=wanted)
+            remember(account, key, answer)
         finally:
             account.request = {"id": None, "idempotency_key": None}
             sandbox.save()
+    return answer
+
+
+def execute(route: Route, call: Call, *, wanted: list[str]) -> Answer:
+    """What the endpoint says, `wanted` expanded."""
+    account = call.account
+    try:
+        with account.on(timeline_for(account, call.ids, call.params)):
+            refuse_while_advancing(account, route.method)
+            return Answer(200, dump(render(account, route.handler(call), wanted)))
+    except AuthenticationRequired as required:
+        return refused(InvalidRequest(str(required), code="authentication_required"))
+    except StripeRefusal as refusal:
+        return refused(refusal)
+    except Exception:
+        # A client must see Stripe's shape even where the fault is ours; the log keeps the cause.
+        LOG.exception("%s %s failed", route.method, route.path)
+        return refused(spoilt_refusal(500))
+
+
+def refuse_while_advancing(account: Account, method: str) -> None:
+    """A test clock on its way must not be disturbed."""
+    if method != "GET" and account.timeline.target is not None:
+        raise InvalidRequest("Test clock advancement underway - cannot perform modifications.")
 
 
 def render(account: Account, result: Obj, wanted: list[str]) -> Obj:

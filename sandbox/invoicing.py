@@ -158,7 +158,7 @@ def add_line(
         "discountable": discountable,
         "discounts": [],
         "invoice": invoice["id"],
-        "livemode": False,
+        "livemode": account.live,
         "metadata": metadata or {},
         "parent": parent,
         "period": {"start": period[0], "end": period[1]},

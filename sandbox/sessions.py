@@ -13,7 +13,7 @@ def new_session(
     mode = params["mode"]
     trial = trial_end_of(account, params.get("subscription_data") or {}) if mode == "subscription" else None
     lines = new_lines(account, params.get("line_items") or [], free=trial is not None) if lines is None else lines
-    session_id = "cs_test_" + account.ids.letters(58)
+    session_id = f"cs_{account.mode}_{account.ids.letters(58)}"
     discounts = [find_coupon(account, wish, param="discounts[0]") for wish in params.get("discounts") or []]
     invoice_creation = params.get("invoice_creation")
     session = account.add(

@@ -13,9 +13,9 @@ from sandbox.types import Obj
 # Fields with an index: lists filtered by them never scan. Values are read with `key_of`.
 INDEXES: dict[str, tuple[str, ...]] = {
     "price": ("product",),
-    "customer": ("email",),
+    "customer": ("email", "test_clock"),
     "payment_method": ("customer",),
-    "subscription": ("customer", "status"),
+    "subscription": ("customer", "status", "test_clock"),
     "invoice": ("customer", "subscription", "status"),
     "invoiceitem": ("customer", "invoice"),
     "invoice_payment": ("invoice", "payment_intent"),

@@ -67,6 +67,20 @@ class Sandbox:
         """Moves the account's time: "31d", "2h"."""
         self.post("/sandbox/clock", {"advance": by})
 
+    def advance_clock(self, clock: str, *, to: int) -> Any:
+        """Moves a test clock and waits until it is ready, as one has to at Stripe."""
+        self.api.test_helpers.test_clocks.advance(clock, {"frozen_time": to})
+        for _ in range(600):
+            found = self.api.test_helpers.test_clocks.retrieve(clock)
+            if found.status == "ready":
+                return found
+            time.sleep(0.05)
+        raise AssertionError("the test clock does not get ready")
+
+    def client(self, key: str) -> Any:
+        """The SDK's client with another key."""
+        return stripe.StripeClient(key, base_addresses={"api": self.url}, max_network_retries=0).v1
+
     def set_fields(self, object_id: str, *, emit: str = "", **fields: Any) -> Json:
         """Raw fields that no API call could bring about."""
         return self.post(f"/sandbox/objects/{object_id}", {"set": fields, **({"emit": emit} if emit else {})})

@@ -25,7 +25,7 @@ def in_account(view: View) -> View:
     def run(request: HttpRequest, **ids: str) -> HttpResponse:
         sandbox = box()
         with sandbox.lock:
-            account = sandbox.account
+            account = sandbox.accounts.holding(ids.values())
             account.base_url = f"{request.scheme}://{request.get_host()}"
             try:
                 with account.on(timeline_for(account, ids.values(), {})):

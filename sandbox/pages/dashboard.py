@@ -43,7 +43,7 @@ def overview(request: HttpRequest, account: Account) -> HttpResponse:
         {
             "stats": list(count_stats(account)),
             "steps": STEPS,
-            "offset": offset_text(account.main.offset),
+            "offset": offset_text(account.main.ahead),
             "next_renewal": next_renewal(account, now=now),
             "earliest": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M}",
             "events": [event for event, _ in zip(events, range(RECENT), strict=False)],
@@ -93,12 +93,11 @@ def offset_text(offset: int) -> str:
 
 
 @require_POST
-@in_account
-def move_time(request: HttpRequest, account: Account) -> HttpResponse:
+def move_time(request: HttpRequest) -> HttpResponse:
     """Move the account's time forward by a span, to an epoch or to a date; all that is due happens."""
     response = redirect("dashboard")
     response.status_code = 303
-    now = account.main.now()
+    now = box().account.main.now()
     try:
         target = wanted_time(request, now=now)
     except ValueError:
@@ -107,9 +106,9 @@ def move_time(request: HttpRequest, account: Account) -> HttpResponse:
         return leave_note(response, text="Time only moves forward: choose a later date.", tone="bad")
     if target - now > FARTHEST:
         return leave_note(response, text="Move at most five years at a time.", tone="bad")
-    done = box().move_clock(account, to=target)
+    done = box().passing.move(to=target)
     things = "nothing was due" if not done else f"{done} thing{'s' if done > 1 else ''} happened on the way"
-    return leave_note(response, text=f"It is now {day(account.main.now())}: {things}.")
+    return leave_note(response, text=f"It is now {day(box().account.main.now())}: {things}.")
 
 
 def wanted_time(request: HttpRequest, *, now: int) -> int:

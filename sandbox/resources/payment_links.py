@@ -137,7 +137,7 @@ def new_link(account: Account, params: Params, *, mode: str, currency: str) -> O
         else None,
         "tax_id_collection": {"enabled": False, "required": "never"},
         "transfer_data": None,
-        "url": f"{account.base_url}/b/test_{account.ids.letters(18)}",
+        "url": f"{account.base_url}/b/{account.mode}_{account.ids.letters(18)}",
     }
 
 

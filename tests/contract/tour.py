@@ -17,7 +17,7 @@ def walk(sandbox: Sandbox) -> None:
     visit_subscriptions(sandbox, api, shelf, customer)
     visit_invoices(api, customer)
     visit_portal(sandbox, api, customer, shelf)
-    visit_housekeeping(api)
+    visit_housekeeping(sandbox, api)
 
 
 def visit_catalogue(api: Any, shelf: Shelf) -> None:
@@ -236,7 +236,7 @@ def visit_portal(sandbox: Sandbox, api: Any, customer: str, shelf: Shelf) -> Non
     sandbox.in_portal(session.url, "resume", subscription=live.id)
 
 
-def visit_housekeeping(api: Any) -> None:
+def visit_housekeeping(sandbox: Sandbox, api: Any) -> None:
     endpoint = api.webhook_endpoints.create({"url": "http://127.0.0.1:9/hook", "enabled_events": ["*"]})
     api.webhook_endpoints.update(endpoint.id, {"disabled": True, "description": "Ours"})
     api.webhook_endpoints.retrieve(endpoint.id)
@@ -245,7 +245,7 @@ def visit_housekeeping(api: Any) -> None:
     event = api.events.list({"types": ["invoice.paid", "customer.updated"], "limit": 100}).data[0]
     api.events.retrieve(event.id)
     clock = api.test_helpers.test_clocks.create({"frozen_time": 1_800_000_000, "name": "Later"})
-    api.test_helpers.test_clocks.advance(clock.id, {"frozen_time": 1_800_000_000 + DAY})
+    sandbox.advance_clock(clock.id, to=1_800_000_000 + DAY)
     api.test_helpers.test_clocks.retrieve(clock.id)
     api.test_helpers.test_clocks.list()
     api.test_helpers.test_clocks.delete(clock.id)

@@ -254,7 +254,7 @@ def test_a_test_clock_moves_only_its_own_customers(sandbox: Sandbox) -> None:
     assert (customer.created, made.created) == (start, start)
     assert made.id not in [row.id for row in api.subscriptions.list({"status": "all"}).data]
     assert [row.id for row in api.subscriptions.list({"customer": customer.id}).data] == [made.id]
-    moved = api.test_helpers.test_clocks.advance(clock.id, {"frozen_time": start + 32 * DAY})  # type: ignore[attr-defined]
+    moved = sandbox.advance_clock(clock.id, to=start + 32 * DAY)
     assert (moved.status, moved.frozen_time) == ("ready", start + 32 * DAY)
     assert len(api.invoices.list({"subscription": made.id}).data) == 2
     assert len(api.invoices.list({"subscription": others["id"]}).data) == 1

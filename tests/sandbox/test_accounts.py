@@ -1,0 +1,84 @@
+"""Several accounts in one sandbox, separated by their keys; what restricted keys may do; the rate limit."""
+
+import urllib.error
+
+import pytest
+import stripe
+
+from tests.sandbox.shelf import Shelf
+from tests.sandboxes import Sandbox
+
+
+def test_two_accounts_see_nothing_of_each_other(sandbox: Sandbox) -> None:
+    other = sandbox.post("/sandbox/accounts", {"live": False})
+    theirs = sandbox.client(other["key"])
+    ours = sandbox.api.customers.create({"email": "ada@example.org"})
+    assert theirs.customers.list().data == []
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        theirs.customers.retrieve(ours.id)
+    mine = theirs.customers.create({"email": "ben@example.org"})
+    assert mine.id != ours.id
+    assert theirs.accounts.retrieve_current().id == other["id"]
+    assert [row["id"] for row in sandbox.get("/sandbox/accounts")["data"]][1:] == [other["id"]]
+    sandbox.reset()
+    with pytest.raises(stripe.AuthenticationError):
+        theirs.customers.list()
+
+
+def test_live_mode_marks_its_objects_events_and_ids(sandbox: Sandbox) -> None:
+    live = sandbox.client(sandbox.post("/sandbox/accounts", {"live": True})["key"])
+    product = live.products.create({"name": "Club"})
+    price = live.prices.create({"product": product.id, "currency": "eur", "unit_amount": 500})
+    link = live.payment_links.create({"line_items": [{"price": price.id, "quantity": 1}]})
+    paid = sandbox.pay_link(link.id, email="ada@example.org")["session"]
+    assert paid["id"].startswith("cs_live_")
+    assert (product.livemode, paid["livemode"]) == (True, True)
+    assert {event.livemode for event in live.events.list().data} == {True}
+    assert sandbox.api.events.list().data == []
+
+
+def test_a_restricted_key_is_told_which_permission_it_lacks(sandbox: Sandbox) -> None:
+    key = sandbox.post("/sandbox/keys", {"permissions": {"customer": "read", "plan": "write"}})["key"]
+    assert key.startswith("rk_test_")
+    limited = sandbox.client(key)
+    assert limited.customers.list().data == []
+    assert limited.prices.list().data == []
+    with pytest.raises(stripe.PermissionError, match="Having the 'rak_customer_write' permission") as refused:
+        limited.customers.create({"email": "ada@example.org"})
+    assert refused.value.http_status == 403
+    assert key not in str(refused.value)
+    for path, permission in (
+        (limited.checkout.sessions.list, "rak_checkout_session_read"),
+        (limited.billing_portal.configurations.list, "rak_customer_portal_read"),
+        (limited.webhook_endpoints.list, "rak_webhook_read"),
+        (limited.accounts.retrieve_current, "rak_accounts_kyc_basic_read"),
+    ):
+        with pytest.raises(stripe.PermissionError, match=permission):
+            path()
+
+
+def test_a_permission_is_read_or_write(sandbox: Sandbox) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        sandbox.post("/sandbox/keys", {"permissions": {"customer": "admin"}})
+    refused.value.close()
+    assert refused.value.code == 400
+
+
+def test_too_many_requests_a_second_are_refused_with_the_reason(sandbox: Sandbox) -> None:
+    sandbox.post("/sandbox/settings", {"requests_per_second": 5})
+    with pytest.raises(stripe.RateLimitError) as refused:
+        for _ in range(20):
+            sandbox.api.products.list()
+    assert refused.value.headers["Stripe-Rate-Limited-Reason"] == "global-rate"  # type: ignore[index]
+
+
+def test_pages_find_the_account_of_a_link(sandbox: Sandbox) -> None:
+    from tests.sandbox.visitor import Visitor
+
+    theirs = sandbox.client(sandbox.post("/sandbox/accounts", {"live": False})["key"])
+    product = theirs.products.create({"name": "Their club"})
+    price = theirs.prices.create({"product": product.id, "currency": "eur", "unit_amount": 500})
+    link = theirs.payment_links.create({"line_items": [{"price": price.id, "quantity": 1}]})
+    Shelf.stock(sandbox)
+    visitor = Visitor(sandbox.url)
+    assert "Their club" in visitor.follow(visitor.open(link.url)).text

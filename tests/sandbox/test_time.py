@@ -1,0 +1,67 @@
+"""Time: test clocks as Stripe has them, and the account's clock moved while others keep asking."""
+
+import threading
+import time
+
+import pytest
+import stripe
+
+from tests.sandbox.shelf import DAY, Shelf
+
+START = 1_800_000_000
+
+
+def clocked_subscription(shelf: Shelf) -> tuple[str, str]:
+    """(test clock, subscription paid monthly in its time)."""
+    api = shelf.sandbox.api
+    clock = api.test_helpers.test_clocks.create({"frozen_time": START})
+    customer = api.customers.create({"email": "clock@example.org", "test_clock": clock.id})
+    method = api.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+    made = api.subscriptions.create(
+        {"customer": customer.id, "items": [{"price": shelf.monthly}], "default_payment_method": method.id}
+    )
+    return clock.id, made.id
+
+
+def test_a_clock_advances_by_itself_and_tells(shelf: Shelf) -> None:
+    clock, _ = clocked_subscription(shelf)
+    sent = shelf.sandbox.api.test_helpers.test_clocks.advance(clock, {"frozen_time": START + 40 * DAY})
+    assert (sent.status, sent.frozen_time) == ("advancing", START)
+    assert sent.status_details.advancing.target_frozen_time == START + 40 * DAY  # type: ignore[union-attr]
+    for _ in range(100):
+        if shelf.sandbox.api.test_helpers.test_clocks.retrieve(clock).status == "ready":
+            break
+        time.sleep(0.05)
+    assert shelf.sandbox.api.test_helpers.test_clocks.retrieve(clock).frozen_time == START + 40 * DAY
+    assert [kind for kind in shelf.events() if kind.startswith("test_helpers")] == [
+        "test_helpers.test_clock.created",
+        "test_helpers.test_clock.advancing",
+        "test_helpers.test_clock.ready",
+    ]
+
+
+def test_a_clock_goes_forward_at_most_two_intervals(shelf: Shelf) -> None:
+    clock, _ = clocked_subscription(shelf)
+    with pytest.raises(stripe.InvalidRequestError, match="later"):
+        shelf.sandbox.api.test_helpers.test_clocks.advance(clock, {"frozen_time": START - 1})
+    with pytest.raises(stripe.InvalidRequestError, match="two intervals"):
+        shelf.sandbox.api.test_helpers.test_clocks.advance(clock, {"frozen_time": START + 63 * DAY})
+    empty = shelf.sandbox.api.test_helpers.test_clocks.create({"frozen_time": START})
+    with pytest.raises(stripe.InvalidRequestError, match="two years"):
+        shelf.sandbox.api.test_helpers.test_clocks.advance(empty.id, {"frozen_time": START + 800 * DAY})
+
+
+def test_requests_are_answered_while_time_is_moved(shelf: Shelf) -> None:
+    for number in range(40):
+        shelf.subscribe(email=f"member{number}@example.org")
+    moving = threading.Thread(target=shelf.sandbox.advance, args=("365d",))
+    moving.start()
+    waits = []
+    while moving.is_alive():
+        asked = time.monotonic()
+        shelf.sandbox.api.products.list({"limit": 1})
+        waits.append(time.monotonic() - asked)
+    moving.join()
+    assert len(waits) > 5
+    assert max(waits) < 2
+    assert len(shelf.sandbox.api.invoices.list({"limit": 100}).data) == 100
