@@ -18,7 +18,7 @@ def field(bound: BoundField) -> dict[str, Any]:
     return {"field": bound, "input": _widget(bound), "is_checkbox": _is_checkbox(bound)}
 
 
-@register.inclusion_tag("parts/filter.html", name="filter")
+@register.inclusion_tag("parts/filter.html")
 def filter_field(bound: BoundField) -> dict[str, Any]:
     """A field of a filter bar: nothing there has to be filled in, so nothing says so."""
     return {"field": bound, "input": _widget(bound)}
