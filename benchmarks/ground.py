@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "sk_test_foyertests0000000000000000"
 Json = dict[str, Any]
@@ -81,6 +83,16 @@ def sandbox(folder: Path, *, port: int) -> Iterator[str]:
         urllib.request.urlopen(request, timeout=10).read()
         os.environ.update(STRIPE_API_BASE=url)
         yield url
+
+
+def cpu_seconds(*roots: int) -> float:
+    """What these processes and all their children, living or gone, have used of the processor until now."""
+    trees = ([root, *root.children(recursive=True)] for root in map(psutil.Process, roots))
+    return sum(sum(each.cpu_times()[:4]) for tree in trees for each in tree)
+
+
+def database_pid(folder: Path) -> int:
+    return int((folder / "postgresql" / "postmaster.pid").read_text().split()[0])
 
 
 def wait_for(url: str) -> None:

@@ -147,6 +147,6 @@ def _store_missed(page: list[Json], *, connection: Connection, run: Pass) -> int
         InboxEvent.objects.filter(event_id__in=[event["id"] for event in page]).values_list("event_id", flat=True)
     )
     missed = [event for event in page if event["id"] not in known and event_types.facets_of(event)]
-    inbox.store(missed, connection=connection, caught_up=True)
+    inbox.store(missed, connection_id=connection.pk, caught_up=True)
     run.found += [{"event": event["id"], "type": event["type"], "why": "its webhook never came"} for event in missed]
     return len(missed)

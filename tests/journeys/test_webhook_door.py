@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 import stripe
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing.draining import drain
 from billing.inbox import MAX_BYTES
 from billing.models import Connection, InboxEvent, Subject
+from billing.signers import KEPT_SECONDS
 from tests.shops import Json, Shop, post_webhook
 
 ADA = "ada@example.org"
@@ -88,6 +91,10 @@ def test_case_54_the_same_event_written_otherwise_is_refused(shop: Shop, deliver
 
 def test_case_55_an_event_of_the_other_mode_is_answered_and_ignored(shop: Shop, delivery: Json) -> None:
     assert _post(shop, {**delivery["event"], "livemode": True}) == 200
+    assert not InboxEvent.objects.exists()
+
+
+def test_case_55_a_test_event_at_a_live_address_is_answered_and_ignored(shop: Shop, delivery: Json) -> None:
     Connection.objects.update(livemode=True)
     assert shop.post_webhook(delivery) == 200
     assert not InboxEvent.objects.exists()
@@ -174,6 +181,53 @@ def test_the_door_takes_posts_alone_and_asks_for_no_token(shop: Shop, delivery: 
         headers={"stripe-signature": delivery["headers"]["Stripe-Signature"]},
     )
     assert answer.status_code == 200
+
+
+def test_a_host_that_is_not_ours_is_refused(shop: Shop, delivery: Json) -> None:
+    answer = Client(headers={"host": "elsewhere.example.org"}).post(
+        f"/stripe/webhook/{shop.connection.webhook_uuid}/",
+        data=delivery["body"],
+        content_type="application/json",
+        headers={"stripe-signature": delivery["headers"]["Stripe-Signature"]},
+    )
+    assert answer.status_code == 400
+    assert not InboxEvent.objects.exists()
+
+
+def test_the_answer_is_empty_says_so_and_sets_no_cookie(shop: Shop, delivery: Json) -> None:
+    answer = Client().post(
+        f"/stripe/webhook/{shop.connection.webhook_uuid}/",
+        data=delivery["body"],
+        content_type="application/json",
+        headers={"stripe-signature": delivery["headers"]["Stripe-Signature"]},
+    )
+    assert (answer.content, answer.headers["Content-Length"], answer.cookies) == (b"", "0", {})
+
+
+def test_within_a_second_the_connection_is_read_once(shop: Shop) -> None:
+    shop.buy(shop.monthly, email=ADA)
+    first, *rest = shop.sandbox.take_pending()
+    assert shop.post_webhook(first) == 200
+    for delivery in rest:
+        with CaptureQueriesContext(connection) as captured:
+            assert shop.post_webhook(delivery) == 200
+        assert "billing_connection" not in "".join(query["sql"] for query in captured.captured_queries)
+
+
+def test_a_new_secret_is_good_at_once_and_withdraws_the_old_one(shop: Shop, delivery: Json) -> None:
+    old = _secret(shop)
+    assert shop.post_webhook(delivery) == 200
+    shop.connection.webhook_secrets = ["whsec_new"]
+    shop.connection.save()
+    assert shop.post_webhook(delivery, signature=_sign(delivery["body"], secret="whsec_new")) == 200
+    assert shop.post_webhook(delivery, signature=_sign(delivery["body"], secret=old)) == 400
+
+
+def test_a_disconnected_account_is_unknown_after_a_second(shop: Shop, delivery: Json) -> None:
+    assert shop.post_webhook(delivery) == 200
+    Connection.objects.update(state=Connection.State.OFF)
+    time.sleep(KEPT_SECONDS)
+    assert shop.post_webhook(delivery) == 404
 
 
 def _secret(shop: Shop) -> str:
