@@ -2,8 +2,8 @@
 
 The same PostgreSQL, gunicorn (2 workers of 8 threads), Django settings and signed events; every event is committed
 before its 200. Stripe is a sandbox on this machine, which answers in milliseconds: kinder to the peer, whose view
-asks it while Stripe waits, than the network is. The sender and the sandbox share the machine's processors. Ours is answered before the site's
-other middleware, the peer's behind it, as each of them is installed.
+asks it while Stripe waits, than the network is. The sender and the sandbox share the machine's processors.
+Ours is answered before the site's other middleware, the peer's behind it, as each of them is installed.
 
 Exits with 1 when we are not GOAL times as fast. Where the machine has other things to do, the processor time of the
 web and database processes for one event is the steadier figure.
