@@ -6,7 +6,14 @@ class BillingConfig(AppConfig):
     verbose_name = "Stripe"
 
     def ready(self) -> None:
+        from billing import overview
+        from billing.giving_back import follow_stripe
         from billing.why import reasons_of
         from hub.access import further_reasons
+        from hub.grants import sellers
+        from hub.overview import further_matters, further_steps
 
         further_reasons.append(reasons_of)
+        sellers.append(follow_stripe)
+        further_steps.append(overview.steps)
+        further_matters.append(overview.matters)

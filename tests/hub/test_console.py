@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from activities.models import Activity
+from hub import grants
 from hub.access import can_open
 from hub.models import Grant, Ledger, User
 from tests import cast
@@ -95,6 +96,14 @@ def test_taking_back_needs_a_reason_and_can_be_undone(studio: Studio, ada: User,
     assert "Give back" in client.get(f"/console/people/{ada.pk}/").content.decode()
     client.post(f"/console/grants/{grant.pk}/restore/")
     assert can_open(ada, studio.course, now=timezone.now())
+
+
+def test_a_reason_that_is_too_long_gives_nothing_back(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
+    studio.give(ada, studio.course)
+    grant = grants.revoke(Grant.objects.get(), actor=owner, reason="shared", now=timezone.now())
+    page = signed_in(owner).post(f"/console/grants/{grant.pk}/restore/", {"reason": "x" * 241}, follow=True)
+    assert "That reason is too long" in page.content.decode()
+    assert Grant.objects.get().state == Grant.State.REVOKED
 
 
 def test_taking_back_one_of_two_says_that_the_other_still_opens(
@@ -261,7 +270,39 @@ def test_products_are_listed_with_what_they_hold(studio: Studio, ada: User, owne
 
 def test_a_live_product_without_a_published_page_is_pointed_out(studio: Studio, owner: User, signed_in: Enter) -> None:
     page = signed_in(owner).get("/console/").content.decode()
-    assert "<b>Glaze Atlas</b> is live and has no published page." in page
+    assert "Glaze Atlas is live and has no published page." in page
+
+
+def test_the_first_page_says_what_today_brought_and_who_is_at_risk(
+    studio: Studio, ben: User, owner: User, signed_in: Enter, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    studio.subscribe(ben, studio.club, state="grace", reason="past_due_grace")
+    client = signed_in(owner)
+    client.get("/console/")
+    with django_assert_max_num_queries(20):
+        context = client.get("/console/").context
+    assert [grant.user for grant in context["at_risk"]] == [ben]
+    told = {tally.words: tally for tally in context["today"]}
+    assert set(told) == {"sign-in"}
+    assert client.get(told["sign-in"].url).context["page"].activities[0].user == owner
+
+
+def test_a_new_site_is_shown_the_way_to_its_first_sale(db: None, owner: User, signed_in: Enter) -> None:
+    client = signed_in(owner)
+    steps = client.get("/console/").context["steps"]
+    assert [step.words for step in steps] == [
+        "Make a product",
+        "Publish its first page",
+        "Connect Stripe",
+        "Link the product to Stripe",
+        "Put the product live",
+    ]
+    assert not any(step.is_done for step in steps)
+    for step in steps:
+        assert client.get(step.url).status_code == 200
+    product = cast.ProductFactory(is_live=False)
+    cast.PageFactory(product=product)
+    assert [step.is_done for step in client.get("/console/").context["steps"]] == [True, True, False, False, False]
 
 
 def test_the_admin_shows_grants_and_ledger_and_changes_neither(

@@ -3,18 +3,24 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from activities import clock
-from hub.models import Product
-from hub.people import count_people
+from activities.feed import Filters, page
+from hub.overview import matters, steps, today
+from hub.people import at_risk, count_people
 from hub.permissions import staff_only
+
+LATEST = 8
 
 
 @require_safe
 @staff_only()
 def overview(request: HttpRequest) -> HttpResponse:
-    live = Product.objects.filter(is_live=True, archived_at=None)
+    now = clock.now()
     context = {
-        "people": count_people(now=clock.now()),
-        "live": live.count(),
-        "unpublished": live.filter(kind=Product.Kind.STANDARD).exclude(pages__is_published=True),
+        "people": count_people(now=now),
+        "steps": steps(),
+        "matters": matters(),
+        "today": today(now=now),
+        "at_risk": at_risk(now=now, limit=LATEST),
+        "latest": page(Filters(), size=LATEST).activities,
     }
     return render(request, "console/overview.html", context)

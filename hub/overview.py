@@ -1,0 +1,102 @@
+"""What the console's first page says: the way to a first sale, what waits for a person, what today brought."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+from django.db.models import Count
+from django.urls import reverse
+from django.utils import timezone
+
+from activities.models import Activity
+from hub.models import Page, Product
+
+VERBS = Activity.Verb
+# What an owner asks for first, and how it is said of one and of several.
+TODAY: tuple[tuple[str, str, str], ...] = (
+    (VERBS.PRODUCT_PURCHASED, "purchase", "purchases"),
+    (VERBS.SUBSCRIPTION_STARTED, "subscription started", "subscriptions started"),
+    (VERBS.SUBSCRIPTION_RENEWED, "renewal", "renewals"),
+    (VERBS.PAYMENT_FAILED, "payment failed", "payments failed"),
+    (VERBS.SUBSCRIPTION_CANCELLED, "cancellation", "cancellations"),
+    (VERBS.REFUNDED, "refund", "refunds"),
+    (VERBS.SIGNED_IN, "sign-in", "sign-ins"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """On the way from an empty site to a first sale."""
+
+    words: str
+    url: str
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something that waits for a person, and where it is settled. `tone`: warn or bad."""
+
+    words: str
+    url: str
+    action: str
+    tone: str = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    words: str
+    count: int
+    url: str
+
+
+# Who sells adds the steps and matters that only it knows of.
+further_steps: list[Callable[[], Iterable[Step]]] = []
+further_matters: list[Callable[[], Iterable[Matter]]] = []
+
+
+def steps() -> list[Step]:
+    """All of them while one is left; none when the site is on its way."""
+    products = Product.objects.filter(archived_at=None)
+    found = [
+        Step("Make a product", reverse("admin:hub_product_add"), products.exists()),
+        Step(
+            "Publish its first page", reverse("hub:console_products"), Page.objects.filter(is_published=True).exists()
+        ),
+        *chain.from_iterable(source() for source in further_steps),
+        Step("Put the product live", reverse("hub:console_products"), products.filter(is_live=True).exists()),
+    ]
+    return [] if all(step.is_done for step in found) else found
+
+
+def matters() -> list[Matter]:
+    """What needs a decision or a repair, the worst first."""
+    empty = Product.objects.filter(is_live=True, archived_at=None, kind=Product.Kind.STANDARD)
+    found = [
+        Matter(
+            f"{product} is live and has no published page.",
+            reverse("admin:hub_product_change", args=[product.pk]),
+            "Edit",
+        )
+        for product in empty.exclude(pages__is_published=True)[:5]
+    ]
+    found += chain.from_iterable(source() for source in further_matters)
+    return sorted(found, key=lambda matter: matter.tone != "bad")
+
+
+def today(*, now: datetime) -> list[Tally]:
+    """What happened since midnight, where the reader is: only what did happen. One query."""
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    happened = Activity.objects.filter(at__gte=midnight, verb__in=[verb for verb, *_words in TODAY])
+    counts = dict(happened.order_by().values_list("verb").annotate(Count("pk")))
+    since = f"{midnight:%Y-%m-%d}"
+    return [
+        Tally(
+            one if counts[verb] == 1 else several,
+            counts[verb],
+            f"{reverse('activities:feed')}?verb={verb}&since={since}",
+        )
+        for verb, one, several in TODAY
+        if verb in counts
+    ]
