@@ -219,6 +219,7 @@ def discard(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     for row in rows:
         row.state = "delivered"
         row.event.pending -= {row.endpoint}
+        sandbox.post.keep(row)
     return {"discarded": len(rows)}
 
 

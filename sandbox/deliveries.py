@@ -100,6 +100,7 @@ class Post:
             delivery.state = "held"
         else:
             self.enqueue(delivery, after=self.chaos.delay())
+            return
         self.keep(delivery)
 
     def keep(self, delivery: Delivery) -> None:
@@ -133,6 +134,7 @@ class Post:
 
     def enqueue(self, delivery: Delivery, *, after: float) -> None:
         delivery.state = "waiting"
+        self.keep(delivery)
         with self.wake:
             self.count += 1
             heapq.heappush(self.queue, (time.monotonic() + after, self.count, delivery))
@@ -154,6 +156,7 @@ class Post:
         for delivery in chosen:
             if self.chaos.random.random() < drop:
                 delivery.state = "dropped"
+                self.keep(delivery)
                 continue
             sent += [delivery] * (2 if self.chaos.random.random() < duplicate else 1)
         for delivery in sent:

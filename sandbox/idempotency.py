@@ -62,6 +62,7 @@ def remember(account: Account, key: str | None, answer: Answer) -> None:
     use: Obj = account.remembered[key]
     use |= {"status": answer.status, "body": answer.body.decode()}
     account.unsaved["_key", key] = (use["at"], use)
+    account.gone.discard(("_key", key))
 
 
 def forget(account: Account, key: str | None) -> None:

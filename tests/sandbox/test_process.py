@@ -4,48 +4,16 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 import stripe
 
+from tests.sandbox.serving import address, client, control, serve
 from tests.sandbox.shelf import DAY, Shelf
 from tests.sandboxes import KEY, ROOT, Sandbox
-
-
-def serve(folder: Path, **environment: str) -> "subprocess.Popen[bytes]":
-    """A sandbox that keeps its state in `folder`."""
-    port_file = folder / "port"
-    port_file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--state", str(folder / "s.sqlite3")]
-    command += ["--key", KEY, "--port-file", str(port_file)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    for _ in range(300):
-        if port_file.is_file() and port_file.read_text().strip():
-            break
-        time.sleep(0.05)
-    return process
-
-
-def address(folder: Path) -> str:
-    return f"http://127.0.0.1:{(folder / 'port').read_text().strip()}"
-
-
-def client(url: str) -> Any:
-    return stripe.StripeClient(KEY, base_addresses={"api": url}, max_network_retries=3).v1
-
-
-def control(url: str, path: str, wishes: dict[str, Any]) -> Any:
-    body = json.dumps(wishes).encode()
-    request = urllib.request.Request(f"{url}/sandbox/{path}", data=body, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
 
 
 def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
