@@ -45,10 +45,10 @@ class Cursor:
         at, _, pk = text.rpartition("_")
         try:
             moment = datetime.fromisoformat(at)
-        except ValueError:
+            place = moment.astimezone(UTC) if moment.tzinfo else None
+        except (ValueError, OverflowError):  # no moment, or one that no calendar has
             return None
-        aware = moment.tzinfo is not None
-        return cls(moment, int(pk)) if aware and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+        return cls(place, int(pk)) if place and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
 
     def __str__(self) -> str:
         return f"{self.at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}_{self.pk}"

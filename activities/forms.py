@@ -1,8 +1,14 @@
+from datetime import date
+
 from django import forms
 from django.apps import apps
+from django.core.validators import MaxValueValidator, MinValueValidator
 
 from activities.feed import Filters
 from activities.models import Activity
+
+# The first and last days of the calendar have no midnight in every time zone.
+IN_REACH = (MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1, 1)))
 
 
 class FeedForm(forms.Form):
@@ -18,8 +24,12 @@ class FeedForm(forms.Form):
         required=False,
         empty_label="Every product",
     )
-    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = forms.DateField(
+        label="From", required=False, validators=IN_REACH, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = forms.DateField(
+        label="To", required=False, validators=IN_REACH, widget=forms.DateInput(attrs={"type": "date"})
+    )
 
     def filters(self) -> Filters:
         """What can be understood of the address; the rest is said in `errors`."""

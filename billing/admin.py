@@ -3,9 +3,8 @@
 import djstripe.admin  # noqa: F401  # registers its pages, so that they can be taken off below
 from django.apps import apps
 from django.contrib import admin
-from django.db import models
-from django.http import HttpRequest
 
+from activities.admin import ReadOnlyAdmin
 from billing.mirror import MODELS as MIRRORED
 from billing.models import (
     AccessPolicy,
@@ -20,19 +19,6 @@ from billing.models import (
     Subject,
     Subscription,
 )
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows that only Foyer's own rules may change."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
 
 
 @admin.register(Connection)

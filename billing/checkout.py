@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
+import structlog
 from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
@@ -23,6 +24,8 @@ from billing.models import Offer, Order, ProductLink, Subscription
 from billing.refresh import Outcome, look_again, refresh
 from hub.access import can_open
 from hub.models import Grant, Product, User
+
+log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 PURCHASE = frozenset({Facet.SUBSCRIPTIONS, Facet.ORDERS})
@@ -82,7 +85,8 @@ def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
         session = gateway.session(session_id)
     except StripeMissing:
         return Returned("unknown")
-    except StripeError:
+    except StripeError as error:
+        log.warning("return_not_looked_at", error=repr(error))
         return Returned("working")
     product = _product_of(session)
     if product is None:

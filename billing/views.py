@@ -1,5 +1,6 @@
 from typing import cast
 
+import structlog
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -15,13 +16,15 @@ from billing.account import account_of
 from billing.draining import TASK
 from billing.errors import NotConnected, StripeError
 from billing.event_types import Facet
-from billing.models import Offer, StripeCustomer
+from billing.models import Connection, Offer, StripeCustomer
 from billing.refresh import Outcome, active_connection, look_again, refresh
 from hub.access import can_open
 from hub.models import User
 from hub.permissions import signed_in
 from hub.redirects import SeeOther
 from hub.throttling import happens_too_often, visitor_of
+
+log = structlog.get_logger(__name__)
 
 MAX_LOOKS = 3
 RETURNS_PER_MINUTE = 60  # a waiting page asks every other second
@@ -47,7 +50,7 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     user = cast(User, request.user)
     wished = request.POST.get("offer", "")
     offer = get_object_or_404(
-        Offer.objects.select_related("product", "link"),
+        Offer.objects.exclude(link__connection__state=Connection.State.OFF).select_related("product"),
         pk=wished if wished.isascii() and wished.isdigit() and len(wished) < 19 else 0,
         product__slug=slug,
         product__is_live=True,
@@ -62,7 +65,8 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     except checkout.AlreadyBought:
         messages.info(request, "This is yours already.")
         return SeeOther(offer.product.get_absolute_url())
-    except StripeError:
+    except StripeError as error:
+        log.error("checkout_not_started", offer=offer.pk, error=repr(error))
         return render(request, "billing/checkout_unavailable.html", {"product": offer.product}, status=503)
 
 
@@ -159,6 +163,7 @@ def _to_portal(request: HttpRequest, *, customer: str, flow: str, subscription: 
         )
     except portal.NotTheirs:
         return render(request, "403.html", status=403)
-    except StripeError:
+    except StripeError as error:
+        log.error("portal_not_opened", error=repr(error))
         return render(request, "billing/checkout_unavailable.html", status=503)
     return SeeOther(url)

@@ -1,7 +1,5 @@
 """Django's admin: settings and records. It offers no second way to somebody's account."""
 
-from typing import Any
-
 # These register their pages, so that they can be taken off below.
 import allauth.account.admin
 import allauth.mfa.admin
@@ -15,6 +13,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from activities.admin import ReadOnlyAdmin
 from hub.models import (
     Category,
     CollectionItem,
@@ -36,19 +35,6 @@ admin.site.index_title = "Settings and records"
 # Proved addresses, second factors and sessions are their owner's alone; roles stand in the place of groups.
 for model in (EmailAddress, Authenticator, UserSession, Group):
     admin.site.unregister(model)
-
-
-class ReadOnly:
-    """To be looked at: the rows have one writer, and it is not a form."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class SectionInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -150,7 +136,7 @@ def _is_owner(request: HttpRequest) -> bool:
 
 
 @admin.register(Grant)
-class GrantAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class GrantAdmin(ReadOnlyAdmin):
     list_display = ("user", "product", "source", "state", "reason", "starts_at", "until", "ends_at")
     list_filter = ("state", "source", "product")
     list_select_related = ("user", "product")
@@ -158,7 +144,7 @@ class GrantAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Ledger)
-class LedgerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class LedgerAdmin(ReadOnlyAdmin):
     list_display = ("grant", "from_state", "to_state", "reason", "rule", "true_at", "learned_at", "cause", "actor")
     list_filter = ("to_state", "reason")
     list_select_related = ("grant__user", "grant__product", "actor")
@@ -167,7 +153,7 @@ class LedgerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(PageProgress)
-class PageProgressAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class PageProgressAdmin(ReadOnlyAdmin):
     list_display = ("user", "page", "opened_at", "completed_at")
     list_select_related = ("user", "page")
     search_fields = ("user__email", "page__title")

@@ -118,6 +118,12 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=240)
 
 
+class GiveBackForm(ReasonForm):
+    """To undo needs no reason."""
+
+    reason = forms.CharField(max_length=240, required=False)
+
+
 class PeopleForm(forms.Form):
     """The filters of the list of people, as they stand in its address."""
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import transaction
 
@@ -44,6 +44,16 @@ class Wanted:
     @property
     def key(self) -> tuple[int, int, str, str]:
         return (self.user_id, self.product_id, self.source, self.source_ref)
+
+
+class Seller(Protocol):
+    """What a grant should be by the purchase behind it; None where that is unknown, or it was not bought."""
+
+    def __call__(self, grant: Grant, *, now: datetime) -> Wanted | None: ...
+
+
+# Who sells is asked when a person gives back what a person took.
+sellers: list[Seller] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +128,13 @@ def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> G
 
 @transaction.atomic
 def restore(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> Grant:
-    """Undoes a person's revocation. A Stripe grant then follows Stripe again at the next look."""
+    """Undoes a person's revocation. What was bought is then as its purchase is: a refunded one stays closed."""
     _lock_people({grant.user_id})
     grant = Grant.objects.get(pk=grant.pk)
     if grant.state == Grant.State.REVOKED:
-        over = grant.ends_at is not None and grant.ends_at <= now
-        grant.state = Grant.State.ENDED if over else Grant.State.ACTIVE
-        grant.closed_at, grant.close_reason = (now, "time_over") if over else (None, "")
-        change = Change(grant, Grant.State.REVOKED, "restored", "person", 0, now)
-        _write([change], cause=_by(actor), now=now, actor=actor, note=reason)
+        asked = (seller(grant, now=now) for seller in sellers)
+        want = next((found for found in asked if found is not None), None)
+        _write([_reopen(grant, want, now=now)], cause=_by(actor), now=now, actor=actor, note=reason)
     return grant
 
 
@@ -190,6 +198,21 @@ def _change(grant: Grant | None, want: Wanted, *, now: datetime, batch: str) -> 
         grant.state, grant.reason, grant.until, grant.ends_at = want.state, want.reason, want.until, want.ends_at
         grant.closed_at, grant.close_reason = None, ""
     return Change(grant, before, want.reason, want.rule, want.policy_version, want.true_at)
+
+
+def _reopen(grant: Grant, want: Wanted | None, *, now: datetime) -> Change:
+    """A revoked grant as it should be again: as `want` says, or else as it was before."""
+    grant.state, over = Grant.State.ACTIVE, ""
+    if want and want.state == CLOSED:
+        over = want.reason
+    elif want:
+        grant.state, grant.reason, grant.until, grant.ends_at = want.state, want.reason, want.until, want.ends_at
+    if not over and grant.ends_at is not None and grant.ends_at <= now:
+        over = "time_over"
+    grant.closed_at, grant.close_reason = (now, over) if over else (None, "")
+    if over:
+        grant.state = Grant.State.ENDED
+    return Change(grant, Grant.State.REVOKED, over or "restored", "person", 0, now)
 
 
 def _write(

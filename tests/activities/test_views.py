@@ -67,6 +67,24 @@ def test_a_wrong_date_is_said_and_the_rest_still_filters(staff: Client, failed: 
     assert "Enter a valid date" in response.content.decode()
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "?until=9999-12-31",
+        "?since=0001-01-01",
+        "?after=0001-01-01T00:00:00%2B14:00_1",
+        "?after=9999-12-31T23:59:59-12:00_1",
+    ],
+)
+def test_the_ends_of_the_calendar_are_no_error_of_ours(
+    staff: Client, owner: User, failed: Happening, now: datetime, address: str, zone: str
+) -> None:
+    record([failed], now=now)
+    User.objects.filter(pk=owner.pk).update(timezone=zone)
+    assert staff.get(FEED + address).status_code == staff.get(CSV + address).status_code == 200
+
+
 def test_names_are_escaped(staff: Client, now: datetime) -> None:
     user = User.objects.create_user("x@example.org", name="<script>alert(1)</script>")
     record([Happening(verb=Verb.MEMBER_ADDED, key="k", at=now, user_id=user.pk)], now=now)

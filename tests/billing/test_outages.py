@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from activities.models import Activity
 from billing.draining import drain, sweep
 from billing.models import Attention, Connection, InboxEvent, Subject
 from billing.reconcile import catch_up
 from config.health import Level
-from hub.models import Grant
+from hub.models import Grant, User
 from tests.shops import Shop
 
 ADA = "ada@example.org"
@@ -228,3 +229,27 @@ def test_who_must_wait_is_tried_at_stripes_word(subscribed: Shop) -> None:
     assert drain() == 1
     subject.refresh_from_db()
     assert (subject.attempts, subject.error, subject.retry_at) == (0, "", None)
+
+
+def test_a_checkout_that_stripe_refuses_leaves_a_word_in_the_log(shop: Shop, client: Client, ada: User) -> None:
+    shop.sandbox.api.prices.update(shop.once.price_id, {"active": False})
+    client.force_login(ada)
+    with capture_logs() as logs:
+        assert client.post("/checkout/the-wheel/", {"offer": shop.once.pk}).status_code == 503
+    assert [line["event"] for line in logs] == ["checkout_not_started"]
+
+
+def test_a_portal_that_stripe_refuses_leaves_a_word_in_the_log(subscribed: Shop, client: Client) -> None:
+    client.force_login(User.objects.get(email=ADA))
+    subscribed.sandbox.answer_with(500, path="/v1/billing_portal")
+    with capture_logs() as logs:
+        assert client.post("/portal/").status_code == 503
+    assert "portal_not_opened" in [line["event"] for line in logs]
+
+
+def test_a_return_that_cannot_be_looked_at_leaves_a_word_in_the_log(shop: Shop, client: Client) -> None:
+    session = shop.buy(shop.once, email=ADA)
+    shop.sandbox.answer_with(500, path="/v1/checkout/sessions")
+    with capture_logs() as logs:
+        assert "One moment" in client.get("/checkout/return", {"session_id": session["id"]}).content.decode()
+    assert "return_not_looked_at" in [line["event"] for line in logs]

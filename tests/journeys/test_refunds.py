@@ -1,7 +1,12 @@
 """Money given back: what it closes, what it leaves open, and who is asked."""
 
-from billing.models import AccessPolicy, Attention, Order
-from hub.models import Grant
+from django.test import Client
+
+from activities.models import Activity
+from billing.draining import drain
+from billing.models import AccessPolicy, Attention, Order, Subject
+from hub import grants
+from hub.models import Grant, User
 from tests import cast
 from tests.records import Verb, mailed, told
 from tests.shops import Json, Shop
@@ -88,8 +93,6 @@ def test_case_40_a_part_of_a_cart_is_refunded_and_a_person_is_asked(shop: Shop) 
 
 
 def test_case_24_what_was_given_by_hand_survives_a_refund(shop: Shop) -> None:
-    from hub import grants
-
     bought = shop.buy(shop.once, email=ADA)
     shop.deliver()
     order = Order.objects.get()
@@ -126,6 +129,44 @@ def test_a_refund_of_a_manual_invoice_closes_what_it_sold(shop: Shop) -> None:
     shop.sandbox.api.refunds.create({"payment_intent": Order.objects.get().payment_intent})
     shop.deliver()
     assert not shop.has(ADA, shop.course)
+
+
+def test_what_was_refunded_while_it_was_taken_back_stays_closed(shop: Shop, owner: User, client: Client) -> None:
+    bought = shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    grant = grants.revoke(Grant.objects.get(), actor=owner, reason="shared the login", now=shop.now())
+    _refund(shop, bought)
+    shop.deliver()
+    client.force_login(owner)
+    page = client.post(f"/console/grants/{grant.pk}/restore/", {"reason": "a mistake"}, follow=True)
+    assert "stays closed. The payment was refunded." in page.content.decode()
+    assert not shop.has(ADA, shop.course)
+    assert Grant.objects.get().close_reason == "refunded"
+    assert Activity.objects.filter(verb=Verb.ACCESS_GRANTED, user__email=ADA).count() == 1
+
+
+def test_a_refund_that_nobody_told_of_is_found_when_it_is_given_back(shop: Shop, owner: User) -> None:
+    bought = shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    grant = grants.revoke(Grant.objects.get(), actor=owner, reason="shared the login", now=shop.now())
+    _refund(shop, bought)
+    shop.sandbox.take_pending()
+    grants.restore(grant, actor=owner, reason="a mistake", now=shop.now())
+    assert Subject.objects.get(key=bought["customer"]).look_again
+    drain()
+    assert not shop.has(ADA, shop.course)
+    assert Grant.objects.get().close_reason == "refunded"
+
+
+def test_what_is_still_paid_is_open_when_it_is_given_back(shop: Shop, owner: User) -> None:
+    shop.buy(shop.monthly, email=ADA)
+    shop.deliver()
+    grant = grants.revoke(Grant.objects.get(), actor=owner, reason="a mix-up", now=shop.now())
+    shop.advance("32d")
+    given = grants.restore(grant, actor=owner, reason="a mistake", now=shop.now())
+    assert (given.state, given.reason) == (Grant.State.ACTIVE, "active")
+    assert given.until is not None and given.until > shop.now()
+    assert shop.has(ADA, shop.club)
 
 
 def _refund(shop: Shop, session: Json, *, amount: int | None = None) -> None:

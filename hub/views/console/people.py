@@ -13,10 +13,11 @@ from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
 from hub import access, grants
-from hub.forms import DayForm, GiveForm, PeopleForm, ReasonForm
+from hub.forms import DayForm, GiveBackForm, GiveForm, PeopleForm, ReasonForm
 from hub.models import Grant, Product, User
 from hub.people import export_people, find_people
 from hub.permissions import EDITORS, staff_only
+from hub.reasons import say
 from hub.redirects import SeeOther
 
 
@@ -107,8 +108,15 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only()
 def restore(request: HttpRequest, pk: int) -> HttpResponse:
     grant = get_object_or_404(Grant.objects.select_related("user", "product"), pk=pk)
-    grants.restore(grant, actor=_actor(request), reason=request.POST.get("reason", ""), now=clock.now())
-    messages.success(request, f"Given back: {grant.product}.")
+    form = GiveBackForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "That reason is too long: nothing was changed.")
+    else:
+        given = grants.restore(grant, actor=_actor(request), reason=form.cleaned_data["reason"], now=clock.now())
+        if given.is_open:
+            messages.success(request, f"Given back: {grant.product}.")
+        else:
+            messages.warning(request, f"Given back, but {grant.product} stays closed. {say(given.close_reason)}")
     return SeeOther(reverse("hub:console_person", args=[grant.user_id]))
 
 

@@ -1,0 +1,39 @@
+"""What a person took back and gives back follows Stripe again: at once as far as is known, and soon as Stripe says."""
+
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from activities.doorbell import ring
+from billing import policies
+from billing.draining import TASK
+from billing.entitling import entitle_orders, entitle_subscriptions, links_of
+from billing.models import Order, Subscription
+from billing.refresh import look_again
+from hub.grants import Wanted
+from hub.models import Grant
+
+
+def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
+    """What the grant should be, by its subscription or order as last seen; Stripe is asked after the commit.
+
+    None for what was not bought, and where nothing is sure.
+    """
+    row = _bought_with(grant)
+    if row is None:
+        return None
+    look_again(row.customer_id if isinstance(row, Subscription) else row.subject)
+    transaction.on_commit(partial(ring, TASK), robust=True)
+    links, knobs = links_of(row.connection), policies.load()
+    if isinstance(row, Subscription):
+        found = entitle_subscriptions([row], links=links, policies=knobs, now=now, happened_at=now)[row.stripe_id]
+    else:
+        found = entitle_orders([row], links=links, policies=knobs, now=now, happened_at=now)[row.key]
+    return next((ent.wanted(grant.user_id) for ent in found if ent.link.product_id == grant.product_id), None)
+
+
+def _bought_with(grant: Grant) -> Subscription | Order | None:
+    if grant.source == Grant.Source.SUBSCRIPTION:
+        return Subscription.objects.select_related("connection").filter(stripe_id=grant.source_ref).first()
+    return Order.objects.select_related("connection").filter(key=grant.source_ref).first()
