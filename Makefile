@@ -13,7 +13,8 @@ PYTEST = $(BIN)/python -m pytest -p xdist -n 2 -q --ignore=tests/contract
 CHECKED = FOYER_VAR="$(CURDIR)/var/check" DATABASE_URL= FOYER_CLOCK_FILE= STRIPE_API_BASE=
 TYPED = $(CHECKED) FOYER_DEMO=1 FOYER_THROWAWAY_SCHEMA=1
 # A production environment for the checks of one: no real secret, host or server.
-PRODUCTION = $(CHECKED) DEBUG=0 FOYER_DEMO=0 FOYER_THROWAWAY_SCHEMA=0 SITE_URL=https://members.example.com \
+PRODUCTION = $(CHECKED) DEBUG=0 FOYER_DEMO=0 FOYER_THROWAWAY_SCHEMA=0 \
+	SITE_URL=https://members.example.com TRUSTED_PROXIES=1 \
 	SECRET_KEY=no-secret-but-long-enough-for-the-check-0123456789-abcdefgh ENCRYPTION_KEYS=another-that-is-no-secret-either \
 	CELERY_BROKER_URL=redis://127.0.0.1/0 CACHE_URL=redis://127.0.0.1/1 EMAIL_URL=smtp://127.0.0.1:25
 

@@ -1,29 +1,38 @@
-"""What is not kept for ever: payloads of events that are done, old passes, spent broker messages."""
+"""What is not kept for ever: events that are done, old passes, ended sessions, spent messages and counters."""
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from billing.models import InboxEvent, Pass
 
+DAY = 24 * 3600
+
 
 def tidy() -> None:
-    """Empties payloads after the retention (never under 35 days: Stripe resends for 30) and keeps the ids."""
+    """Events go when they are done and past the retention, never under 35 days: Stripe lists and resends for 30."""
     now = timezone.now()
     limit = now - timedelta(days=max(35, settings.INBOX_RETENTION_DAYS))
-    InboxEvent.objects.filter(state=InboxEvent.State.DONE, received_at__lt=limit).exclude(payload={}).update(payload={})
+    InboxEvent.objects.filter(state=InboxEvent.State.DONE, received_at__lt=limit).delete()
     Pass.objects.filter(finished_at__lt=now - timedelta(days=90)).delete()
-    _empty_processed(settings.BROKER_DIR / "processed", older_than=24 * 3600)
+    Session.objects.filter(expire_date__lt=now).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    # The folder broker keeps each message that it handed out, the file cache what ran out and nobody asked for again.
+    for folder in (settings.BROKER_DIR / "processed", settings.VAR_DIR / "cache"):
+        _remove_old_files(folder, older_than=DAY)
 
 
-def _empty_processed(folder: Path, *, older_than: float) -> None:
-    """The folder broker keeps each message that it handed out."""
+def _remove_old_files(folder: Path, *, older_than: float) -> None:
     if not folder.is_dir():
         return
     limit = time.time() - older_than
     for path in folder.iterdir():
-        if path.stat().st_mtime < limit:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # somebody else's right
+            if path.stat().st_mtime < limit:
+                path.unlink()

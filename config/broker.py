@@ -24,3 +24,8 @@ class AtomicChannel(filesystem.Channel):
 
 class Transport(filesystem.Transport):
     Channel = AtomicChannel
+
+    @property
+    def default_connection_params(self) -> dict[str, Any]:
+        """None: a folder has no host, and Kombu need not warn that it assumes one."""
+        return {}

@@ -127,6 +127,32 @@ def site_is_served_over_https(**_kwargs: object) -> Sequence[CheckMessage]:
 
 
 @register(deploy=True)
+def mail_leaves_the_machine(**_kwargs: object) -> Sequence[CheckMessage]:
+    if not _in_production() or not settings.EMAIL_BACKEND.startswith("activities.mailfolder"):
+        return []
+    return [
+        Error(
+            "EMAIL_URL is not set: sign-in codes are written to a folder, and nobody can sign in.",
+            hint="Give EMAIL_URL=smtp+tls://user:password@host:587, and FROM_EMAIL.",
+            id="foyer.E011",
+        )
+    ]
+
+
+@register(deploy=True)
+def https_is_seen_behind_the_proxy(**_kwargs: object) -> Sequence[CheckMessage]:
+    if not _in_production() or not settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER:
+        return []
+    return [
+        Warning(
+            "SITE_URL is https and TRUSTED_PROXIES is 0: behind a TLS proxy every page redirects to itself.",
+            hint="Give TRUSTED_PROXIES=1 where nginx or another proxy ends TLS.",
+            id="foyer.W012",
+        )
+    ]
+
+
+@register(deploy=True)
 def rate_limits_are_shared(**_kwargs: object) -> Sequence[CheckMessage]:
     backend = settings.CACHES["default"]["BACKEND"]
     if not _in_production() or not backend.endswith(("FileBasedCache", "LocMemCache", "DummyCache")):

@@ -26,6 +26,7 @@ def production(settings: Settings, db: None) -> None:
     settings.ENCRYPTION_KEYS = ["a key of its own"]
     cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache:6379/1"}
     settings.CACHES = {"default": cache}
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
 def connect(key: str, *, secret: str = "whsec_1") -> Connection:
@@ -130,6 +131,19 @@ def test_a_local_cache_is_warned_of(settings: Settings, backend: str, tmp_path: 
     assert "foyer.W007" in ours()
     settings.DEMO = True
     assert "foyer.W007" not in ours()
+
+
+def test_mail_into_a_folder_is_refused(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "activities.mailfolder.EmailBackend"
+    assert "foyer.E011" in ours()
+    settings.DEMO = True
+    assert "foyer.E011" not in ours()
+
+
+@pytest.mark.parametrize(("header", "fires"), [(None, True), (("HTTP_X_FORWARDED_PROTO", "https"), False)])
+def test_https_that_nobody_sees_is_warned_of(settings: Settings, header: Any, fires: bool) -> None:
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_PROXY_SSL_HEADER = True, header
+    assert ("foyer.W012" in ours()) == fires
 
 
 def test_a_folder_as_queue_is_warned_of(settings: Settings) -> None:

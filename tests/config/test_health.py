@@ -69,6 +69,14 @@ def test_a_site_with_its_database_is_ready(client: Client, db: None) -> None:
     assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_in_plain_http_is_answered_and_not_sent_away(
+    client: Client, db: None, settings: Settings, path: str
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get(path).status_code == 200
+
+
 def test_a_site_without_its_database_is_not_ready(client: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object) -> None:
         raise OperationalError("connection refused")

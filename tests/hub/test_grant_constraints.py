@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, IntegrityError, transaction
+from django.core.management.sql import emit_post_migrate_signal
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from hub import grants
+from hub.append_only import permit_changes
 from hub.models import Grant, Ledger, Product, User
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -82,6 +84,13 @@ def test_the_ledger_refuses_to_be_changed(row: Ledger) -> None:
         Ledger.objects.update(reason="bought")
     row.refresh_from_db()
     assert row.reason == "given"
+
+
+def test_a_migration_that_makes_the_table_anew_leaves_the_ledger_closed(row: Ledger) -> None:
+    permit_changes(connection)  # what SQLite does when a column is altered
+    emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        Ledger.objects.update(reason="bought")
 
 
 def test_the_ledger_refuses_to_be_emptied(row: Ledger) -> None:
