@@ -22,6 +22,7 @@ Appointments = list[tuple[str, Obj]]
 
 NOUNS = {
     "checkout.session": "checkout session",
+    "credit_note": "credit note",
     "payment_method": "PaymentMethod",
     "payment_link": "payment link",
     "promotion_code": "promotion code",
@@ -38,6 +39,7 @@ DEFAULT_SETTINGS: Obj = {
     "debit_days": 3,  # how long a bank debit is `processing`
     "refund_failure_days": 1,
     "requests_per_second": None,  # Stripe's limit is 25 in a sandbox and 100 live; None: no limit
+    "portal_saved": False,  # whether the owner ever saved the settings of the customer portal
     "embedded_items": 20,  # subscription items shown inside a subscription before `has_more`
 }
 

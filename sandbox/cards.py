@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.account import Account
+from sandbox.addresses import full_address
 from sandbox.errors import CardDeclined, InvalidRequest
 from sandbox.types import Obj
 
@@ -79,6 +80,21 @@ NAMED = {
 }
 
 
+# Stripe's published test IBANs: what becomes of their debits, and how many seconds later.
+IBANS = {
+    "AT611904300234573201": ("succeed", 0),
+    "AT321904300235473204": ("succeed", 180),
+    "AT861904300235473202": ("fail", 0),
+    "AT051904300235473205": ("fail", 180),
+    "DE89370400440532013000": ("succeed", 0),
+    "DE08370400440532013003": ("succeed", 180),
+    "DE62370400440532013001": ("fail", 0),
+    "DE78370400440532013004": ("fail", 180),
+    "IT40S0542811101000000123456": ("succeed", 0),
+    "IT60X0542811101000000123456": ("fail", 0),
+}
+
+
 def read_card(number: str) -> Card:
     """The test card of a number typed with or without spaces. Raises CardDeclined for any other number."""
     digits = "".join(letter for letter in number if letter.isdigit())
@@ -106,15 +122,13 @@ def decline(reason: tuple[str, str | None, str], **more: object) -> CardDeclined
     return CardDeclined(message, code=code, decline_code=decline_code, **more)
 
 
-def blank_address() -> Obj:
-    return dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
-
-
 def billing_details(*, email: str | None = None, name: str | None = None) -> Obj:
-    return {"address": blank_address(), "email": email, "name": name, "phone": None, "tax_id": None}
+    return {"address": full_address(), "email": email, "name": name, "phone": None, "tax_id": None}
 
 
-def new_card_method(account: Account, number: str, *, email: str | None = None, name: str | None = None) -> Obj:
+def new_card_method(
+    account: Account, number: str, *, email: str | None = None, name: str | None = None, method_id: str | None = None
+) -> Obj:
     """A card PaymentMethod attached to nobody yet. Raises CardDeclined for a number that is no test card."""
     card = read_card(number)
     details = {
@@ -133,13 +147,20 @@ def new_card_method(account: Account, number: str, *, email: str | None = None, 
         "three_d_secure_usage": {"supported": True},
         "wallet": None,
     }
-    return _method(account, "card", details, email=email, name=name, number=card.number)
+    return _method(account, "card", details, email=email, name=name, method_id=method_id, number=card.number)
 
 
 def new_debit_method(
-    account: Account, kind: str, *, email: str | None = None, name: str | None = None, outcome: str = "succeed"
+    account: Account,
+    kind: str,
+    *,
+    email: str | None = None,
+    name: str | None = None,
+    outcome: str = "succeed",
+    iban: str = "DE89370400440532013000",
+    settles: int | None = None,
 ) -> Obj:
-    """A `us_bank_account` or `sepa_debit` PaymentMethod whose debits settle days later, or fail then."""
+    """A bank debit PaymentMethod whose payments settle or fail days, or `settles` seconds, later."""
     if kind == "us_bank_account":
         details: Obj = {
             "account_holder_type": "individual",
@@ -154,22 +175,31 @@ def new_debit_method(
         }
     elif kind == "sepa_debit":
         details = {
-            "bank_code": "37040044",
+            "bank_code": iban[4:12],
             "branch_code": "",
-            "country": "DE",
-            "fingerprint": "FoyerSepa3000",
+            "country": iban[:2],
+            "fingerprint": "FoyerSepa" + iban[-4:],
             "generated_from": {"charge": None, "setup_attempt": None},
-            "last4": "3000",
+            "last4": iban[-4:],
         }
     else:
         raise InvalidRequest(f"The payment method type {kind} is not modelled here.", param="payment_method_types")
-    return _method(account, kind, details, email=email, name=name, debit=outcome)
+    return _method(account, kind, details, email=email, name=name, debit=outcome, settles=settles)
 
 
-def _method(account: Account, kind: str, details: Obj, *, email: str | None, name: str | None, **notes: Any) -> Obj:
+def _method(
+    account: Account,
+    kind: str,
+    details: Obj,
+    *,
+    email: str | None,
+    name: str | None,
+    method_id: str | None = None,
+    **notes: Any,
+) -> Obj:
     return account.add(
         {
-            "id": account.ids.make("pm"),
+            "id": method_id or account.ids.make("pm"),
             "object": "payment_method",
             "allow_redisplay": "unspecified",
             "billing_details": billing_details(email=email, name=name),
@@ -217,4 +247,5 @@ def default_method(account: Account, *, customer: Obj, subscription: Obj | None 
     """What an automatic charge uses: the subscription's method, else the customer's default."""
     if subscription and subscription["default_payment_method"]:
         return account.find("payment_method", subscription["default_payment_method"])
-    return account.find("payment_method", customer["invoice_settings"]["default_payment_method"])
+    chosen = customer["invoice_settings"]["default_payment_method"] or customer["default_source"]
+    return account.find("payment_method", chosen)

@@ -6,7 +6,7 @@ from sandbox.catalogue import ItemWish, price_of
 from sandbox.errors import InvalidRequest, NotFound
 from sandbox.invoice_items import prorate
 from sandbox.periods import period_end
-from sandbox.renewing import plan, start_period
+from sandbox.renewing import end_trial, plan
 from sandbox.subscribing import new_item
 from sandbox.subscription_billing import bill, bill_period
 from sandbox.types import Obj, Params
@@ -147,7 +147,7 @@ def move_trial(account: Account, subscription: Obj, *, trial_end: int | str) -> 
         data = [{**item, "current_period_end": now} for item in subscription["items"]["data"]]
         subscription["items"] = {**subscription["items"], "data": data}
         account.change(subscription, trial_end=now, billing_cycle_anchor=now)
-        start_period(account, subscription, now=now, trial_over=True)
+        end_trial(account, subscription)
         return subscription
     end = int(trial_end)
     data = [{**item, "current_period_end": end} for item in subscription["items"]["data"]]

@@ -70,7 +70,7 @@ def make_charge(account: Account, intent: Obj, method: Obj, *, status: str = "su
             "receipt_url": f"{account.base_url}/sandbox/receipts/{charge_id}" if status == "succeeded" else None,
             "refunded": False,
             "review": None,
-            "shipping": None,
+            "shipping": intent["shipping"],
             "source_transfer": None,
             "statement_descriptor": intent["statement_descriptor"],
             "statement_descriptor_suffix": intent["statement_descriptor_suffix"],

@@ -133,6 +133,20 @@ def pass_due_date(account: Account, invoice_id: str) -> None:
             listener(account, invoice)
 
 
+def send(account: Account, invoice: Obj) -> Obj:
+    """E-mail a sent invoice by hand; a draft is finalised by it. No mail leaves the sandbox, only the event."""
+    if invoice["collection_method"] != "send_invoice":
+        raise InvalidRequest("You can only manually send an invoice if its collection method is 'send_invoice'.")
+    if not invoice["customer_email"]:
+        raise InvalidRequest("Missing email. In order to send the invoice, the customer must have a valid email.")
+    if invoice["status"] == "draft":
+        return invoicing.finalize(account, invoice)
+    if invoice["status"] != "open":
+        raise InvalidRequest(f"You can only send open invoices. This invoice is {invoice['status']}.")
+    account.emit("invoice.sent", invoice)
+    return invoice
+
+
 def void(account: Account, invoice: Obj) -> Obj:
     if invoice["status"] not in ("open", "uncollectible"):
         raise InvalidRequest(

@@ -139,6 +139,8 @@ def is_setting(name: str, value: Any) -> bool:
     """Whether the setting can have this value: whole days and counts, a list of days, or one of a few words."""
     if name == "display_name":
         return isinstance(value, str)
+    if name == "portal_saved":
+        return isinstance(value, bool)
     if name == "after_retries":
         return value in ("cancel", "unpaid", "past_due")
     if name == "retry_days":

@@ -70,6 +70,8 @@ LINKS: dict[str, dict[str, str]] = {
         "payment_method": "payment_method",
         "balance_transaction": "balance_transaction",
     },
+    "card": {"customer": "customer"},
+    "credit_note": {"customer": "customer", "invoice": "invoice", "refunds.refund": "refund"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "checkout.session": {
         "customer": "customer",
@@ -113,6 +115,10 @@ def include_subscriptions(account: Account, customer: Obj) -> Obj:
     return page_of([show(account, row) for row in rows], url=f"/v1/customers/{customer['id']}/subscriptions")
 
 
+def include_sources(account: Account, customer: Obj) -> Obj:
+    return page_of(account.list("card", customer=customer["id"]), url=f"/v1/customers/{customer['id']}/sources")
+
+
 # Fields that are absent unless expanded.
 INCLUDES: dict[str, dict[str, Include]] = {
     "checkout.session": {"line_items": include_line_items},
@@ -121,7 +127,7 @@ INCLUDES: dict[str, dict[str, Include]] = {
     "charge": {"refunds": include_refunds},
     "customer": {
         "subscriptions": include_subscriptions,
-        "sources": lambda account, obj: page_of([], url=f"/v1/customers/{obj['id']}/sources"),
+        "sources": include_sources,
         "tax_ids": lambda account, obj: page_of([], url=f"/v1/customers/{obj['id']}/tax_ids"),
     },
     "price": {

@@ -56,7 +56,7 @@ def v1(request: HttpRequest, path: str) -> HttpResponseBase:
         sandbox,
         request,
         answer,
-        route=found[0].path if found else target,
+        route=found[0] if found else None,
         target=target,
         query=query,
         body=body,
@@ -91,13 +91,13 @@ def note(
     request: HttpRequest,
     answer: Answer,
     *,
-    route: str,
+    route: Route | None,
     target: str,
     query: str,
     body: str,
     started: float,
 ) -> None:
-    """Log the request; keep the exchange when that is on."""
+    """Log the request; keep the exchange when that is on and Stripe's document could judge it."""
     whole = f"{target}?{query}" if query else target
     with sandbox.lock:
         sandbox.note_request(
@@ -105,14 +105,14 @@ def note(
                 "at": round(time.time(), 3),
                 "method": request.method,
                 "path": whole,
-                "route": route,
+                "route": route.path if route else target,
                 "status": answer.status,
                 "idempotency_key": request.headers.get("Idempotency-Key"),
                 "replayed": answer.replayed,
                 "ms": round((time.monotonic() - started) * 1000, 1),
             }
         )
-        if sandbox.options.exchanges:
+        if sandbox.options.exchanges and (route is None or route.published):
             shown = json.loads(answer.body) if answer.body else None
             sandbox.record(
                 {"method": request.method, "path": whole, "params": body, "status": answer.status, "response": shown}

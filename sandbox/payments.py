@@ -28,6 +28,7 @@ def create_intent(
     payment_method_types: list[str] | None = None,
     receipt_email: str | None = None,
     setup_future_usage: str | None = None,
+    shipping: Obj | None = None,
     statement_descriptor: str | None = None,
     statement_descriptor_suffix: str | None = None,
     transfer_group: str | None = None,
@@ -71,7 +72,7 @@ def create_intent(
             "receipt_email": receipt_email,
             "review": None,
             "setup_future_usage": setup_future_usage,
-            "shipping": None,
+            "shipping": shipping,
             "statement_descriptor": statement_descriptor,
             "statement_descriptor_suffix": statement_descriptor_suffix,
             "status": "requires_payment_method",
@@ -275,7 +276,9 @@ def start_debit(account: Account, intent: Obj, method: Obj) -> Obj:
     )
     account.emit("payment_intent.processing", intent)
     account.emit("charge.pending", charge)
-    account.schedule("debit_settles", intent["id"], at=account.now() + account.settings["debit_days"] * DAY)
+    settles = account.notes(method["id"]).get("settles")
+    wait = account.settings["debit_days"] * DAY if settles is None else settles
+    account.schedule("debit_settles", intent["id"], at=account.now() + wait)
     return intent
 
 

@@ -19,6 +19,9 @@ CANCEL_REASONS = (
     "unused",
 )
 
+# What the Dashboard's portal settings have switched on when they are saved untouched.
+SAVED_FEATURES = ("customer_update", "invoice_history", "payment_method_update", "subscription_cancel")
+
 
 def new_features(wish: Params, old: Obj | None = None) -> Obj:
     """Stripe's `features`: what is not named is off, or stays as it was in `old`."""
@@ -64,15 +67,48 @@ def new_features(wish: Params, old: Obj | None = None) -> Obj:
     }
 
 
+def new_configuration(account: Account, wish: Params, *, is_default: bool = False) -> Obj:
+    """`wish`: the validated parameters of `POST /v1/billing_portal/configurations`."""
+    login = (wish.get("login_page") or {}).get("enabled", False)
+    config_id = account.ids.make("bpc")
+    return account.add(
+        {
+            "id": config_id,
+            "object": "billing_portal.configuration",
+            "active": True,
+            "application": None,
+            "business_profile": {
+                "headline": None,
+                "privacy_policy_url": None,
+                "terms_of_service_url": None,
+                **(wish.get("business_profile") or {}),
+            },
+            "created": account.now(),
+            "default_return_url": wish.get("default_return_url"),
+            "features": new_features(wish["features"]),
+            "is_default": is_default,
+            "livemode": False,
+            "login_page": {"enabled": login, "url": f"{account.base_url}/p/login/{config_id}" if login else None},
+            "metadata": wish.get("metadata") or {},
+            "name": wish.get("name"),
+            "updated": account.now(),
+        },
+        event="billing_portal.configuration.created",
+    )
+
+
 def configuration_of(account: Account, session: Obj) -> Obj:
     return account.get("billing_portal.configuration", session["configuration"])
 
 
 def default_configuration(account: Account) -> Obj:
-    """The account's own configuration. Raises Stripe's refusal where none was ever saved."""
+    """The account's own configuration. Raises Stripe's refusal where the owner never saved one."""
     for row in account.list("billing_portal.configuration"):
         if row["is_default"] and row["active"]:
             return row
+    if account.settings["portal_saved"]:
+        switched_on = {name: {"enabled": True} for name in SAVED_FEATURES}
+        return new_configuration(account, {"features": switched_on}, is_default=True)
     raise InvalidRequest(
         "No configuration provided and your test mode default configuration has not been created. Provide a "
         "configuration or create your default by saving your customer portal settings in test mode at "

@@ -1,5 +1,7 @@
 """Refunds: whole, partial, several; and those that a test card lets fail later."""
 
+from typing import Any
+
 from sandbox.account import Account
 from sandbox.cards import card_of
 from sandbox.clock import due
@@ -48,6 +50,15 @@ def refund_charge(
     return refund
 
 
+def update_refund(account: Account, refund: Obj, **changes: Any) -> Obj:
+    """Change a refund; Stripe tells it twice, by the refund's name and by its charge's."""
+    before = {name: refund.get(name) for name, value in changes.items() if refund.get(name) != value}
+    account.change(refund, **changes)
+    for event in ("charge.refund.updated", "refund.updated") if before else ():
+        account.emit(event, refund, before=before)
+    return refund
+
+
 def check_refundable(charge: Obj, *, left: int, wanted: int) -> None:
     if charge["status"] != "succeeded" or not charge["captured"]:
         raise InvalidRequest(
@@ -93,12 +104,12 @@ def settle_refund(account: Account, refund_id: str) -> None:
     if account.notes(refund_id).get("manner") == "failing":
         fail_refund(account, refund)
     elif refund["status"] == "pending":
-        account.change(refund, event="refund.updated", status="succeeded")
+        update_refund(account, refund, status="succeeded")
 
 
 def fail_refund(account: Account, refund: Obj, *, reason: str = "expired_or_canceled_card") -> Obj:
     """The bank sent the money back: the refund failed and the charge counts it no longer."""
-    account.change(refund, event="refund.updated", failure_reason=reason, status="failed")
+    update_refund(account, refund, failure_reason=reason, status="failed")
     account.emit("refund.failed", refund)
     recount(account, account.get("charge", refund["charge"]), event="charge.updated")
     return refund

@@ -81,18 +81,23 @@ def renew(account: Account, subscription_id: str) -> None:
     if subscription["cancel_at_period_end"] or (subscription["cancel_at"] and subscription["cancel_at"] <= now):
         end_subscription(account, subscription)
         return
-    trial_over = subscription["status"] == "trialing"
-    if trial_over and not has_method(account, subscription):
-        choice = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-        if choice == "cancel":
-            end_subscription(account, subscription)
-            return
-        if choice == "pause":
-            account.change(subscription, event="customer.subscription.updated", status="paused")
-            plan(account, subscription)
-            account.emit("customer.subscription.paused", subscription)
-            return
-    start_period(account, subscription, now=now, trial_over=trial_over)
+    if subscription["status"] == "trialing":
+        end_trial(account, subscription)
+    else:
+        start_period(account, subscription, now=now)
+
+
+def end_trial(account: Account, subscription: Obj) -> None:
+    """The trial is over: the first paid period begins, or without a payment method what its settings say."""
+    choice = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    if has_method(account, subscription) or choice == "create_invoice":
+        start_period(account, subscription, now=account.now(), trial_over=True)
+    elif choice == "cancel":
+        end_subscription(account, subscription)
+    else:
+        account.change(subscription, event="customer.subscription.updated", status="paused")
+        plan(account, subscription)
+        account.emit("customer.subscription.paused", subscription)
 
 
 def start_period(account: Account, subscription: Obj, *, now: int, trial_over: bool = False) -> Obj:

@@ -32,6 +32,7 @@ class Route:
     path: str
     handler: Handler
     fields: dict[str, Field] = field(default_factory=dict)
+    published: bool = True  # whether Stripe's OpenAPI document has it
     pattern: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +54,16 @@ def endpoint(method: str, path: str, **fields: Field) -> Callable[[Handler], Han
 
     def register(handler: Handler) -> Handler:
         ROUTES.append(Route(method, path, handler, {**EXPAND, **fields}))
+        return handler
+
+    return register
+
+
+def unpublished_endpoint(method: str, path: str, **fields: Field) -> Callable[[Handler], Handler]:
+    """Declare an endpoint that Stripe's OpenAPI document does not have: only its own clients know it."""
+
+    def register(handler: Handler) -> Handler:
+        ROUTES.append(Route(method, path, handler, {**EXPAND, **fields}, published=False))
         return handler
 
     return register

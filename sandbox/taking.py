@@ -2,6 +2,7 @@
 
 from sandbox import payments, subscribing
 from sandbox.account import Account
+from sandbox.addresses import full_shipping
 from sandbox.cards import attach
 from sandbox.catalogue import ItemWish
 from sandbox.customers import new_customer
@@ -9,7 +10,7 @@ from sandbox.discounts import new_discount
 from sandbox.errors import AuthenticationRequired
 from sandbox.receipts import bill_one_off
 from sandbox.sessions import coupon_of, trial_end_of
-from sandbox.setups import succeed_setup
+from sandbox.setups import confirm_setup, new_setup
 from sandbox.subscribing import Terms
 from sandbox.types import Obj, Params
 
@@ -68,6 +69,7 @@ def session_intent(account: Account, session: Obj, data: Params) -> Obj:
         payment_method_types=session["payment_method_types"],
         receipt_email=data.get("receipt_email"),
         setup_future_usage=data.get("setup_future_usage"),
+        shipping=full_shipping(data["shipping"]) if data.get("shipping") else None,
         statement_descriptor=data.get("statement_descriptor"),
         statement_descriptor_suffix=data.get("statement_descriptor_suffix"),
         transfer_group=data.get("transfer_group"),
@@ -152,11 +154,32 @@ def first_payment_status(account: Account, session: Obj, subscription: Obj) -> s
 
 def take_setup(account: Account, session: Obj, method: Obj | None, *, authenticated: bool | None) -> Obj:
     assert method is not None  # noqa: S101 - asked for by needs_method
+    intent = session_setup(account, session)
+    confirm_setup(account, intent, method, authenticated=authenticated)
+    if intent["status"] == "requires_action":
+        raise AuthenticationRequired("Your bank asks you to approve this payment method.")
     customer = customer_for(account, session, always=session["customer_creation"] == "always")
-    data = account.notes(session["id"])["setup_intent_data"]
-    intent = succeed_setup(account, method, customer=customer, metadata=data.get("metadata"))
+    if customer and intent["customer"] is None:
+        attach(account, method, customer=customer, checked=True)
+        account.change(intent, customer=customer["id"])
     return {
         "customer": customer["id"] if customer else None,
         "payment_status": "no_payment_required",
         "setup_intent": intent["id"],
     }
+
+
+def session_setup(account: Account, session: Obj) -> Obj:
+    """The session's SetupIntent, made at the first attempt and kept for the next ones."""
+    if session["setup_intent"]:
+        return account.get("setup_intent", session["setup_intent"])
+    data = account.notes(session["id"])["setup_intent_data"]
+    intent = new_setup(
+        account,
+        customer=account.find("customer", session["customer"]),
+        description=data.get("description"),
+        metadata=data.get("metadata"),
+        payment_method_types=session["payment_method_types"],
+    )
+    account.change(session, setup_intent=intent["id"])
+    return intent

@@ -15,6 +15,7 @@ KINDS = {
     "ch": "charge",
     "cs": "checkout.session",
     "pm": "payment_method",
+    "cn": "credit_note",
     "seti": "setup_intent",
 }
 

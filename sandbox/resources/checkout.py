@@ -23,6 +23,7 @@ from sandbox.resources.shared_fields import (
     LINE_PRICE_DATA,
     METADATA,
     METHOD_TYPES,
+    SHIPPING,
 )
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
 from sandbox.sessions import new_session
@@ -81,7 +82,7 @@ LOCALES = (
     locale=Choice(options=LOCALES),
     metadata=METADATA,
     mode=needed(Choice(options=("payment", "setup", "subscription"))),
-    payment_intent_data=Hash(fields={**INTENT_FIELDS, "receipt_email": Text()}),
+    payment_intent_data=Hash(fields={**INTENT_FIELDS, "receipt_email": Text(), "shipping": SHIPPING}),
     payment_method_collection=Choice(options=("always", "if_required")),
     payment_method_types=METHOD_TYPES,
     phone_number_collection=PHONE,

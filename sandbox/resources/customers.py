@@ -3,12 +3,14 @@
 from typing import Any
 
 from sandbox.account import Account
+from sandbox.addresses import full_address, full_shipping
 from sandbox.cards import attach, find_method
 from sandbox.customers import delete_customer, new_customer
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
 from sandbox.resources.shared_fields import ADDRESS, METADATA, METHOD_TYPE
 from sandbox.routing import PAGING, Call, endpoint
+from sandbox.sources import add_source
 from sandbox.types import Obj
 from sandbox.validation import Choice, Email, Field, Hash, Listed, Span, Text, Whole, merge_metadata, needed, unset
 
@@ -42,14 +44,6 @@ def tidy(params: dict[str, Any], old: Obj | None) -> dict[str, Any]:
     return fields
 
 
-def full_address(wish: Obj) -> Obj:
-    return {**dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")), **wish}
-
-
-def full_shipping(wish: Obj) -> Obj:
-    return {"phone": None, **wish, "address": full_address(wish["address"])}
-
-
 def settle_defaults(account: Account, customer: Obj, settings: Obj) -> Obj:
     """`invoice_settings` merged; a default payment method must belong to the customer."""
     method_id = settings.get("default_payment_method")
@@ -70,7 +64,8 @@ def create_customer(call: Call) -> Obj:
     account = call.account
     fields = tidy(call.params, None)
     settings = fields.pop("invoice_settings", {})
-    named = fields.pop("payment_method", None) or fields.pop("source", None) or settings.get("default_payment_method")
+    token = fields.pop("source", None)
+    named = fields.pop("payment_method", None) or settings.get("default_payment_method")
     if fields.get("test_clock"):
         account.get("test_helpers.test_clock", fields["test_clock"], param="test_clock")
     method = find_method(account, named) if named else None
@@ -81,10 +76,8 @@ def create_customer(call: Call) -> Obj:
         if settings.get("default_payment_method") and method:
             settings = {**settings, "default_payment_method": method["id"]}
         account.change(customer, invoice_settings=settle_defaults(account, customer, settings))
-    elif method and call.params.get("source"):
-        account.change(
-            customer, invoice_settings={**customer["invoice_settings"], "default_payment_method": method["id"]}
-        )
+    if token:
+        add_source(account, customer, token)
     return customer
 
 

@@ -138,6 +138,11 @@ def pay_invoice(call: Call) -> Obj:
     )
 
 
+@endpoint("POST", "/v1/invoices/{id}/send")
+def send_invoice(call: Call) -> Obj:
+    return collecting.send(call.account, call.account.get("invoice", call.id))
+
+
 @endpoint("POST", "/v1/invoices/{id}/void")
 def void_invoice(call: Call) -> Obj:
     return collecting.void(call.account, call.account.get("invoice", call.id))

@@ -2,12 +2,13 @@
 
 from sandbox import payments
 from sandbox.account import Account
+from sandbox.addresses import full_shipping
 from sandbox.cards import attach, default_method, find_method
 from sandbox.errors import CardDeclined, InvalidRequest
-from sandbox.resources.shared_fields import CURRENCY, METADATA, METHOD_TYPES
+from sandbox.resources.shared_fields import AUTOMATIC_METHODS, CURRENCY, METADATA, METHOD_TYPES, SHIPPING
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj
-from sandbox.validation import Choice, Either, Flag, Hash, Text, Whole, merge_metadata, needed, unset
+from sandbox.validation import Choice, Either, Flag, Text, Whole, merge_metadata, needed, unset
 
 USAGE = Choice(options=("off_session", "on_session"))
 CAPTURE = Choice(options=("automatic", "automatic_async", "manual"))
@@ -29,9 +30,7 @@ OFF_SESSION = Either(words=("one_off", "recurring"), other=Flag())
     "POST",
     "/v1/payment_intents",
     amount=needed(Whole(least=1, most=99_999_999)),
-    automatic_payment_methods=Hash(
-        fields={"enabled": needed(Flag()), "allow_redirects": Choice(options=("always", "never"))}
-    ),
+    automatic_payment_methods=AUTOMATIC_METHODS,
     capture_method=CAPTURE,
     confirm=Flag(),
     currency=needed(CURRENCY),
@@ -44,6 +43,7 @@ OFF_SESSION = Either(words=("one_off", "recurring"), other=Flag())
     receipt_email=Text(),
     return_url=Text(),
     setup_future_usage=USAGE,
+    shipping=SHIPPING,
     statement_descriptor=Text(longest=22),
     statement_descriptor_suffix=Text(longest=22),
 )
@@ -56,6 +56,7 @@ def create_intent(call: Call) -> Obj:
         amount=params["amount"],
         currency=params["currency"].lower(),
         automatic="payment_method_types" not in params,
+        shipping=full_shipping(params["shipping"]) if params.get("shipping") else None,
         **{name: params[name] for name in COPIED if params.get(name) is not None},
     )
     if params.get("payment_method"):
@@ -100,12 +101,15 @@ def confirm_with(account: Account, intent: Obj, params: Obj) -> Obj:
     payment_method=Text(),
     receipt_email=Text(),
     setup_future_usage=unset(USAGE),
+    shipping=unset(SHIPPING),
 )
 def update_intent(call: Call) -> Obj:
     intent = call.account.get("payment_intent", call.id)
     changes = dict(call.params)
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(intent["metadata"], changes["metadata"])
+    if changes.get("shipping"):
+        changes["shipping"] = full_shipping(changes["shipping"])
     if "payment_method" in changes:
         changes["payment_method"] = find_method(call.account, changes["payment_method"])["id"]
         changes["status"] = "requires_confirmation"

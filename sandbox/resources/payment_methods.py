@@ -1,6 +1,8 @@
 """`/v1/payment_methods`: Stripe's ready-made test methods, and cards by test number or token."""
 
-from sandbox.cards import attach, find_method, new_card_method, new_debit_method
+from sandbox.account import Account
+from sandbox.addresses import full_address
+from sandbox.cards import IBANS, attach, find_method, new_card_method, new_debit_method
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
 from sandbox.resources.shared_fields import BILLING_DETAILS, METADATA, METHOD_TYPE
@@ -28,8 +30,6 @@ from sandbox.validation import Choice, Hash, Text, Whole, merge_metadata, needed
 )
 def create_method(call: Call) -> Obj:
     account, params = call.account, call.params
-    details = params.get("billing_details") or {}
-    who = {"email": details.get("email"), "name": details.get("name")}
     kind = params.get("type")
     if kind == "card":
         card = params.get("card") or {}
@@ -37,16 +37,37 @@ def create_method(call: Call) -> Obj:
             method = find_method(account, card["token"], param="card[token]")
         elif card.get("number"):
             require_expiry(card)
-            method = new_card_method(account, card["number"], **who)
+            method = new_card_method(account, card["number"])
         else:
             raise InvalidRequest("Missing required param: card.", code="parameter_missing", param="card")
-    elif kind in ("us_bank_account", "sepa_debit"):
-        method = new_debit_method(account, kind, outcome=debit_outcome(params), **who)
+    elif kind == "us_bank_account":
+        failing = (params.get("us_bank_account") or {}).get("account_number") == "000111111116"
+        method = new_debit_method(account, kind, outcome="fail" if failing else "succeed")
+    elif kind == "sepa_debit":
+        method = new_iban_method(account, params)
     else:
         raise InvalidRequest("Missing required param: type.", code="parameter_missing", param="type")
-    if params.get("metadata"):
-        account.change(method, metadata=params["metadata"])
-    return method
+    details = with_billing(method, params.get("billing_details"))
+    return account.change(method, billing_details=details, metadata=params.get("metadata") or {})
+
+
+def with_billing(method: Obj, wish: Obj | None) -> Obj:
+    """The method's billing details with what was wished; an address is taken whole."""
+    details = {**method["billing_details"], **(wish or {})}
+    return {**details, "address": full_address(details["address"])}
+
+
+def new_iban_method(account: Account, params: Obj) -> Obj:
+    given = params.get("sepa_debit")
+    if not given:
+        raise InvalidRequest("Missing required param: sepa_debit.", code="parameter_missing", param="sepa_debit")
+    for name in ("email", "name"):
+        if not (params.get("billing_details") or {}).get(name):
+            param = f"billing_details[{name}]"
+            raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
+    iban = given["iban"].replace(" ", "").upper()
+    outcome, settles = IBANS.get(iban, ("succeed", None))
+    return new_debit_method(account, "sepa_debit", outcome=outcome, iban=iban, settles=settles)
 
 
 def require_expiry(card: Obj) -> None:
@@ -55,13 +76,6 @@ def require_expiry(card: Obj) -> None:
             raise InvalidRequest(
                 f"Missing required param: card[{name}].", code="parameter_missing", param=f"card[{name}]"
             )
-
-
-def debit_outcome(params: Obj) -> str:
-    """Stripe's test account 000111111116 and IBAN DE62370400440532013001 fail after `processing`."""
-    failing = {"000111111116", "DE62370400440532013001"}
-    number = (params.get("us_bank_account") or {}).get("account_number") or (params.get("sepa_debit") or {}).get("iban")
-    return "fail" if number in failing else "succeed"
 
 
 @endpoint("GET", "/v1/payment_methods/{id}")
@@ -76,7 +90,7 @@ def update_method(call: Call) -> Obj:
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(method["metadata"], changes["metadata"])
     if "billing_details" in changes:
-        changes["billing_details"] = {**method["billing_details"], **changes["billing_details"]}
+        changes["billing_details"] = with_billing(method, changes["billing_details"])
     return call.account.change(method, event="payment_method.updated", **changes)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.account import Account
 from sandbox.errors import InvalidRequest
-from sandbox.portal import CANCEL_REASONS, default_configuration, new_features
+from sandbox.portal import CANCEL_REASONS, default_configuration, new_configuration, new_features
 from sandbox.resources.shared_fields import METADATA
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj, Params
@@ -76,33 +76,7 @@ CREATE_PROFILE = Hash(
     name=unset(Text()),
 )
 def create_configuration(call: Call) -> Obj:
-    account, params = call.account, call.params
-    login = (params.get("login_page") or {}).get("enabled", False)
-    config_id = account.ids.make("bpc")
-    return account.add(
-        {
-            "id": config_id,
-            "object": "billing_portal.configuration",
-            "active": True,
-            "application": None,
-            "business_profile": {
-                "headline": None,
-                "privacy_policy_url": None,
-                "terms_of_service_url": None,
-                **(params.get("business_profile") or {}),
-            },
-            "created": account.now(),
-            "default_return_url": params.get("default_return_url"),
-            "features": new_features(params["features"]),
-            "is_default": False,
-            "livemode": False,
-            "login_page": {"enabled": login, "url": f"{account.base_url}/p/login/{config_id}" if login else None},
-            "metadata": params.get("metadata") or {},
-            "name": params.get("name"),
-            "updated": account.now(),
-        },
-        event="billing_portal.configuration.created",
-    )
+    return new_configuration(call.account, call.params)
 
 
 @endpoint(

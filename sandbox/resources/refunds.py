@@ -1,7 +1,7 @@
 """`/v1/refunds`."""
 
 from sandbox.errors import InvalidRequest
-from sandbox.refunds import refund_charge
+from sandbox.refunds import refund_charge, update_refund
 from sandbox.resources.shared_fields import METADATA
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj
@@ -42,10 +42,10 @@ def create_refund(call: Call) -> Obj:
 
 
 @endpoint("POST", "/v1/refunds/{id}", metadata=METADATA)
-def update_refund(call: Call) -> Obj:
+def change_refund(call: Call) -> Obj:
     refund = call.account.get("refund", call.id)
     metadata = merge_metadata(refund["metadata"], call.params.get("metadata", {}))
-    return call.account.change(refund, event="refund.updated", metadata=metadata)
+    return update_refund(call.account, refund, metadata=metadata)
 
 
 retrieve("/v1/refunds/{id}", "refund")

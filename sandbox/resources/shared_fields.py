@@ -87,6 +87,18 @@ CANCELLATION: Field = Hash(
     }
 )
 ADDRESS: Field = Hash(fields={name: Text() for name in ("city", "country", "line1", "line2", "postal_code", "state")})
+SHIPPING: Field = Hash(
+    fields={
+        "address": needed(ADDRESS),
+        "carrier": Text(),
+        "name": needed(Text()),
+        "phone": Text(),
+        "tracking_number": Text(),
+    }
+)
+AUTOMATIC_METHODS: Field = Hash(
+    fields={"enabled": needed(Flag()), "allow_redirects": Choice(options=("always", "never"))}
+)
 BILLING_DETAILS: Field = Hash(
     fields={"address": ADDRESS, "email": unset(Text()), "name": unset(Text()), "phone": unset(Text())}
 )

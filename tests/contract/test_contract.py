@@ -44,7 +44,7 @@ def test_the_tour_visits_every_endpoint(exchanges: list[Json]) -> None:
             found = find_route(exchange["method"], exchange["path"].partition("?")[0])
             assert found is not None
             seen.add((found[0].method, found[0].path))
-    assert sorted({(route.method, route.path) for route in ROUTES} - seen) == []
+    assert sorted({(route.method, route.path) for route in ROUTES if route.published} - seen) == []
 
 
 def test_requests_answers_and_events_keep_to_the_document(contract: Contract, exchanges: list[Json]) -> None:

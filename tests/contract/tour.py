@@ -71,10 +71,24 @@ def visit_customers(api: Any) -> str:
     api.setup_intents.retrieve(setup.id, {"expand": ["customer"]})
     api.setup_intents.list({"customer": customer.id})
     api.payment_methods.detach(spare.id)
+    other = api.setup_intents.create({"automatic_payment_methods": {"enabled": True}})
+    api.setup_intents.update(other.id, {"description": "For later", "metadata": {"a": "b"}})
+    api.setup_intents.cancel(other.id, {"cancellation_reason": "abandoned"})
+    visit_sources(api)
     gone = api.customers.create({"email": "gone@example.org"})
     api.customers.delete(gone.id)
     api.customers.retrieve(gone.id)
     return str(customer.id)
+
+
+def visit_sources(api: Any) -> None:
+    customer = api.customers.create({"source": "tok_visa"})
+    sources = api.customers.payment_sources
+    card = sources.create(customer.id, {"source": "tok_mastercard", "metadata": {"a": "b"}})
+    sources.update(customer.id, card.id, {"name": "Ada", "exp_year": 2040})
+    sources.retrieve(customer.id, card.id)
+    sources.list(customer.id, {"object": "card"})
+    sources.delete(customer.id, customer.default_source)
 
 
 def visit_checkout(sandbox: Sandbox, api: Any, shelf: Shelf, customer: str) -> None:
@@ -194,6 +208,28 @@ def visit_invoices(api: Any, customer: str) -> None:
         api.invoices.finalize_invoice(other.id)
         close(other.id)
     api.invoices.delete(api.invoices.create({"customer": customer}).id)
+    visit_credit_notes(api, customer, paid=invoice.id)
+
+
+def visit_credit_notes(api: Any, customer: str, *, paid: str) -> None:
+    note = api.credit_notes.create({"invoice": paid, "amount": 200, "refund_amount": 150, "credit_amount": 50})
+    api.credit_notes.update(note.id, {"memo": "Sorry", "metadata": {"a": "b"}})
+    api.credit_notes.retrieve(note.id, {"expand": ["invoice", "refunds.refund"]})
+    api.credit_notes.line_items.list(note.id)
+    api.invoice_items.create({"customer": customer, "amount": 400, "currency": "eur"})
+    owed = api.invoices.create(
+        {
+            "customer": customer,
+            "collection_method": "send_invoice",
+            "days_until_due": 7,
+            "pending_invoice_items_behavior": "include",
+        }
+    )
+    api.invoices.send_invoice(owed.id)
+    line = {"type": "custom_line_item", "quantity": 2, "unit_amount": 50, "description": "Late"}
+    less = api.credit_notes.create({"invoice": owed.id, "lines": [line], "reason": "duplicate"})
+    api.credit_notes.void_credit_note(less.id)
+    api.credit_notes.list({"customer": customer, "invoice": owed.id})
 
 
 def visit_portal(sandbox: Sandbox, api: Any, customer: str, shelf: Shelf) -> None:

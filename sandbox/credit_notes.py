@@ -1,0 +1,228 @@
+"""Credit notes: less to pay on an open invoice; on a paid one money back, as a refund, as balance or by other means."""
+
+from sandbox import invoicing
+from sandbox.account import Account
+from sandbox.collecting import cancel_payment
+from sandbox.errors import InvalidRequest
+from sandbox.refunds import refund_charge
+from sandbox.types import Obj, Params
+
+
+def issue_credit_note(account: Account, invoice: Obj, wish: Params) -> Obj:
+    """`wish`: the validated parameters of `POST /v1/credit_notes`. Raises Stripe's refusals before any change."""
+    if invoice["status"] not in ("open", "paid"):
+        raise InvalidRequest(
+            f"You can only create credit notes for open or paid invoices. This invoice is {invoice['status']}.",
+            param="invoice",
+        )
+    lines = [new_line(account, invoice, line, at=at) for at, line in enumerate(wished_lines(wish))]
+    total = sum(line["amount"] for line in lines)
+    check_total(invoice, total)
+    paid = invoice["status"] == "paid"
+    refund_amount = check_split(account, invoice, wish, total=total) if paid else 0
+    note = account.add(new_note(account, invoice, wish, lines=lines, total=total))
+    if paid:
+        give_back(account, invoice, note, wish, refund_amount=refund_amount)
+    account.emit("credit_note.created", note)
+    recount(account, invoice)
+    return note
+
+
+def wished_lines(wish: Params) -> list[Params]:
+    """The lines asked for; a bare `amount` is one line."""
+    if ("amount" in wish) == bool(wish.get("lines")):
+        raise InvalidRequest("You must pass exactly one of `amount` or `lines`.", param="amount")
+    if "amount" in wish:
+        return [{"type": "custom_line_item", "quantity": 1, "unit_amount": wish["amount"]}]
+    return list(wish["lines"])
+
+
+def new_line(account: Account, invoice: Obj, wish: Params, *, at: int) -> Obj:
+    source = invoice_line(invoice, wish, at=at) if wish["type"] == "invoice_line_item" else None
+    quantity = wish.get("quantity")
+    if source:
+        unit = source["amount"] / (source["quantity"] or 1)
+        amount = wish["amount"] if "amount" in wish else round(unit * (quantity or source["quantity"] or 1))
+        quantity = None if "amount" in wish else quantity or source["quantity"]
+    elif "unit_amount" in wish and quantity:
+        amount = wish["unit_amount"] * quantity
+    else:
+        raise InvalidRequest(
+            f"Missing required param: lines[{at}][{'quantity' if 'unit_amount' in wish else 'unit_amount'}].",
+            code="parameter_missing",
+            param=f"lines[{at}]",
+        )
+    each = None if quantity is None else round(amount / quantity)
+    return {
+        "id": account.ids.make("cnli"),
+        "object": "credit_note_line_item",
+        "amount": amount,
+        "description": wish.get("description") or (source["description"] if source else None),
+        "discount_amount": 0,
+        "discount_amounts": [],
+        "livemode": False,
+        "metadata": wish.get("metadata") or {},
+        "pretax_credit_amounts": [],
+        "quantity": quantity,
+        "tax_rates": [],
+        "taxes": [],
+        "type": wish["type"],
+        "unit_amount": each,
+        "unit_amount_decimal": None if each is None else str(each),
+        **({"invoice_line_item": source["id"]} if source else {}),
+    }
+
+
+def invoice_line(invoice: Obj, wish: Params, *, at: int) -> Obj:
+    for line in invoice["lines"]["data"]:
+        if line["id"] == wish.get("invoice_line_item"):
+            return dict(line)
+    raise InvalidRequest(
+        f"No such invoice line item: '{wish.get('invoice_line_item')}'",
+        code="resource_missing",
+        param=f"lines[{at}][invoice_line_item]",
+    )
+
+
+def check_total(invoice: Obj, total: int) -> None:
+    """A note is for something, and for no more than the invoice has left."""
+    before = invoice["post_payment_credit_notes_amount"]
+    left = invoice["amount_paid"] - before if invoice["status"] == "paid" else invoice["amount_remaining"]
+    if total <= 0:
+        raise InvalidRequest("The total amount of a credit note must be greater than 0.", param="amount")
+    if total > left:
+        raise InvalidRequest(
+            f"The total amount of the credit note ({total}) is greater than what can be credited on the invoice "
+            f"({left}).",
+            param="amount",
+        )
+
+
+def check_split(account: Account, invoice: Obj, wish: Params, *, total: int) -> int:
+    """What is to be refunded now. Refund, balance and other means have to add up to the total."""
+    linked = [account.get("refund", row["refund"], param=f"refunds[{at}]") for at, row in enumerate(refunds_of(wish))]
+    amounts = [wish.get(name, 0) for name in ("refund_amount", "credit_amount", "out_of_band_amount")]
+    amounts += [
+        row.get("amount_refunded", refund["amount"]) for row, refund in zip(refunds_of(wish), linked, strict=True)
+    ]
+    if sum(amounts) != total:
+        raise InvalidRequest(
+            "The sum of `credit_amount`, `refund_amount`, `refunds` and `out_of_band_amount` must equal the total "
+            f"amount of the credit note ({total}).",
+            param="refund_amount",
+        )
+    if amounts[0] and charge_of(account, invoice) is None:
+        raise InvalidRequest("This invoice was not paid with a charge: it cannot be refunded.", param="refund_amount")
+    return int(amounts[0])
+
+
+def refunds_of(wish: Params) -> list[Params]:
+    return list(wish.get("refunds") or [])
+
+
+def charge_of(account: Account, invoice: Obj) -> Obj | None:
+    """The charge that paid the invoice."""
+    for payment in account.list("invoice_payment", invoice=invoice["id"]):
+        intent = account.find("payment_intent", payment["payment"].get("payment_intent"))
+        if payment["status"] == "paid" and intent:
+            return account.find("charge", intent["latest_charge"])
+    return None
+
+
+def new_note(account: Account, invoice: Obj, wish: Params, *, lines: list[Obj], total: int) -> Obj:
+    note_id = account.ids.make("cn")
+    paid = invoice["status"] == "paid"
+    count = len(account.list("credit_note", invoice=invoice["id"])) + 1
+    return {
+        "id": note_id,
+        "object": "credit_note",
+        "amount": total,
+        "amount_shipping": 0,
+        "created": account.now(),
+        "currency": invoice["currency"],
+        "customer": invoice["customer"],
+        "customer_account": None,
+        "customer_balance_transaction": None,
+        "discount_amount": 0,
+        "discount_amounts": [],
+        "effective_at": wish.get("effective_at", account.now()),
+        "invoice": invoice["id"],
+        "lines": {"object": "list", "data": lines, "has_more": False, "url": f"/v1/credit_notes/{note_id}/lines"},
+        "livemode": False,
+        "memo": wish.get("memo"),
+        "metadata": wish.get("metadata") or {},
+        "number": f"{invoice['number']}-CN-{count:02d}",
+        "out_of_band_amount": wish.get("out_of_band_amount"),
+        "pdf": f"{invoice['invoice_pdf']}?credit_note={note_id}",
+        "post_payment_amount": total if paid else 0,
+        "pre_payment_amount": 0 if paid else total,
+        "pretax_credit_amounts": [],
+        "reason": wish.get("reason"),
+        "refunds": [],
+        "shipping_cost": None,
+        "status": "issued",
+        "subtotal": total,
+        "subtotal_excluding_tax": total,
+        "total": total,
+        "total_excluding_tax": total,
+        "total_taxes": [],
+        "type": "post_payment" if paid else "pre_payment",
+        "voided_at": None,
+    }
+
+
+def give_back(account: Account, invoice: Obj, note: Obj, wish: Params, *, refund_amount: int) -> None:
+    """Make the refund and the credit that the note promises."""
+    linked = [
+        {"amount_refunded": row.get("amount_refunded", account.get("refund", row["refund"])["amount"]), **row}
+        for row in refunds_of(wish)
+    ]
+    charge = charge_of(account, invoice)
+    if refund_amount and charge:
+        refund = refund_charge(account, charge, amount=refund_amount)
+        linked.append({"amount_refunded": refund_amount, "refund": refund["id"]})
+    account.change(note, refunds=[{"payment_record_refund": None, "type": "refund", **row} for row in linked])
+    if wish.get("credit_amount"):
+        customer = account.get("customer", invoice["customer"])
+        balance = customer["balance"] - wish["credit_amount"]
+        account.change(customer, event="customer.updated", balance=balance)
+
+
+def recount(account: Account, invoice: Obj) -> None:
+    """An invoice's credited amounts follow from its notes; one with nothing left to pay is paid."""
+    notes = [note for note in account.list("credit_note", invoice=invoice["id"]) if note["status"] == "issued"]
+    before = sum(note["pre_payment_amount"] for note in notes)
+    remaining = invoice["amount_remaining"] + invoice["pre_payment_credit_notes_amount"] - before
+    account.change(
+        invoice,
+        event="invoice.updated",
+        amount_due=invoice["amount_due"] + invoice["pre_payment_credit_notes_amount"] - before,
+        amount_remaining=remaining,
+        post_payment_credit_notes_amount=sum(note["post_payment_amount"] for note in notes),
+        pre_payment_credit_notes_amount=before,
+    )
+    if invoice["status"] != "open":
+        return
+    for payment in account.list("invoice_payment", invoice=invoice["id"]):
+        if payment["status"] != "open":
+            continue
+        if not remaining:
+            cancel_payment(account, payment, reason="void_invoice")
+            continue
+        account.change(account.get("payment_intent", payment["payment"]["payment_intent"]), amount=remaining)
+        account.change(payment, amount_requested=remaining)
+    if not remaining:
+        invoicing.mark_paid(account, invoice)
+
+
+def void_credit_note(account: Account, note: Obj) -> Obj:
+    """Take a note back: its open invoice is owed in full again."""
+    invoice = account.get("invoice", note["invoice"])
+    if note["status"] == "void":
+        raise InvalidRequest("This credit note has already been voided.")
+    if note["type"] != "pre_payment" or invoice["status"] != "open":
+        raise InvalidRequest("You can only void a credit note if it was issued for an invoice that is still open.")
+    account.change(note, status="void", voided_at=account.now())
+    account.emit("credit_note.voided", note)
+    recount(account, invoice)
+    return note
