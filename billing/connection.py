@@ -1,17 +1,24 @@
 """Connecting a Stripe account: its key, our webhook endpoint there, our portal configuration."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
+from activities.models import Activity
+from activities.record import Happening, record_one
 from billing import event_types
-from billing.errors import NotConnected, StripeInvalid
-from billing.gateway import Gateway
-from billing.models import Connection
+from billing.errors import NotConnected, StripeError, StripeInvalid, StripeMissing
+from billing.gateway import Gateway, gateway_for
+from billing.models import Connection, Subject
+from hub.models import User
 
+log = structlog.get_logger(__name__)
 SITE_KEY = "foyer_site"
 REFERENCE_KEY = "foyer_reference"
 
@@ -27,8 +34,9 @@ def current() -> Connection:
 def connect(key: str, *, site_url: str = "") -> Connection:
     """Connects the account behind a key, or gives a known connection a new key of the same account.
 
-    Makes our webhook endpoint and portal configuration there. Raises billing.errors: StripeRefused for a key
-    that Stripe does not take, StripeInvalid for a key of another account, or a live one on a site for play.
+    A connection that was switched off comes back with its links and all that was bought by them. Makes our webhook
+    endpoint and portal configuration there. Raises billing.errors: StripeRefused for a key that Stripe does not take,
+    StripeInvalid for a key of another account, or a live one on a site for play.
     """
     if "_live_" in key and (settings.DEBUG or settings.DEMO or settings.STRIPE_API_BASE):
         raise StripeInvalid(
@@ -38,19 +46,41 @@ def connect(key: str, *, site_url: str = "") -> Connection:
     gateway = Gateway(key, waiting=True)
     account = gateway.account()
     with transaction.atomic():
-        connection = Connection.objects.filter(livemode="_live_" in key).exclude(state=Connection.State.OFF).first()
-        connection = connection or Connection(account_id=account["id"])
-        if connection.account_id != account["id"]:
-            raise StripeInvalid(
-                f"This key belongs to {account['id']}, but this site is connected to {connection.account_id}. "
-                "Disconnect first: access that was given stays."
-            )
+        connection = _row_for(account["id"], livemode="_live_" in key)
+        was_away = connection.state != Connection.State.OK
         connection.key = key
         connection.account_name = _name_of(account)
+        connection.state, connection.last_error, connection.last_ok_at = Connection.State.OK, "", timezone.now()
         connection.save()
+        if was_away:  # whoever waits for a later try need not wait any longer
+            Subject.objects.filter(retry_at__isnull=False).update(retry_at=None)
     _ensure_webhook_endpoint(connection, gateway, site_url=site_url or settings.SITE_URL)
     ensure_portal_configuration(connection, gateway)
     return connection
+
+
+def disconnect(connection: Connection, *, actor: User | None, now: datetime) -> None:
+    """Forgets the key and sells nothing any more. Grants, links and history stay, for the day it is connected again."""
+    try:
+        if connection.webhook_endpoint_id:
+            params = {"disabled": True}
+            gateway_for(connection, waiting=True).update_webhook_endpoint(connection.webhook_endpoint_id, params)
+    except StripeError as error:  # a key that was rolled because it leaked: Stripe's deliveries are answered 404
+        log.warning("webhook_endpoint_left_on", error=str(error))
+    with transaction.atomic():
+        connection.state, connection.last_error = Connection.State.OFF, ""
+        connection.sealed_key = connection.key_hint = ""
+        connection.save(update_fields=["state", "last_error", "sealed_key", "key_hint"])
+        record_one(
+            Happening(
+                verb=Activity.Verb.STAFF_ACTION,
+                key=f"disconnected:{connection.pk}:{timezone.now().isoformat()}",
+                at=now,
+                actor_id=actor.pk if actor else None,
+                details={"reason": f"disconnected the Stripe account {connection.account_name}"},
+            ),
+            now=now,
+        )
 
 
 def webhook_url(connection: Connection, *, site_url: str) -> str:
@@ -76,10 +106,31 @@ def ensure_portal_configuration(connection: Connection, gateway: Gateway) -> str
     return connection.portal_configuration_id
 
 
+def _row_for(account_id: str, *, livemode: bool) -> Connection:
+    """The connection in use in this mode, else the one that this account had, else a new one."""
+    in_mode = Connection.objects.filter(livemode=livemode)
+    used = in_mode.exclude(state=Connection.State.OFF).first()
+    if used and used.account_id != account_id:
+        raise StripeInvalid(
+            f"This key belongs to {account_id}, but this site is connected to {used.account_id}. "
+            "Disconnect first: access that was given stays."
+        )
+    known = in_mode.filter(account_id=account_id).order_by("-pk").first()
+    return used or known or Connection(account_id=account_id)
+
+
 def _ensure_webhook_endpoint(connection: Connection, gateway: Gateway, *, site_url: str) -> None:
-    """Stripe tells the signing secret once, at creation: an endpoint whose secret we lack is of no use."""
-    if connection.webhook_endpoint_id and connection.webhook_secrets:
-        return
+    """Ours is switched on and hears of everything; it is made where there is none.
+
+    Stripe tells the signing secret once, at creation: an endpoint whose secret we lack is of no use.
+    """
+    known = connection.webhook_endpoint_id if connection.webhook_secrets else ""
+    if known:
+        try:
+            gateway.update_webhook_endpoint(known, {"disabled": False, "enabled_events": sorted(event_types.TYPES)})
+            return
+        except StripeMissing:
+            log.warning("webhook_endpoint_made_again", endpoint=known)
     endpoint = gateway.create_webhook_endpoint(
         {
             "url": webhook_url(connection, site_url=site_url),
@@ -87,7 +138,7 @@ def _ensure_webhook_endpoint(connection: Connection, gateway: Gateway, *, site_u
             "api_version": settings.STRIPE_API_VERSION,
             "metadata": {SITE_KEY: settings.SITE_URL},
         },
-        idempotency_key=f"webhook-{connection.webhook_uuid}",
+        idempotency_key=f"webhook-{connection.webhook_uuid}-{connection.webhook_endpoint_id}",
     )
     connection.webhook_endpoint_id = endpoint["id"]
     connection.webhook_secrets = [endpoint["secret"]]

@@ -11,7 +11,7 @@ from activities.doorbell import ring
 from billing import inbox, renewal_day
 from billing.errors import StripeUnavailable
 from billing.models import Connection, Subject, Subscription
-from billing.refresh import Outcome, active_connection, note_unavailable, refresh
+from billing.refresh import Outcome, active_connection, hold_while_disconnected, note_unavailable, refresh
 from hub import grants
 from hub.models import Grant
 
@@ -67,6 +67,8 @@ def sweep() -> None:
     """Stands behind every doorbell and acts on every deadline, asking Stripe first where Stripe knows."""
     drain()
     now = clock.now()
+    if active_connection() is None:
+        hold_while_disconnected()
     close_what_is_over()
     Connection.objects.exclude(state=Connection.State.OFF).update(swept_at=timezone.now())
     log.debug("swept", business_now=now.isoformat())

@@ -182,6 +182,9 @@ class Gateway:
     def create_webhook_endpoint(self, params: Params, *, idempotency_key: str) -> Json:
         return self._call(self._client.v1.webhook_endpoints.create, params, _idempotent(idempotency_key))
 
+    def update_webhook_endpoint(self, endpoint: str, params: Params) -> Json:
+        return self._one(self._client.v1.webhook_endpoints.update, endpoint, params)
+
     def webhook_endpoint(self, endpoint: str) -> Json:
         return self._one(self._client.v1.webhook_endpoints.retrieve, endpoint, {})
 

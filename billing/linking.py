@@ -130,7 +130,20 @@ def put_on_sale(made: ProductLink, *, gateway: Gateway) -> None:
 
 
 def unlink(made: ProductLink, *, actor: User | None) -> None:
-    """Ends a link. Grants and history stay; our payment links are switched off. Raises StillLive with the count."""
+    """Ends a link. Grants and history stay; our payment links are switched off. Raises StillLive with the count.
+
+    Where the account is disconnected, nothing is asked of Stripe, and its payment links stay as they are.
+    """
+    if made.connection.state != Connection.State.OFF:
+        _end_at_stripe(made)
+    with transaction.atomic():
+        made.offers.update(is_live=False)
+        made.unlinked_at = timezone.now()
+        made.save(update_fields=["unlinked_at"])
+        _tell(made, actor=actor, what="unlinked")
+
+
+def _end_at_stripe(made: ProductLink) -> None:
     gateway = gateway_for(made.connection, waiting=True)
     if live := count_live(made, gateway=gateway):
         raise StillLive(
@@ -139,11 +152,6 @@ def unlink(made: ProductLink, *, actor: User | None) -> None:
         )
     for offer in made.offers.exclude(payment_link_id=""):
         gateway.update_payment_link(offer.payment_link_id, {"active": False})
-    with transaction.atomic():
-        made.offers.update(is_live=False)
-        made.unlinked_at = timezone.now()
-        made.save(update_fields=["unlinked_at"])
-        _tell(made, actor=actor, what="unlinked")
 
 
 def count_live(made: ProductLink, *, gateway: Gateway) -> int:

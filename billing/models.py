@@ -120,6 +120,13 @@ class ProductLink(models.Model):
         return f"{self.product} is {self.stripe_product}"
 
 
+class Offers(models.Manager["Offer"]):
+    """Each comes with its connection, because without that it sells nothing."""
+
+    def get_queryset(self) -> models.QuerySet["Offer"]:
+        return super().get_queryset().select_related("link__connection")
+
+
 class Offer(models.Model):
     """A Stripe price on sale. `amount` in minor units; None where the buyer names the price."""
 
@@ -137,12 +144,19 @@ class Offer(models.Model):
     is_live = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)
 
+    objects = Offers()
+
     class Meta:
         ordering = ["position", "pk"]
         constraints = [models.UniqueConstraint(fields=["link", "price_id"], name="one_offer_per_price")]
 
     def __str__(self) -> str:
         return f"{self.product}: {self.price_text}"
+
+    @property
+    def sells(self) -> bool:
+        """Live at Stripe, as far as we know, and its account is connected."""
+        return self.is_live and self.link.connection.state != Connection.State.OFF
 
     @property
     def is_recurring(self) -> bool:

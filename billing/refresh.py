@@ -242,6 +242,11 @@ def note_unavailable(connection: Connection, error: StripeUnavailable) -> None:
     _hold(Grant.objects.all(), reason="held_stripe_unreachable")
 
 
+def hold_while_disconnected() -> None:
+    """Nobody loses access because the owner has disconnected Stripe."""
+    _hold(Grant.objects.all(), reason="held_disconnected")
+
+
 def _hold_subject(key: str, *, reason: str) -> None:
     ours = Subscription.objects.filter(customer_id=key).values("stripe_id")
     _hold(Grant.objects.filter(source_ref__in=ours), reason=reason)

@@ -22,6 +22,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "given": ("Given by hand until {date}.", "Given by hand."),
     "restored": ("Given back by hand.", "Given back by hand."),
     "held_stripe_unreachable": ("Kept open: Stripe could not be asked.", "Kept open: Stripe could not be asked."),
+    "held_disconnected": ("Kept open: Stripe is disconnected.", "Kept open: Stripe is disconnected."),
     "held_not_understood": ("Kept open until somebody has looked.", "Kept open until somebody has looked."),
     "not_on_subscription": ("The subscription no longer contains it.",) * 2,
     "not_on_order": ("The purchase does not contain it.",) * 2,

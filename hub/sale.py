@@ -22,9 +22,11 @@ if TYPE_CHECKING:
         currency: str
         interval: str
         label: str
-        is_live: bool
         url: str
         position: int
+
+        @property
+        def sells(self) -> bool: ...
 
         @property
         def price_text(self) -> str: ...
@@ -46,7 +48,7 @@ class Sale:
 
 def live_offers(product: Product) -> list[Offer]:
     """From `product.offers`, so that a prefetch is used where there is one."""
-    return [offer for offer in product.offers.all() if offer.is_live]
+    return [offer for offer in product.offers.all() if offer.sells]
 
 
 def find_sale(product: Product) -> Sale | None:

@@ -1,4 +1,4 @@
-"""The owner's page about the connection: which account, is it well, and its key."""
+"""The owner's pages about the connection: which account, is it well, its key, and its end."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -6,14 +6,19 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from activities import clock
+from activities.doorbell import ring
 from billing import connection as connections
-from billing.console.words import AWAY
+from billing.console.words import AWAY, actor_of
+from billing.draining import TASK
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
 from billing.forms import ConnectForm
-from billing.models import Attention, InboxEvent, Pass
+from billing.models import Attention, Connection, InboxEvent, Offer, Pass
 from billing.refresh import active_connection
 from hub.permissions import OWNER, staff_only
 from hub.redirects import SeeOther
+
+CATCH_UP = "billing.tasks.catch_up"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -31,11 +36,14 @@ def stripe(request: HttpRequest) -> HttpResponse:
         except StripeError as error:
             form.add_error("key", str(error))
         else:
+            ring(TASK)
+            ring(CATCH_UP)
             messages.success(request, f"Connected to {connected.account_name}.")
             return SeeOther(reverse("billing:console"))
     context = {
         "form": form,
         "connection": active_connection(),
+        "was": Connection.objects.filter(state=Connection.State.OFF).order_by("-pk").first(),
         "waiting": InboxEvent.objects.filter(state=InboxEvent.State.PENDING).count(),
         "dead": InboxEvent.objects.filter(state=InboxEvent.State.DEAD).count(),
         "decide": Attention.objects.filter(resolved_at__isnull=True).count(),
@@ -43,3 +51,20 @@ def stripe(request: HttpRequest) -> HttpResponse:
         "full_pass": Pass.objects.filter(kind="full").order_by("-pk").first(),
     }
     return render(request, "billing/stripe.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only(OWNER)
+def disconnect(request: HttpRequest) -> HttpResponse:
+    """Says what happens, then does it."""
+    used = active_connection()
+    if used is None:
+        return SeeOther(reverse("billing:console"))
+    if request.method == "POST":
+        connections.disconnect(used, actor=actor_of(request), now=clock.now())
+        messages.success(request, f"{used.account_name} is disconnected. Nobody has lost access.")
+        return SeeOther(reverse("billing:console"))
+    others = Connection.objects.exclude(pk=used.pk).exclude(state=Connection.State.OFF)
+    links = Offer.objects.filter(link__connection=used, is_live=True).exclude(payment_link_id="")
+    context = {"connection": used, "next": others.first(), "payment_links": links.count()}
+    return render(request, "billing/disconnect.html", context)

@@ -23,12 +23,15 @@ from hub.redirects import SeeOther
 def link(request: HttpRequest, slug: str) -> HttpResponse:
     """Two steps: which Stripe product, then which of its prices are on sale."""
     product = get_object_or_404(Product, slug=slug)
+    links = product.stripe_links.filter(unlinked_at__isnull=True).select_related("connection")
+    made = links.prefetch_related("offers").first()
+    if made is not None:
+        is_off = made.connection.state == Connection.State.OFF
+        context = {"product": product, "connected": made.connection, "made": made, "is_off": is_off}
+        return render(request, "billing/link.html", context)
     connected = active_connection()
     if connected is None:
         return render(request, "billing/link.html", {"product": product, "connected": None})
-    made = product.stripe_links.filter(unlinked_at__isnull=True).prefetch_related("offers").first()
-    if made is not None:
-        return render(request, "billing/link.html", {"product": product, "connected": connected, "made": made})
     try:
         return _link(request, product, connected=connected)
     except StripeUnavailable:
@@ -42,8 +45,10 @@ def unlink(request: HttpRequest, slug: str) -> HttpResponse:
     """Asks first, because a payment link that is switched off stays so; then does it."""
     made = get_object_or_404(ProductLink, product__slug=slug, unlinked_at__isnull=True)
     if request.method != "POST":
+        is_off = made.connection.state == Connection.State.OFF
         count = made.offers.exclude(payment_link_id="").count()
-        return render(request, "billing/unlink.html", {"made": made, "product": made.product, "count": count})
+        context = {"made": made, "product": made.product, "count": count, "is_off": is_off}
+        return render(request, "billing/unlink.html", context)
     try:
         linking.unlink(made, actor=actor_of(request))
     except linking.StillLive as error:

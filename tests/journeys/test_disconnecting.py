@@ -1,0 +1,160 @@
+"""Disconnecting the Stripe account and connecting it again, as the owner does it."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from activities import clock
+from activities.models import Activity
+from billing.draining import drain, sweep
+from billing.models import Connection, InboxEvent, Offer, ProductLink, Subject
+from billing.reconcile import catch_up
+from hub.models import SalesPage, User
+from tests import cast
+from tests.sandboxes import KEY
+from tests.shops import Shop
+
+STRIPE = "/console/stripe/"
+DISCONNECT = "/console/stripe/disconnect/"
+ADA, BEN = "ada@example.org", "ben@example.org"
+
+
+@pytest.fixture
+def desk(owner: User) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def off(shop: Shop, desk: Client) -> Shop:
+    """Ada subscribes; then the owner disconnects."""
+    shop.buy(shop.monthly, email=ADA)
+    shop.deliver()
+    assert desk.post(DISCONNECT)["Location"] == STRIPE
+    return shop
+
+
+def test_it_is_asked_first_and_says_what_happens(shop: Shop, desk: Client) -> None:
+    page = desk.get(DISCONNECT).content.decode()
+    assert "Nobody loses access" in page and "3 payment links stay on at Stripe" in page
+    assert Connection.objects.get().state == Connection.State.OK
+    desk.post(DISCONNECT)
+    row = Connection.objects.get()
+    assert (row.state, row.sealed_key, row.key_hint) == (Connection.State.OFF, "", "")
+    assert shop.sandbox.api.webhook_endpoints.retrieve(row.webhook_endpoint_id).status == "disabled"
+    assert Activity.objects.filter(key__startswith="disconnected:").count() == 1
+    assert f"{row.account_name} is disconnected" in desk.get(STRIPE).content.decode()
+
+
+def test_nobody_loses_access_however_long_it_lasts(off: Shop) -> None:
+    for _ in range(40):
+        off.sandbox.advance("1d")
+        sweep()
+        assert off.has(ADA, off.club)
+    drain()
+    assert off.has(ADA, off.club)
+
+
+def test_nothing_is_sold(off: Shop, dan: User, desk: Client) -> None:
+    SalesPage.objects.create(product=off.club, is_live=True)
+    off.sandbox.forget_calls()
+    member = Client()
+    member.force_login(dan)
+    assert off.monthly.url not in Client().get("/buy/studio/").content.decode()
+    assert ">Subscribe" not in member.get("/buy/studio/").content.decode()
+    assert member.post("/checkout/studio/", {"offer": off.monthly.pk}).status_code == 404
+    assert member.get("/").status_code == member.get("/account/").status_code == 200
+    assert off.sandbox.calls() == []
+    assert Offer.objects.get(pk=off.monthly.pk).is_live, "as Stripe has it: kept for the day it is connected again"
+
+
+def test_a_link_of_a_disconnected_account_can_be_ended_without_stripe(off: Shop, desk: Client) -> None:
+    off.sandbox.forget_calls()
+    address = "/console/products/studio/stripe/"
+    assert "is disconnected: nothing is sold" in desk.get(address).content.decode()
+    assert "so Stripe is not asked" in desk.get(f"{address}unlink/").content.decode()
+    assert desk.post(f"{address}unlink/")["Location"] == address
+    assert off.sandbox.calls() == []
+    assert ProductLink.objects.get(product=off.club).unlinked_at
+    assert off.has(ADA, off.club)
+
+
+def test_webhooks_are_answered_as_for_an_address_that_is_not_ours(shop: Shop, desk: Client) -> None:
+    shop.buy(shop.monthly, email=ADA)
+    delivery = shop.sandbox.take_pending()[0]
+    desk.post(DISCONNECT)
+    assert shop.post_webhook(delivery) == 404
+    assert not InboxEvent.objects.exists()
+
+
+def test_a_key_that_stripe_refuses_can_be_disconnected_too(shop: Shop, desk: Client) -> None:
+    row = Connection.objects.get()
+    row.key = "sk_test_rolled_because_it_leaked"
+    row.save()
+    assert desk.post(DISCONNECT).status_code == 303
+    assert Connection.objects.get().state == Connection.State.OFF
+
+
+def test_the_same_account_comes_back_with_its_links_and_hears_what_was_missed(off: Shop, desk: Client) -> None:
+    before = Connection.objects.get()
+    off.buy(off.once, email=BEN)
+    assert desk.post(STRIPE, {"key": KEY})["Location"] == STRIPE
+    row = Connection.objects.get()
+    assert (row.pk, row.webhook_uuid, row.state) == (before.pk, before.webhook_uuid, Connection.State.OK)
+    assert shop_endpoint(off, row) == ("enabled", before.webhook_endpoint_id)
+    assert ProductLink.objects.filter(connection=row, unlinked_at__isnull=True).count() == 2
+    off.sandbox.take_pending()
+    assert catch_up()
+    drain()
+    assert off.has(BEN, off.course) and off.has(ADA, off.club)
+    assert Offer.objects.get(pk=off.monthly.pk).sells
+
+
+def test_an_endpoint_deleted_at_stripe_meanwhile_is_made_again(off: Shop, desk: Client) -> None:
+    old = Connection.objects.get().webhook_endpoint_id
+    off.sandbox.api.webhook_endpoints.delete(old)
+    desk.post(STRIPE, {"key": KEY})
+    row = Connection.objects.get()
+    assert row.webhook_endpoint_id != old
+    assert shop_endpoint(off, row)[0] == "enabled"
+
+
+def test_a_new_key_for_a_refused_one_is_believed_at_once(shop: Shop, desk: Client) -> None:
+    Connection.objects.update(state=Connection.State.REFUSED, last_error="401: Invalid API Key")
+    Subject.objects.create(key="cus_waiting", retry_at=clock.now() + timedelta(hours=1), look_again=True)
+    desk.post(STRIPE, {"key": KEY})
+    row = Connection.objects.get()
+    assert (row.state, row.last_error) == (Connection.State.OK, "")
+    assert Subject.objects.get(key="cus_waiting").retry_at is None
+    assert "Invalid API Key" not in desk.get(STRIPE).content.decode()
+
+
+def test_a_key_of_another_account_is_refused_until_this_one_is_disconnected(shop: Shop, desk: Client) -> None:
+    other = shop.sandbox.post("/sandbox/accounts", {"live": False})
+    answer = desk.post(STRIPE, {"key": other["key"]})
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert f"This key belongs to {other['id']}" in page and "Disconnect first" in page
+    assert Connection.objects.get().key == KEY
+    desk.post(DISCONNECT)
+    assert desk.post(STRIPE, {"key": other["key"]}).status_code == 303
+    states = dict(Connection.objects.values_list("account_id", "state"))
+    assert states == {shop.connection.account_id: Connection.State.OFF, other["id"]: Connection.State.OK}
+
+
+def test_only_the_owner_disconnects(shop: Shop, client: Client, dan: User) -> None:
+    for ask in (client.get, client.post):
+        assert ask(DISCONNECT)["Location"].startswith("/accounts/login/")
+    staff = [cast.UserFactory(role=role) for role in (User.Role.SUPPORT, User.Role.ADMIN)]
+    for person in (dan, *staff):
+        client.force_login(person)
+        assert client.get(DISCONNECT).status_code == client.post(DISCONNECT).status_code == 403
+        assert client.post(STRIPE, {"key": KEY}).status_code == 403
+    assert Connection.objects.get().state == Connection.State.OK
+
+
+def shop_endpoint(shop: Shop, row: Connection) -> tuple[str, str]:
+    found = shop.sandbox.api.webhook_endpoints.retrieve(row.webhook_endpoint_id)
+    return found.status, found.id
