@@ -35,6 +35,9 @@ def drain(*, seconds: float = SECONDS) -> int:
             return done
         progress = 0
         for key in subjects:
+            if not inbox.is_dirty(key, business_now=clock.now()):
+                progress += 1
+                continue
             outcome = refresh(key)
             progress += outcome is not Outcome.BUSY
             done += outcome is Outcome.DONE

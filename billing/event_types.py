@@ -30,7 +30,12 @@ def _session(session: Json) -> set[Facet]:
 
 
 def _invoice(invoice: Json) -> set[Facet]:
-    facets = {Facet.SUBSCRIPTIONS} if subscription_of_invoice(invoice) else set()
+    """An unpaid invoice sells nothing; what it means for a subscription, the subscription's status says."""
+    return {Facet.SUBSCRIPTIONS} if subscription_of_invoice(invoice) else set()
+
+
+def _paid_invoice(invoice: Json) -> set[Facet]:
+    facets = _invoice(invoice)
     if one_off_lines_of(invoice) or not facets:
         facets.add(Facet.INVOICES)
     return facets
@@ -59,7 +64,7 @@ ACCESS_TYPES: dict[str, Callable[[Json], set[Facet]]] = {
     "customer.subscription.deleted": _SUBSCRIPTION,
     "customer.subscription.paused": _SUBSCRIPTION,
     "customer.subscription.resumed": _SUBSCRIPTION,
-    "invoice.paid": _invoice,
+    "invoice.paid": _paid_invoice,
     "invoice.payment_failed": _invoice,
     "invoice.voided": _invoice,
     "invoice.marked_uncollectible": _invoice,

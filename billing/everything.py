@@ -16,7 +16,7 @@ from billing.event_types import EVERYTHING
 from billing.facts import sid
 from billing.gateway import Gateway
 from billing.models import Connection, Order, Subscription
-from billing.snapshots import Snapshot, charge_of_session, fetch_customer, fetch_guest
+from billing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
 from hub.models import Grant
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ def snapshots_of_everything(gateway: Gateway, *, connection: Connection) -> Iter
     whole = (listing.refunded_or_disputed(gateway) & _ours()) | listing.billed_once(gateway, linked=linked)
     for subject in sorted(subscriptions.keys() | sessions.keys() | whole | _behind_open_grants()):
         if subject in whole:
-            yield subject, fetch_customer(gateway, subject, facets=EVERYTHING, linked=linked, asked_at=asked_at)
+            yield subject, fetch_customer(gateway, subject, ask=Ask(EVERYTHING), linked=linked, asked_at=asked_at)
         elif not subject.startswith("cus_") and _is_disputed(sessions.get(subject, [])):
             yield subject, fetch_guest(gateway, subject, asked_at=asked_at)[0]
         else:

@@ -107,7 +107,7 @@ def subscription_facts(row: Subscription) -> SubscriptionFacts:
         past_due_since=row.past_due_since,
         has_paid_invoice=bool(row.last_paid_invoice),
         last_invoice_paid=latest.get("status") == "paid",
-        last_payment_refunded=bool(row.refunded_invoice) and row.refunded_invoice == row.last_paid_invoice,
+        last_payment_refunded=row.last_paid_invoice in row.refunded_invoices,
         disputes=_disputes(row.disputes, row.dispute_lost_at),
     )
 

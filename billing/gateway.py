@@ -21,6 +21,7 @@ SDK_API_VERSION = str(stripe.api_version)
 PAGE = 100
 SUBSCRIPTION_EXPAND = ["customer", "latest_invoice", "discounts"]
 SESSION_EXPAND = ["line_items", "payment_intent.latest_charge"]
+INVOICE_PAYMENT_EXPAND = ["invoice.payments", "payment.payment_intent.latest_charge"]
 
 
 class Gateway:
@@ -76,20 +77,21 @@ class Gateway:
     def paid_invoices_of(self, customer: str) -> list[Json]:
         """Paid invoices with the payments that paid them and every line."""
         params = {"customer": customer, "status": "paid", "expand": ["data.payments"]}
-        found = self._all(self._client.v1.invoices.list, params)
-        for invoice in found:
-            if invoice["lines"]["has_more"]:
-                lines = self._all(lambda params: self._client.v1.invoices.line_items.list(invoice["id"], params), {})  # noqa: B023
-                invoice["lines"] = {**invoice["lines"], "data": lines, "has_more": False}
-        return found
+        return [self._with_all_invoice_lines(found) for found in self._all(self._client.v1.invoices.list, params)]
 
-    def invoices_paid_by(self, payment_intent: str) -> list[str]:
-        """The invoices that a payment intent paid: the way from a charge to its subscription."""
-        params = {"payment": {"type": "payment_intent", "payment_intent": payment_intent}}
-        return [_id(row["invoice"]) for row in self._all(self._client.v1.invoice_payments.list, params)]
+    def invoice_payments(self, *, payment_intent: str = "", invoice: str = "") -> list[Json]:
+        """What an intent paid, or what paid an invoice: each with the intent's charge, and the invoice whole.
+
+        The only way from a charge to its invoice, and from an invoice to its charge.
+        """
+        of_intent = {"payment": {"type": "payment_intent", "payment_intent": payment_intent}}
+        where: Params = {"invoice": invoice} if invoice else of_intent
+        params = {**where, "expand": _each(INVOICE_PAYMENT_EXPAND)}
+        rows = self._all(self._client.v1.invoice_payments.list, params)
+        return [{**row, "invoice": self._with_all_invoice_lines(row["invoice"])} for row in rows]
 
     def invoice(self, invoice: str) -> Json:
-        return self._one(self._client.v1.invoices.retrieve, invoice, {})
+        return self._with_all_invoice_lines(self._one(self._client.v1.invoices.retrieve, invoice, {}))
 
     def charges_of(self, customer: str) -> list[Json]:
         return self._all(self._client.v1.charges.list, {"customer": customer})
@@ -205,6 +207,13 @@ class Gateway:
             session["line_items"] = {**lines, "data": found, "has_more": False}
         return session
 
+    def _with_all_invoice_lines(self, invoice: Json) -> Json:
+        lines = invoice["lines"]
+        if lines["has_more"]:
+            found = self._all(lambda params: self._client.v1.invoices.line_items.list(invoice["id"], params), {})
+            invoice["lines"] = {**lines, "data": found, "has_more": False}
+        return invoice
+
     def _all(self, method: Callable[..., Any], params: Params) -> list[Json]:
         found: list[Json] = []
         page_params = {"limit": PAGE, **params}
@@ -261,10 +270,6 @@ def _each(expand: Sequence[str]) -> list[str]:
 def _idempotent(key: str) -> Json:
     """A double click's second call is answered 409 while the first one runs; repeated, it gets the first's answer."""
     return {"idempotency_key": key, "max_network_retries": 1}
-
-
-def _id(value: Any) -> str:
-    return str(value["id"] if isinstance(value, dict) else value)
 
 
 def _words(error: stripe.StripeError) -> str:

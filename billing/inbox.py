@@ -100,6 +100,12 @@ def dirty_subjects(*, business_now: datetime, limit: int) -> list[str]:
     return list(dict.fromkeys([*rung[: limit * 10], *asked[:limit]]))[:limit]
 
 
+def is_dirty(key: str, *, business_now: datetime) -> bool:
+    """Whether a subject is still to be looked at: another one's look may have answered it since it was listed."""
+    asked = Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now), key=key)
+    return InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).exists() or asked.exists()
+
+
 def _event(text: str) -> Json | None:
     try:
         event = json.loads(text)

@@ -34,7 +34,7 @@ TOUCHED = {
     "paused_collection_access": Q(status="active"),
     "require_first_payment": Q(status="active"),
     "immediate_cancel": Q(status="canceled"),
-    "sub_full_refund": ~Q(refunded_invoice=""),
+    "sub_full_refund": ~Q(refunded_invoices=[]),
     "dispute_policy": ~Q(disputes={}),
     "restore_on_won": ~Q(disputes={}),
 }

@@ -32,7 +32,7 @@ SUBSCRIPTION_FIELDS = [
     "data",
     "past_due_since",
     "last_paid_invoice",
-    "refunded_invoice",
+    "refunded_invoices",
     "disputes",
     "dispute_lost_at",
     "period_end",
@@ -119,23 +119,25 @@ def write_subscriptions(
 
 
 def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> None:
-    """Refunds and disputes of a customer's subscriptions, recomputed whole: a refund that failed is undone."""
+    """Refunds and disputes of a customer's subscriptions, as their payments have them: a failed refund is undone.
+
+    What was not looked at stays; after a look at all payments nothing else is left.
+    """
     if snapshot.payments is None:
         return
-    refunded: dict[str, str] = {}
-    disputes: dict[str, dict[str, str]] = {}
-    for payment in snapshot.payments:
-        for invoice in payment.invoices:
-            subscription = subscription_of_invoice(invoice)
-            if payment.charge.get("refunded"):
-                refunded[invoice["id"]] = subscription
-            disputes.setdefault(subscription, {}).update({found["id"]: found["status"] for found in payment.disputes})
-    for row in Subscription.objects.filter(customer_id=customer):
-        row.refunded_invoice = row.last_paid_invoice if row.last_paid_invoice in refunded else ""
-        row.disputes = disputes.get(row.stripe_id, {})
-        if "lost" in row.disputes.values():
+    rows = list(Subscription.objects.filter(customer_id=customer))
+    for row in rows:
+        refunded = set() if snapshot.has_all_payments else set(row.refunded_invoices)
+        disputes = {} if snapshot.has_all_payments else dict(row.disputes)
+        for payment in snapshot.payments:
+            invoices = {found["id"] for found in payment.invoices if subscription_of_invoice(found) == row.stripe_id}
+            refunded = refunded | invoices if payment.charge.get("refunded") else refunded - invoices
+            if invoices:
+                disputes |= {found["id"]: found["status"] for found in payment.disputes}
+        row.refunded_invoices, row.disputes = sorted(refunded), disputes
+        if "lost" in disputes.values():
             row.dispute_lost_at = row.dispute_lost_at or now
-        row.save(update_fields=["refunded_invoice", "disputes", "dispute_lost_at"])
+    Subscription.objects.bulk_update(rows, ["refunded_invoices", "disputes", "dispute_lost_at"], batch_size=200)
 
 
 def write_orders(
@@ -158,7 +160,7 @@ def write_orders(
         known = before.get(key)
         if known is not None and known.fetched_at > snapshot.asked_at:
             continue
-        _carry_over(order, known, now=now)
+        _carry_over(order, known, snapshot, now=now)
         order.subject, order.fetched_at = known.subject if known else subject, snapshot.asked_at
         rows.append(order)
     Order.objects.bulk_create(
@@ -198,7 +200,7 @@ def _subscription_row(
         data=trimmed_subscription(sub),
         past_due_since=_past_due_since(sub, before=before, open_invoices=open_invoices, now=now),
         last_paid_invoice=paid or (before.last_paid_invoice if before else ""),
-        refunded_invoice=before.refunded_invoice if before else "",
+        refunded_invoices=before.refunded_invoices if before else [],
         disputes=before.disputes if before else {},
         dispute_lost_at=before.dispute_lost_at if before else None,
         period_end=period_end_of(sub),
@@ -320,9 +322,16 @@ def _add_charge(order: Order, charge: Json, snapshot: Snapshot) -> None:
     order.disputes = {found["id"]: found["status"] for found in snapshot.disputes.get(order.charge_id, [])}
 
 
-def _carry_over(order: Order, known: Order | None, *, now: datetime) -> None:
+def _carry_over(order: Order, known: Order | None, snapshot: Snapshot, *, now: datetime) -> None:
     """What an order learned from another object, or once was, is not forgotten."""
     if known is not None:
+        if not order.charge_id:  # neither a subscription's session nor its invoice names the charge
+            order.amount_refunded = max(order.amount_refunded, known.amount_refunded)
+            order.fully_refunded = order.fully_refunded or known.fully_refunded
+        if order.charge_id not in snapshot.disputes:
+            order.disputes = known.disputes
+        if not order.lines or (known.session_id and not order.session_id):
+            order.lines = known.lines
         for name in (
             "session_id",
             "invoice_id",
@@ -335,7 +344,5 @@ def _carry_over(order: Order, known: Order | None, *, now: datetime) -> None:
         ):
             setattr(order, name, getattr(order, name) or getattr(known, name))
         order.dispute_lost_at = known.dispute_lost_at
-        if not order.lines:
-            order.lines = known.lines
     if "lost" in order.disputes.values():
         order.dispute_lost_at = order.dispute_lost_at or now

@@ -6,8 +6,7 @@ what is fetched. A refresh may run twice, late or never: the next one ends in th
 
 import random
 from collections.abc import Set
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 import structlog
@@ -18,12 +17,12 @@ from django.utils import timezone
 from activities import clock
 from billing import applying, attention, catalogue, leases
 from billing.entitling import links_of
+from billing.errands import Errand, Move, errand_for
 from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
-from billing.event_types import EVERYTHING, Facet
-from billing.facts import sid
+from billing.event_types import Facet
 from billing.gateway import Gateway, gateway_for
 from billing.leases import Lease
-from billing.models import Attention, Connection, InboxEvent, Order, StripeCustomer, Subject, Subscription
+from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
 from billing.snapshots import fetch_customer, fetch_guest
 from hub import grants
 from hub.models import Grant
@@ -46,17 +45,6 @@ class LeaseLost(Exception):
     """Somebody else took over while we fetched: what was fetched is not written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What one look is to fetch, and which inbox rows it answers."""
-
-    lease: Lease
-    rows: tuple[int, ...]
-    facets: frozenset[Facet]
-    cause: str
-    happened_at: datetime
-
-
 def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False, cause: str = "") -> Outcome:
     """Looks again at a subject until nothing newer is waiting for it.
 
@@ -66,13 +54,14 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
     connection = active_connection()
     if connection is None:
         return Outcome.LATER
+    moved: Move | None = None
     while True:
         lease = leases.take(key)
         if lease is None:
             return Outcome.BUSY
         try:
-            errand = _errand(lease, facets=facets, cause=cause)
-            moved_to = _run(errand, connection=connection, waiting=waiting)
+            errand = errand_for(lease, facets=facets, cause=cause, moved=moved)
+            moved = _run(errand, connection=connection, waiting=waiting)
         except LeaseLost:
             log.warning("lease_lost", subject=key)
             return Outcome.BUSY
@@ -87,8 +76,8 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
             log.exception("refresh_failed", subject=key)
             _note_failure(lease, error)
             return Outcome.FAILED
-        if moved_to:
-            key = moved_to
+        if moved:
+            key = moved.to
         elif not InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).exists():
             return Outcome.DONE
 
@@ -104,68 +93,24 @@ def look_again(key: str) -> None:
     Subject.objects.filter(key=key).update(look_again=True, retry_at=None)
 
 
-def _errand(lease: Lease, *, facets: Set[Facet], cause: str) -> Errand:
-    """Reads what waits for this subject. Whatever comes later is not answered by this look."""
-    subject = Subject.objects.get(key=lease.key)
-    rows = list(
-        InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
-        .order_by("id")
-        .values_list("id", "facets", "event_id", "type", "created", "payload__data__object__payment_intent")
-    )
-    business_now = clock.now()
-    due = subject.due_at is not None and subject.due_at <= business_now
-    wanted = set(EVERYTHING) if subject.look_again else set(facets)
-    for _, names, *_, intent in rows:
-        wanted |= _settled({Facet(name) for name in names.split()}, intent=sid(intent))
-    if due:
-        wanted |= {Facet.SUBSCRIPTIONS, Facet.ORDERS} if _has_orders(lease.key) else {Facet.SUBSCRIPTIONS}
-    last = rows[-1] if rows else None
-    return Errand(
-        lease=lease,
-        rows=tuple(row[0] for row in rows),
-        facets=frozenset(wanted or EVERYTHING),
-        cause=cause or (f"{last[3]} {last[2]}" if last else "sweep"),
-        happened_at=max(row[4] for row in rows) if rows else business_now,
-    )
-
-
-def _settled(facets: set[Facet], *, intent: str) -> set[Facet]:
-    """A refund or dispute of a known order is seen on its session; of an unknown payment it may be anything."""
-    if Facet.PAYMENTS not in facets:
-        return facets
-    order = Order.objects.filter(payment_intent=intent).first() if intent else None
-    if order is None:
-        return facets | {Facet.ORDERS}
-    return facets - {Facet.PAYMENTS} | {Facet.ORDERS if order.session_id else Facet.INVOICES}
-
-
-def _with_what_binds(key: str, facets: frozenset[Facet]) -> frozenset[Facet]:
-    """A customer that is nobody's yet is bound by the reference on its session, before its address is looked at."""
-    if StripeCustomer.objects.filter(stripe_id=key, user__isnull=False).exists():
-        return facets
-    return facets | {Facet.ORDERS}
-
-
-def _has_orders(key: str) -> bool:
-    return Order.objects.filter(subject=key).exists()
-
-
-def _run(errand: Errand, *, connection: Connection, waiting: bool) -> str:
-    """Fetches and applies. Returns the subject that this one turned out to be part of, or nothing."""
+def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | None:
+    """Fetches and applies. Returns where this subject turned out to be part of another one."""
     key, gateway = errand.lease.key, gateway_for(connection, waiting=waiting)
-    if key.startswith(("prod_", "plink_")) or errand.facets == {Facet.CATALOGUE}:
-        return _run_catalogue(errand, gateway=gateway, connection=connection)
+    if key.startswith(("prod_", "plink_")) or errand.ask.facets == {Facet.CATALOGUE}:
+        _run_catalogue(errand, gateway=gateway, connection=connection)
+        return None
     asked_at = timezone.now()
     if key.startswith("cus_"):
-        facets = _with_what_binds(key, errand.facets)
         linked = frozenset(links_of(connection))
-        snapshot = fetch_customer(gateway, key, facets=facets, linked=linked, asked_at=asked_at)
+        snapshot = fetch_customer(gateway, key, ask=errand.ask, linked=linked, asked_at=asked_at, known=errand.known)
     else:
         if known := _subject_of_payment(key):
-            return _move(errand, to=known)
-        snapshot, customer = fetch_guest(gateway, key, asked_at=asked_at)
+            return _move(errand, Move(known, asked_at))
+        may_be_invoiced = key in errand.ask.payments
+        snapshot, customer = fetch_guest(gateway, key, asked_at=asked_at, may_be_invoiced=may_be_invoiced)
         if customer:
-            return _move(errand, to=customer)
+            payments = {key: snapshot.payments or []} if may_be_invoiced else {}
+            return _move(errand, Move(customer, asked_at, payments))
     with transaction.atomic():
         subject = leases.held(errand.lease)
         if subject is None:
@@ -180,16 +125,15 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> str:
         )
         _finish(subject, errand)
     note_answer(connection)
-    return ""
+    return None
 
 
-def _run_catalogue(errand: Errand, *, gateway: Gateway, connection: Connection) -> str:
+def _run_catalogue(errand: Errand, *, gateway: Gateway, connection: Connection) -> None:
     catalogue.refresh_product(errand.lease.key, gateway=gateway, connection=connection)
     with transaction.atomic():
         if subject := leases.held(errand.lease):
             subject.due_at = None
             _finish(subject, errand)
-    return ""
 
 
 def _finish(subject: Subject, errand: Errand) -> None:
@@ -217,17 +161,17 @@ def _subject_of_payment(key: str) -> str:
     return subject if subject and subject != key else ""
 
 
-def _move(errand: Errand, *, to: str) -> str:
+def _move(errand: Errand, move: Move) -> Move:
     """The payment belongs to a customer: its events do too."""
     with transaction.atomic():
         subject = leases.held(errand.lease)
         if subject is not None:
-            _answered(errand).update(subject=to)
+            _answered(errand).update(subject=move.to)
             if subject.look_again or not errand.rows:
-                look_again(to)
+                look_again(move.to)
             subject.due_at = None
             _finish(subject, errand)
-    return to
+    return move
 
 
 def note_unavailable(connection: Connection, error: StripeUnavailable) -> None:

@@ -1,8 +1,5 @@
 """What things cost: statements of a webhook, calls to Stripe of a burst, queries of the gate."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -11,20 +8,11 @@ from billing.draining import drain
 from billing.models import InboxEvent, Subscription
 from hub.access import can_open
 from hub.models import Grant, User
-from tests.sandboxes import Sandbox
+from tests.counting import counted
 from tests.shops import Shop
 
 ADA = "ada@example.org"
 BAD_CARD = "4000000000000341"
-
-
-@contextmanager
-def counted(sandbox: Sandbox, *, at_most: int) -> Iterator[None]:
-    """Fails when more calls are made to Stripe."""
-    sandbox.forget_calls()
-    yield
-    calls = [f"{call['method']} {call['path']}" for call in sandbox.calls()]
-    assert len(calls) <= at_most, "\n".join(calls)
 
 
 def statements(captured: CaptureQueriesContext) -> list[str]:

@@ -22,7 +22,7 @@ Die = Callable[[str, str], int]
 ADA = "ada@example.org"
 BEFORE_THE_COMMIT = [
     "billing.leases:take:return",
-    "billing.refresh:_errand:return",
+    "billing.errands:errand_for:return",
     "billing.gateway:subscriptions_of:call",
     "billing.gateway:subscriptions_of:return",
     "billing.gateway:sessions_of:return",

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres, pyt
 ADA = "ada@example.org"
 STEPS = [
     "billing.leases:take:return",
-    "billing.refresh:_errand:return",
+    "billing.errands:errand_for:return",
     "billing.snapshots:fetch_customer:call",
     "billing.snapshots:fetch_customer:return",
     "billing.leases:held:call",
