@@ -4,11 +4,15 @@ from django.views.decorators.http import require_safe
 
 from activities import clock
 from activities.feed import Filters, page
+from activities.models import Activity
 from hub.overview import matters, steps, today
 from hub.people import at_risk, count_people
 from hub.permissions import staff_only
 
 LATEST = 8
+# The comings and goings of every day would hide what matters; the feed has them all.
+QUIET = {Activity.Verb.SIGNED_IN, Activity.Verb.PAGE_COMPLETED, Activity.Verb.EMAIL_SENT}
+LOUD = [verb for verb in Activity.Verb if verb not in QUIET]
 
 
 @require_safe
@@ -21,6 +25,6 @@ def overview(request: HttpRequest) -> HttpResponse:
         "matters": matters(),
         "today": today(now=now),
         "at_risk": at_risk(now=now, limit=LATEST),
-        "latest": page(Filters(), size=LATEST).activities,
+        "latest": page(Filters(verbs=LOUD), size=LATEST).activities,
     }
     return render(request, "console/overview.html", context)
