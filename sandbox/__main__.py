@@ -1,4 +1,4 @@
-"""`python -m sandbox serve|advance|reset`: run the sandbox, move its clock, empty it."""
+"""`python -m sandbox serve|advance|seed|reset`: run the sandbox, move its clock, fill it, empty it."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import os
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from sandbox.box import refuse_live_keys
 from sandbox.clock import parse_span
@@ -38,6 +39,11 @@ def main(argv: list[str] | None = None) -> int:
     advance = commands.add_parser("advance", help="move the clock: 31d, 12h, 2w")
     advance.add_argument("span")
     advance.add_argument("--url", default=LOOPBACK)
+    seed = commands.add_parser("seed", help="add subscribers, many at once")
+    seed.add_argument("--subscribers", type=int, default=10_000)
+    seed.add_argument("--seed", type=int, default=1, help="the same mixture for the same number")
+    seed.add_argument("--events", action="store_true", help="with the events of their making")
+    seed.add_argument("--url", default=LOOPBACK)
     reset = commands.add_parser("reset", help="forget everything")
     reset.add_argument("--url", default=LOOPBACK)
     options = parser.parse_args(argv)
@@ -45,10 +51,13 @@ def main(argv: list[str] | None = None) -> int:
         return run_server(options)
     if options.command == "advance":
         return tell(options.url, "clock", {"advance": options.span})
+    if options.command == "seed":
+        wishes = {"subscribers": options.subscribers, "seed": options.seed, "events": options.events}
+        return tell(options.url, "seed", wishes)
     return tell(options.url, "reset", {})
 
 
-def tell(url: str, what: str, wishes: dict[str, str]) -> int:
+def tell(url: str, what: str, wishes: dict[str, Any]) -> int:
     """Ask a running sandbox; prints its answer."""
     request = urllib.request.Request(  # noqa: S310 - the operator names the address
         f"{url.rstrip('/')}/sandbox/{what}",

@@ -236,14 +236,7 @@ class Account:
             elif kind == "_due":
                 due.append((object_id, value))
             elif kind == "event":
-                self.events.add(
-                    event_id=object_id,
-                    event_type=value["type"],
-                    created=value["created"],
-                    request=value["request"],
-                    subject=value["data"]["object"].get("id", ""),
-                    data=as_text(value["data"]),
-                )
+                self.events.take(object_id, value)
             else:
                 self.table(kind).put(value)
                 self.table(kind).tidy()
@@ -266,10 +259,14 @@ class Account:
     def _relink(self) -> None:
         # Items share the price object itself, so that they always show it as it is.
         for subscription in self.table("subscription"):
-            for item in subscription["items"]["data"]:
-                item["price"] = self.table("price").get(item["price"]["id"]) or item["price"]
-                self.item_owner[item["id"]] = subscription["id"]
+            self.own_items(subscription)
         for notes in self.private.values():
             for line in notes.get("line_items", []):
                 if line["price"]:
                     line["price"] = self.table("price").get(line["price"]["id"]) or line["price"]
+
+    def own_items(self, subscription: Obj) -> None:
+        """Link the items of a subscription that was read from JSON."""
+        for item in subscription["items"]["data"]:
+            item["price"] = self.table("price").get(item["price"]["id"]) or item["price"]
+            self.item_owner[item["id"]] = subscription["id"]

@@ -17,6 +17,7 @@ from sandbox.control_objects import act_on_dispute, set_object
 from sandbox.deliveries import is_loopback, signed
 from sandbox.errors import AuthenticationRequired, StripeRefusal
 from sandbox.expansion import show
+from sandbox.seeding import seed_subscribers
 from sandbox.timelines import timeline_for
 from sandbox.types import Obj
 
@@ -127,6 +128,17 @@ def keys(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     key = sandbox.accounts.restrict(account, dict(wishes["permissions"]))
     sandbox.save(settings=True)
     return {"key": key.text, "permissions": key.permissions}
+
+
+@control("POST", locked=False)
+def seed(sandbox: Box, wishes: Obj) -> Obj:
+    """{"subscribers": N, "seed": S, "events": bool} adds true subscribers, many at once."""
+    return seed_subscribers(
+        sandbox,
+        count=int(wishes["subscribers"]),
+        seed=int(wishes.get("seed", 1)),
+        events=bool(wishes.get("events", False)),
+    )
 
 
 @control("POST")
@@ -350,6 +362,7 @@ urlpatterns = [
     path("sandbox/clock", clock),
     path("sandbox/accounts", accounts),
     path("sandbox/keys", keys),
+    path("sandbox/seed", seed),
     path("sandbox/reset", reset),
     path("sandbox/settings", settings),
     path("sandbox/chaos", chaos),

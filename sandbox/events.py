@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.packing import Packer
+from sandbox.packing import Packer, as_text
 from sandbox.types import API_VERSION, DAY, Obj
 
 RETENTION = 30 * DAY
@@ -66,6 +66,23 @@ class EventLog:
         self.position[event_id] = len(self.entries)
         self.entries.append(event)
         return event
+
+    def take(self, event_id: str, value: Obj) -> Event:
+        """Log an event that is given as its JSON value."""
+        return self.add(
+            event_id=event_id,
+            event_type=value["type"],
+            created=value["created"],
+            request=value["request"],
+            subject=value["data"]["object"].get("id", ""),
+            data=as_text(value["data"]),
+        )
+
+    def shorten(self, length: int) -> None:
+        """Forget what was logged after the first `length` events."""
+        for event in self.entries[length:]:
+            del self.position[event.id]
+        del self.entries[length:]
 
     def get(self, event_id: str) -> Event | None:
         at = self.position.get(event_id)

@@ -108,6 +108,14 @@ class Table:
         self._reindex(position, tuple(self.key(obj, field) for field in self.fields))
         return position
 
+    def put_text(self, object_id: str, text: str, *, keys: tuple[object, ...]) -> int:
+        """Add a new object of a packed kind, given as JSON text and the values of its indexed fields."""
+        position = len(self.rows)
+        self.rows.append(self.packer.pack_text(text.encode()))
+        self.position[object_id] = position
+        self._reindex(position, keys)
+        return position
+
     def remove(self, object_id: str) -> None:
         position = self.position.pop(object_id)
         self._reindex(position, ())
@@ -126,6 +134,10 @@ class Table:
     def key(self, obj: Obj, field: str) -> object:
         compute = COMPUTED.get((self.kind, field))
         return compute(obj) if compute else obj.get(field)
+
+    def indexed_values(self, object_id: str) -> tuple[object, ...]:
+        """What the object is filed under, in the order of `fields`."""
+        return self.indexed[self.position[object_id]]
 
     def _reindex(self, position: int, keys: tuple[object, ...]) -> None:
         old = self.indexed.get(position, (None,) * len(self.fields))
