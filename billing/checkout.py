@@ -40,8 +40,17 @@ class AlreadyBought(StripeError):
     """The member has this for good: a second payment would open nothing more."""
 
 
+class PaymentOnItsWay(StripeError):
+    """The member has paid for this, and the money takes its time: a second payment would be one too many."""
+
+
 def start(user: User, offer: Offer) -> str:
-    """The address of a new Checkout Session for a member. Raises AlreadySubscribed, AlreadyBought, billing.errors."""
+    """The address of a new Checkout Session for a member.
+
+    Raises AlreadySubscribed, AlreadyBought, PaymentOnItsWay and billing.errors.
+    """
+    if _has_paid(user, offer):
+        raise PaymentOnItsWay(str(offer.product))
     if not offer.is_recurring and _has_for_good(user, offer.product):
         raise AlreadyBought(str(offer.product))
     gateway = gateway_for(current(), waiting=True)
@@ -160,6 +169,12 @@ def _has_live_subscription(user: User, offer: Offer, *, gateway: Gateway, custom
         stripe_product in products_of(sub) and sub["status"] in LIVE and sub["status"] != "incomplete"
         for sub in gateway.subscriptions_of(customer)
     )
+
+
+def _has_paid(user: User, offer: Offer) -> bool:
+    """For this once, with money that has not arrived: a bank debit takes days."""
+    waiting = Order.objects.filter(user=user, state=Order.State.PENDING)
+    return any(offer.link.stripe_product in order.products for order in waiting)
 
 
 def _has_for_good(user: User, product: Product) -> bool:

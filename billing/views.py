@@ -65,6 +65,9 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     except checkout.AlreadyBought:
         messages.info(request, "This is yours already.")
         return SeeOther(offer.product.get_absolute_url())
+    except checkout.PaymentOnItsWay:
+        messages.info(request, "Your payment is on its way already. Nothing more was charged.")
+        return SeeOther(offer.product.get_absolute_url())
     except StripeError as error:
         log.error("checkout_not_started", offer=offer.pk, error=repr(error))
         return render(request, "billing/checkout_unavailable.html", {"product": offer.product}, status=503)

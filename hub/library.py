@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from hub import access
+from hub import access, locked
 from hub.models import Category, CollectionItem, Grant, Page, PageProgress, Product, User
 from hub.sale import Sale, find_sale_within
 
@@ -29,6 +29,31 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """A product one does not have. `standing` is said in the place of the price, or before it; mostly empty."""
+
+    product: Product
+    sale: Sale | None
+    standing: str = ""
+    may_buy: bool = True
+
+    @property
+    def url(self) -> str:
+        """Where to buy it, if that is what there is to do; else its own page, which says what is."""
+        if self.sale and self.may_buy and self.sale.product == self.product:
+            return self.sale.url
+        return self.product.get_absolute_url()
+
+    @property
+    def price(self) -> str:
+        """What it costs, and in which collection; empty for what there is nothing to pay for now."""
+        if self.sale is None or not self.may_buy:
+            return ""
+        where = f"in {self.sale.product.name}" if self.sale.product != self.product else ""
+        return ", ".join(part for part in (where, self.sale.price) if part)
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """The page last opened among one's own."""
 
@@ -40,7 +65,7 @@ class Resume:
 @dataclass(frozen=True, slots=True)
 class Shelf:
     yours: Sequence[Tile]
-    more: Sequence[tuple[Product, Sale | None]]
+    more: Sequence[Other]
     categories: Sequence[Category]
     category: Category | None
     resume: Resume | None
@@ -66,7 +91,7 @@ def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf
     chosen = next((known for known in categories if known.slug == category), None)
     return Shelf(
         yours=[tile for tile in tiles if chosen is None or chosen in tile.product.categories.all()],
-        more=_more(products, mine),
+        more=_with_standings(_more(products, mine), user, now=now),
         categories=categories,
         category=chosen,
         resume=_resume(tiles, progress),
@@ -85,7 +110,7 @@ def fill_collection(collection: Product, *, user: User | None) -> list[Tile]:
     return [_tile(product, {}, progress) for product in products]
 
 
-def _more(products: Sequence[Product], mine: set[int]) -> list[tuple[Product, Sale | None]]:
+def _more(products: Sequence[Product], mine: set[int]) -> list[Other]:
     """What else there is, each with the way to buy it, alone or in a collection."""
     others = [product for product in products if product.pk not in mine and _is_offered(product)]
     collections = [product for product in others if product.kind == Product.Kind.COLLECTION]
@@ -100,7 +125,20 @@ def _more(products: Sequence[Product], mine: set[int]) -> list[tuple[Product, Sa
             if whole or product.pk in inside[collection.pk]:
                 yield collection
 
-    return [(product, find_sale_within(product, holders(product))) for product in others]
+    return [Other(product, find_sale_within(product, holders(product))) for product in others]
+
+
+def _with_standings(others: list[Other], user: User | None, *, now: datetime) -> list[Other]:
+    """Who had it, or has paid and waits, is told so, and is not asked for money that is on its way."""
+    if user is None or not others:
+        return others
+    explained = access.explain_all(user, [other.product for other in others], at=now, now=now)
+    return [_standing(other, why) for other, why in zip(others, explained, strict=True)]
+
+
+def _standing(other: Other, why: access.Explanation) -> Other:
+    may_buy = locked.for_person(why, sale=other.sale, support_email="").step == "buy"
+    return Other(other.product, other.sale, locked.in_short(why, sale=other.sale), may_buy)
 
 
 def _products() -> QuerySet[Product]:

@@ -12,6 +12,9 @@ from hub.sale import Sale
 PAY = {"past_due", "past_due_expired", "unpaid", "awaiting_first_payment", "first_payment_pending"}
 ASK = {"disputed", "revoked", "unknown_status", "no_word_from_stripe", "not_on_order"}
 WAIT = {"payment_processing"}
+# What was had for a time, and can be had again.
+BACK = {"canceled", "canceled_unpaid", "time_over", "trial_ended_no_payment_method", "refunded"}
+UNPAID = {"payment_failed", "first_payment_never_made"}
 
 # Reader's words where the staff's sentence would be curt. {date} is the day it ended.
 WORDS: dict[str, tuple[str, str]] = {
@@ -30,7 +33,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "time_over": ("Your time with it was over on {date}.", "Your time with it is over."),
     "refunded": ("Your payment was refunded, so this is closed.",) * 2,
     "revoked": ("Your access was taken back by the people who run this site.",) * 2,
-    "payment_processing": ("Your payment is still being processed. This opens by itself when it arrives.",) * 2,
+    "payment_processing": (
+        "Some ways to pay take days. This opens by itself when the money has arrived; you need not pay again.",
+    )
+    * 2,
     "payment_failed": ("Your payment did not go through.",) * 2,
     "disputed": ("The payment for this was disputed at your bank, so it is closed.",) * 2,
 }
@@ -57,9 +63,21 @@ def for_visitor(sale: Sale | None) -> Locked:
 def for_person(explanation: Explanation, *, sale: Sale | None, support_email: str) -> Locked:
     """The reason in the reader's words, and the step that can be taken now."""
     is_new = explanation.reason == "never_had"
-    title = TITLES.get(explanation.state, "This is closed for you now")
+    waits = explanation.reason in WAIT
+    title = "Your payment is on its way" if waits else TITLES.get(explanation.state, "This is closed for you now")
     step = _step(explanation.reason, sale=sale, support_email=support_email)
     return Locked(title, _sentence(explanation), step, is_new)
+
+
+def in_short(explanation: Explanation, *, sale: Sale | None) -> str:
+    """What a tile says in the place of the price; empty where the price is what there is to say."""
+    if explanation.state == "pending":
+        return "Payment on its way" if explanation.reason in WAIT else "Waiting for your first payment"
+    if explanation.reason in PAY:
+        return "Update your card to come back"
+    if explanation.reason in BACK:
+        return "Come back" if sale else "Your time with it is over"
+    return "" if explanation.reason in UNPAID | {"never_had"} else "Closed for you now"
 
 
 def _step(reason: str, *, sale: Sale | None, support_email: str) -> str:

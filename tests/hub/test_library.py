@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from pytest_django import DjangoAssertNumQueries
 
-from hub.models import Category, PageProgress, Product, User
+from hub.models import Category, Grant, PageProgress, Product, User
 from tests import cast
 from tests.hub.conftest import Studio
 
@@ -27,7 +27,7 @@ def yours(client: Client, path: str = "/") -> list[str]:
 
 
 def others(client: Client) -> list[str]:
-    return [product.name for product, _ in client.get("/").context["shelf"].more]
+    return [other.product.name for other in client.get("/").context["shelf"].more]
 
 
 def test_ada_sees_what_she_has_and_the_rest_as_locked(studio: Studio, ada: User, signed_in: Enter) -> None:
@@ -58,6 +58,18 @@ def test_cleo_whose_access_ended_sees_it_locked_again(studio: Studio, cleo: User
     client = signed_in(cleo)
     assert yours(client) == []
     assert "Studio Club" in others(client)
+
+
+def test_cleo_is_invited_back_to_what_she_had(studio: Studio, cleo: User, signed_in: Enter) -> None:
+    studio.sell(studio.club)
+    studio.end(cleo, studio.club)
+    page = read(signed_in(cleo))
+    assert "<b>Come back</b>: €" in page
+    Grant.objects.update(close_reason="past_due_expired")
+    client = signed_in(cleo)
+    assert "<b>Update your card to come back</b></span>" in read(client)
+    club = next(other for other in client.get("/").context["shelf"].more if other.product == studio.club)
+    assert club.url == studio.club.get_absolute_url(), "where the card can be changed"
 
 
 def test_dan_the_stranger_finds_an_empty_library_and_what_to_do(studio: Studio, dan: User, signed_in: Enter) -> None:
@@ -142,5 +154,5 @@ def test_the_number_of_queries_does_not_grow(
         PageProgress.objects.create(user=ada, page=page, opened_at=studio.now)
         cast.PageFactory(product=cast.ProductFactory())
     client = signed_in(ada)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(16):
         read(client)

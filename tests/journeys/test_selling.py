@@ -7,6 +7,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from activities.models import Delivery
 from billing.errors import StripeInvalid
 from billing.linking import create_stripe_product, link
 from billing.models import Offer, StripeCustomer, Subscription
@@ -155,6 +156,44 @@ def test_what_is_bought_already_is_not_sold_again_from_a_second_tab(shop: Shop, 
     assert (answer.status_code, answer["Location"]) == (303, shop.course.get_absolute_url())
     assert "This is yours already" in browser.get(answer["Location"], follow=True).content.decode()
     assert _open_sessions(shop) == []
+
+
+def test_what_is_being_paid_for_is_not_sold_again(shop: Shop, ada: User) -> None:
+    """From a tab that was open before: the page itself offers nothing now."""
+    shop.buy(shop.once, email=ADA, card="sepa_debit")
+    shop.deliver()
+    browser = _browser(ada)
+    answer = browser.post(f"/checkout/{shop.course.slug}/", {"offer": shop.once.pk})
+    assert (answer.status_code, answer["Location"]) == (303, shop.course.get_absolute_url())
+    page = browser.get(answer["Location"]).content.decode()
+    assert "Nothing more was charged" in page
+    assert "Your payment is on its way</h2>" in page
+    assert "you need not pay again" in page
+    assert "€180.00" not in page
+    assert _open_sessions(shop) == []
+    library = browser.get("/").content.decode()
+    assert "<b>Payment on its way</b></span>" in library
+    assert "€180.00" not in library
+
+
+def test_who_paid_by_a_debit_that_bounced_may_try_again(shop: Shop, ada: User) -> None:
+    shop.buy(shop.once, email=ADA, card="sepa_debit", outcome="fail")
+    shop.deliver()
+    shop.advance("4d")
+    _press_buy(ada, shop.once)
+    assert _open_session(shop)["mode"] == "payment"
+
+
+@pytest.mark.parametrize("returns_first", [True, False])
+def test_a_members_second_subscription_is_mailed_as_the_first_was(shop: Shop, ada: User, returns_first: bool) -> None:
+    glaze = cast.ProductFactory(name="Glaze Atlas", slug="glaze-atlas")
+    more = shop.sell(glaze, {"unit_amount": 900, "recurring": {"interval": "month"}})[0]
+    for offer in (shop.monthly, more):
+        session = shop.buy(offer, email=ADA)
+        if returns_first:
+            assert Client().get("/checkout/return", {"session_id": session["id"]}).status_code == 200
+        shop.deliver()
+    assert {row.product for row in Delivery.objects.filter(user=ada, notice="access")} == {shop.club, glaze}
 
 
 def test_what_is_open_for_some_days_may_be_bought_again(shop: Shop, ada: User) -> None:
