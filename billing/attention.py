@@ -67,8 +67,10 @@ def raise_conflict(customer: StripeCustomer, *, other: User, now: datetime) -> N
 
 
 def raise_brake(closing: list[dict[str, Any]], *, key: str, now: datetime) -> None:
-    """A pass that would close too much: its list, for the owner to allow or refuse."""
-    _raise(Attention.Kind.BRAKE, key, subject="", now=now, closing=closing)
+    """A pass that would close too much: its list, for the owner. One waits, and the next night brings it up to date."""
+    waiting = Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True)
+    if not waiting.update(details={"closing": closing}):
+        _raise(Attention.Kind.BRAKE, key, subject="", now=now, closing=closing)
 
 
 def settle(found: Attention, *, actor: User, now: datetime) -> None:

@@ -20,6 +20,7 @@ from billing.snapshots import Snapshot
 log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 FEWEST = 20
+LISTING = "renewal_day"  # leased as a subject is, so that one worker lists at a time
 
 
 def customers_to_list() -> set[str]:
@@ -45,8 +46,19 @@ def refresh_by_listing(customers: set[str], *, connection: Connection) -> int:
     """Looks at many customers' subscriptions again by listing the account; returns how many were settled.
 
     Only for customers whose waiting events ask for subscriptions and nothing else. One that is leased by somebody
-    else is left to them; a row that was fetched after its page was asked for is left as it is.
+    else is left to them; a row that was fetched after its page was asked for is left as it is. Settles nobody while
+    another worker lists.
     """
+    lease = leases.take(LISTING)
+    if lease is None:
+        return 0
+    try:
+        return _list_and_settle(customers, connection=connection)
+    finally:
+        leases.release(lease)
+
+
+def _list_and_settle(customers: set[str], *, connection: Connection) -> int:
     gateway = gateway_for(connection)
     newest = InboxEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     asked_at = timezone.now()

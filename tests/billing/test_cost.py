@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing import leases, renewal_day
 from billing.draining import drain
 from billing.models import InboxEvent, Subscription
 from hub.access import can_open
@@ -86,6 +87,22 @@ def test_two_hundred_renewals_at_once_are_listed_by_the_hundred(shop: Shop) -> N
         drain()
     assert not InboxEvent.objects.exclude(state=InboxEvent.State.DONE).exists()
     assert Grant.objects.filter(state="active", until__gt=shop.now()).count() == 200
+
+
+def test_one_worker_lists_at_a_time(shop: Shop) -> None:
+    shop.buy(shop.monthly, email=ADA)
+    shop.deliver()
+    customers = {Subscription.objects.get().customer_id}
+    lease = leases.take(renewal_day.LISTING)
+    assert lease is not None
+    with counted(shop.sandbox, at_most=0):
+        assert renewal_day.refresh_by_listing(customers, connection=shop.connection) == 0
+    leases.release(lease)
+    with counted(shop.sandbox, at_most=3):
+        renewal_day.refresh_by_listing(customers, connection=shop.connection)
+    assert leases.take(renewal_day.LISTING) is not None, "given back"
+    drain()
+    assert shop.has(ADA, shop.club)
 
 
 def test_the_gate_is_one_query(shop: Shop) -> None:

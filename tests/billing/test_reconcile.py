@@ -180,6 +180,20 @@ def test_one_closing_never_brakes_a_small_site(shop: Shop) -> None:
     assert run.stopped == ""
 
 
+def test_a_stop_of_every_night_asks_once_and_by_the_newest_list(shop: Shop) -> None:
+    emails = [f"member{n}@example.org" for n in range(4)]
+    for email in emails:
+        shop.buy(shop.monthly, email=email)
+    shop.deliver()
+    for cancelled in (emails[:2], emails[2:3]):
+        for email in cancelled:
+            cancel(shop, email)
+        lose_deliveries(shop)
+        full_pass()
+    brake = Attention.objects.get(kind=Attention.Kind.BRAKE)
+    assert sorted(found["email"] for found in brake.details["closing"]) == emails[:3]
+
+
 def test_a_lost_dispute_is_no_drift(shop: Shop) -> None:
     shop.buy(shop.once, email=ADA)
     shop.deliver()
