@@ -38,13 +38,17 @@ def subscriptions_by_customer(gateway: Gateway) -> dict[str, list[Json]]:
 
 
 def sessions_by_subject(gateway: Gateway) -> dict[str, list[Json]]:
-    """Complete sessions by customer; a guest's by payment intent, or by itself where nothing was to pay."""
+    """Complete sessions by their subject."""
     found: dict[str, list[Json]] = {}
     for page in session_pages(gateway):
         for session in page:
-            key = sid(session.get("customer")) or sid(session.get("payment_intent")) or session["id"]
-            found.setdefault(key, []).append(session)
+            found.setdefault(subject_of_session(session), []).append(session)
     return found
+
+
+def subject_of_session(session: Json) -> str:
+    """Its customer; a guest's payment intent, or itself where nothing was to pay."""
+    return sid(session.get("customer")) or sid(session.get("payment_intent")) or str(session["id"])
 
 
 def open_invoices_by_subscription(gateway: Gateway) -> dict[str, list[Json]]:

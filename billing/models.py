@@ -389,3 +389,8 @@ class Pass(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} at {self.started_at:%Y-%m-%d %H:%M}"
+
+
+# Django finds the models of an app in this module.
+from billing.import_models import ImportBatch as ImportBatch  # noqa: E402
+from billing.import_models import ImportRow as ImportRow  # noqa: E402

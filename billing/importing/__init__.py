@@ -1,0 +1,1 @@
+"""Bringing in who bought before Foyer: read Stripe's lists, rehearse, and apply only what was shown."""

@@ -1,0 +1,117 @@
+"""Carrying a plan out, a hundred rows a transaction: what was shown happens, and nothing else.
+
+A row's state is the cursor. Who dies between two chunks has lost nothing, and whoever goes on repeats nothing.
+"""
+
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from activities import clock
+from billing import draining, reconcile
+from billing.importing import rehearsing
+from billing.models import ImportBatch, ImportRow, Subject
+
+log = structlog.get_logger(__name__)
+State = ImportRow.State
+
+
+class Moved(Exception):
+    """The import would do something else by now. The batch carries the new plan; `changed` names the subjects."""
+
+    def __init__(self, changed: list[str]) -> None:
+        super().__init__("This has changed since you looked.")
+        self.changed = changed
+
+
+class _Differs(Exception):
+    def __init__(self, subjects: set[str]) -> None:
+        super().__init__()
+        self.subjects = subjects
+
+
+def start(batch: ImportBatch, *, plan: str, now: datetime) -> None:
+    """Lets the plan be carried out, after what happened meanwhile was heard. Raises Moved, with nothing applied.
+
+    What was begun or finished is left as it is.
+    """
+    if batch.state != ImportBatch.State.PLANNED:
+        return
+    if plan != batch.plan:
+        raise Moved([])
+    reconcile.catch_up()
+    draining.drain()
+    before = dict(batch.rows.values_list("subject", "planned"))
+    rows = rehearsing.rehearse(batch, now=now)
+    if rehearsing.fingerprint_of(batch, rows) != batch.fingerprint:
+        rehearsing.keep(batch, rows)
+        raise Moved(sorted(row.subject for row in rows if row.planned != before[row.subject]))
+    ImportBatch.objects.filter(pk=batch.pk, state=ImportBatch.State.PLANNED).update(state=ImportBatch.State.APPLYING)
+    batch.refresh_from_db()
+
+
+def carry_on(batch: ImportBatch) -> bool:
+    """Applies what waits. Returns whether nothing does any more: what somebody else looks at just now is left."""
+    if batch.state != ImportBatch.State.APPLYING:
+        return batch.state == ImportBatch.State.DONE
+    while True:
+        waiting = batch.rows.filter(state=State.WAITING).count()
+        for chunk in rehearsing.chunks(batch, state=State.WAITING):
+            _apply(batch, chunk)
+        still = batch.rows.filter(state=State.WAITING).count()
+        if not still:
+            batch.state, batch.finished_at = ImportBatch.State.DONE, clock.now()
+            batch.save(update_fields=["state", "finished_at"])
+            return True
+        if still == waiting:
+            return False
+
+
+def _apply(batch: ImportBatch, rows: list[ImportRow]) -> None:
+    """Rows that would do something else than planned, or cannot be applied, are marked; the others go on alone."""
+    if not rows:
+        return
+    try:
+        _apply_together(batch, rows, now=clock.now())
+    except _Differs as differs:
+        people = {row.who for row in rows if row.subject in differs.subjects}
+        batch.rows.filter(who__in=people, state=State.WAITING).update(state=State.LEFT)
+        _apply(batch, [row for row in rows if row.who not in people])
+    except Exception as error:
+        people_rows = rehearsing.by_person(rows)
+        if len(people_rows) > 1:
+            for mine in people_rows:
+                _apply(batch, mine)
+            return
+        log.exception("import_row_failed", subject=rows[0].subject)
+        failed = batch.rows.filter(pk__in=[row.pk for row in rows], state=State.WAITING)
+        failed.update(state=State.FAILED, error=f"{type(error).__name__}: {error}"[:500])
+
+
+@transaction.atomic
+def _apply_together(batch: ImportBatch, rows: list[ImportRow], *, now: datetime) -> None:
+    """One transaction. Locked are the rows, against another applier, and their subjects, against a refresh."""
+    waiting = batch.rows.select_for_update().filter(pk__in=[row.pk for row in rows], state=State.WAITING)
+    found = list(waiting.order_by("pk"))
+    subjects = _lock_subjects([row.subject for row in found])
+    free = [row for row in found if row.subject in subjects]
+    if not free:
+        return
+    outcomes, deadlines = rehearsing.bring(batch, free, now=now)
+    if differing := {row.subject for row in free if outcomes[row.subject] != row.planned}:
+        raise _Differs(differing)
+    for key, subject in subjects.items():
+        subject.due_at = deadlines.get(key)
+    Subject.objects.bulk_update(subjects.values(), ["due_at"], batch_size=200)
+    batch.rows.filter(pk__in=[row.pk for row in free]).update(state=State.APPLIED, snapshot={})
+
+
+def _lock_subjects(keys: list[str]) -> dict[str, Subject]:
+    """Those that nobody holds a lease on. Whoever takes one now waits for us, and then fetches what is newer."""
+    Subject.objects.bulk_create([Subject(key=key) for key in sorted(keys)], ignore_conflicts=True)
+    is_free = Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
+    found = Subject.objects.select_for_update().filter(is_free, key__in=keys).order_by("key")
+    return {subject.key: subject for subject in found}

@@ -1,0 +1,80 @@
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from activities import clock
+from billing.errors import StripeUnavailable
+from billing.importing import carrying_out, reading, rehearsing
+from billing.models import ImportBatch, ImportRow
+from billing.refresh import active_connection
+
+
+class Command(BaseCommand):
+    help = "Brings in who bought the linked products before Foyer knew of it. Nobody is written to."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        one = parser.add_mutually_exclusive_group(required=True)
+        one.add_argument("--dry-run", action="store_true", help="show what would happen; change nothing")
+        one.add_argument("--apply", metavar="PLAN", help="do what the dry run has shown, or go on doing it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["dry_run"]:
+            self._dry_run()
+        else:
+            self._apply(options["apply"])
+
+    def _dry_run(self) -> None:
+        connection = active_connection()
+        if connection is None:
+            raise CommandError("No Stripe account is connected.")
+        if begun := ImportBatch.objects.filter(connection=connection, state=ImportBatch.State.APPLYING).first():
+            raise CommandError(f"An import is under way. Finish it first: --apply {begun.plan}")
+        batch = reading.begin(connection, now=clock.now())
+        try:
+            reading.read(batch)
+        except reading.ReadElsewhere as error:
+            raise CommandError(str(error)) from error
+        except StripeUnavailable as error:
+            raise CommandError(f"Stripe could not be read to the end: {error}. Run it again to read on.") from error
+        rehearsing.plan(batch, now=clock.now())
+        for row in batch.rows.order_by("who", "pk"):
+            self.stdout.write(_line(row))
+        verdicts = Counter(batch.rows.values_list("verdict", flat=True))
+        said = ", ".join(f"{verdicts[verdict]} {verdict.label.lower()}" for verdict in ImportRow.Verdict)
+        new = {email for planned in batch.rows.values_list("planned", flat=True) for email in planned.get("new", [])}
+        self.stdout.write(f"{batch.seen} seen at Stripe; {said}; {len(new)} people are new here")
+        self.stdout.write(f"fingerprint {batch.fingerprint}")
+        self.stdout.write(f"plan {batch.plan}")
+
+    def _apply(self, plan: str) -> None:
+        number = plan.partition("-")[0]
+        batch = ImportBatch.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+        if batch is None or batch.state == ImportBatch.State.READING or batch.connection != active_connection():
+            raise CommandError(f"There is no plan {plan}.")
+        try:
+            carrying_out.start(batch, plan=plan, now=clock.now())
+        except carrying_out.Moved as moved:
+            for row in batch.rows.filter(subject__in=moved.changed):
+                self.stdout.write(_line(row))
+            raise CommandError(
+                f"This has changed since it was shown, and nothing was imported. The plan is now {batch.plan}."
+            ) from moved
+        is_done = carrying_out.carry_on(batch)
+        states = Counter(batch.rows.values_list("state", flat=True))
+        said = ", ".join(f"{states[state]} {state.label.lower()}" for state in ImportRow.State if states[state])
+        self.stdout.write(said or "nothing to import")
+        if not is_done:
+            raise CommandError(f"Some are being looked at just now. Run it again: --apply {plan}")
+
+
+def _line(row: ImportRow) -> str:
+    planned = row.planned
+    grants = [
+        f"{product} {was or 'none'} to {to} ({reason})" for _, product, _, was, to, reason in planned.get("grants", [])
+    ]
+    why = grants or planned.get("reasons", [])
+    return "  ".join(
+        [f"{row.verdict:6}", row.subject, row.who, "; ".join([*planned.get("doubts", []), *why]), row.error]
+    ).rstrip()

@@ -1,0 +1,319 @@
+"""Importing who bought before Foyer came: the dry run writes nothing, and the import does what it showed."""
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from activities import clock
+from activities.models import Activity, Delivery
+from billing.connection import connect
+from billing.importing import carrying_out, rehearsing
+from billing.linking import link
+from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subject, Subscription
+from billing.reconcile import full_pass
+from hub.models import Grant, Ledger, Product, User
+from tests import cast
+from tests.sandboxes import KEY, Sandbox
+
+ADA, BEN, CLEO, DAN = "ada@example.org", "ben@example.org", "cleo@example.org", "dan@example.org"
+OURS = [User, StripeCustomer, Subscription, Order, Grant, Ledger, Activity, Delivery, Attention, Subject]
+
+
+class Past:
+    """A Stripe account with customers, before Foyer is connected to it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox, self.api = sandbox, sandbox.api
+        self.product = self.api.products.create({"name": "Studio Membership"}).id
+        self.other = self.api.products.create({"name": "Clay by post"}).id
+        self.monthly = self._price(self.product, recurring={"interval": "month"})
+        self.once = self._price(self.product)
+        self.unlinked = self._price(self.other, recurring={"interval": "month"})
+
+    def _price(self, product: str, **more: Any) -> str:
+        return self.api.prices.create({"product": product, "currency": "eur", "unit_amount": 2400, **more}).id
+
+    def subscribe(self, email: str, *, price: str = "", card: str = "pm_card_visa", trial_days: int = 0) -> str:
+        customer = self.api.customers.create({"email": email} if email else {})
+        method = self.api.payment_methods.attach(card, {"customer": customer.id})
+        made = self.api.subscriptions.create(
+            {
+                "customer": customer.id,
+                "items": [{"price": price or self.monthly}],
+                "default_payment_method": method.id,
+                **({"trial_period_days": trial_days} if trial_days else {}),
+            }
+        )
+        return str(made.id)
+
+    def buy_once(self, email: str) -> None:
+        made = self.api.payment_links.create({"line_items": [{"price": self.once, "quantity": 1}]})
+        self.sandbox.pay_link(made.id, email=email)
+
+    def connect(self) -> Product:
+        """Foyer comes two days later, and the owner links the one product."""
+        self.sandbox.advance("2d")
+        self.sandbox.take_pending()
+        connection = connect(KEY)
+        connection.created_at = clock.now()  # by Stripe's clock, that the test has moved
+        connection.save()
+        club = cast.ProductFactory(name="Studio Membership", slug="studio")
+        link(club, stripe_product=self.product, prices=[self.monthly], actor=None)
+        self.sandbox.take_pending()
+        self.sandbox.forget_calls()
+        return club
+
+
+@pytest.fixture
+def past(sandbox: Sandbox, db: None) -> Past:
+    return Past(sandbox)
+
+
+def dry_run() -> tuple[str, str]:
+    """The plan, and the words."""
+    out = io.StringIO()
+    call_command("import_subscribers", "--dry-run", stdout=out)
+    found = re.search(r"^plan (\S+)$", out.getvalue(), re.MULTILINE)
+    assert found
+    return found[1], out.getvalue()
+
+
+def apply(plan: str) -> str:
+    out = io.StringIO()
+    call_command("import_subscribers", "--apply", plan, stdout=out)
+    return out.getvalue()
+
+
+def ours() -> list[list[Any]]:
+    """Everything that is ours but the plan."""
+    return [list(model.objects.order_by("pk").values_list()) for model in OURS]
+
+
+def verdicts() -> list[tuple[str, str]]:
+    return sorted(ImportRow.objects.filter(batch=ImportBatch.objects.first()).values_list("who", "verdict"))
+
+
+def seed_all_sorts(past: Past) -> None:
+    past.subscribe(ADA)
+    past.subscribe(ADA)
+    past.subscribe(BEN)
+    past.api.subscriptions.cancel(past.subscribe(CLEO))
+    past.subscribe("")
+    past.subscribe("eve@example.org", price=past.unlinked)
+    past.buy_once(DAN)
+    past.buy_once(BEN)
+
+
+def test_the_dry_run_writes_nothing_here_or_at_stripe(past: Past) -> None:
+    seed_all_sorts(past)
+    past.connect()
+    cast.ben()
+    before = ours()
+    _, words = dry_run()
+    assert ours() == before
+    calls = past.sandbox.calls()
+    assert calls and {call["method"] for call in calls} == {"GET"}
+    assert "fingerprint " in words
+
+
+def test_the_dry_run_says_who_is_new_known_skipped_and_in_doubt(past: Past) -> None:
+    seed_all_sorts(past)
+    past.connect()
+    cast.ben()
+    _, words = dry_run()
+    nameless = next(row.id for row in past.api.customers.list({"limit": 100}).data if not row.email)
+    pays_twice = [(ADA, "create"), (ADA, "doubt")]
+    assert verdicts() == sorted(
+        [*pays_twice, (BEN, "match"), (BEN, "match"), (CLEO, "skip"), (DAN, "create"), (nameless, "doubt")]
+    )
+    assert ImportRow.objects.get(who=CLEO).planned["reasons"] == ["canceled"]
+    assert ImportRow.objects.get(who=nameless).planned["doubts"] == [Attention.Kind.UNMATCHED]
+    assert "2 people are new here" in words
+
+
+def test_the_import_does_row_for_row_what_the_dry_run_showed(past: Past) -> None:
+    seed_all_sorts(past)
+    club = past.connect()
+    cast.ben()
+    plan, _ = dry_run()
+    batch = ImportBatch.objects.get()
+    shown = [grant for row in batch.rows.all() for grant in row.planned["grants"]]
+    newcomers = {email for row in batch.rows.all() for email in row.planned["new"]}
+    known = set(User.objects.values_list("email", flat=True))
+    past.sandbox.forget_calls()
+
+    apply(plan)
+    happened = [
+        [row.grant.user.email, row.grant.product.slug, row.grant.source_ref, row.from_state, row.to_state, row.reason]
+        for row in Ledger.objects.filter(batch=batch.name)
+    ]
+    assert sorted(happened) == sorted(shown) and len(shown) == 5
+    assert set(User.objects.values_list("email", flat=True)) - known == newcomers == {ADA, DAN}
+    kinds = Attention.objects.order_by("pk").values_list("kind", flat=True)
+    assert sorted(kinds) == sorted(kind for row in batch.rows.all() for kind in row.planned["doubts"])
+    assert set(Grant.objects.values_list("batch", flat=True)) == {batch.name}
+    assert Grant.objects.filter(user__email=DAN, product=club, state="active").exists()
+    assert {call["method"] for call in past.sandbox.calls()} <= {"GET"}
+    assert set(batch.rows.values_list("state", flat=True)) == {"applied", "skipped"}
+
+
+def test_nobody_is_written_to_and_the_feed_says_imported(past: Past) -> None:
+    seed_all_sorts(past)
+    past.connect()
+    plan, _ = dry_run()
+    apply(plan)
+    assert not Delivery.objects.exists()
+    assert set(Activity.objects.filter(verb="access_granted").values_list("imported", flat=True)) == {True}
+
+
+def test_applying_twice_or_planning_again_has_no_effect(past: Past) -> None:
+    seed_all_sorts(past)
+    past.connect()
+    plan, _ = dry_run()
+    apply(plan)
+    before = ours()
+    apply(plan)
+    assert ours() == before
+    again, _ = dry_run()
+    assert again != plan and {verdict for _, verdict in verdicts()} == {"skip"}
+    apply(again)
+    assert ours() == before
+
+
+def test_the_night_after_finds_nothing_to_mend(past: Past) -> None:
+    seed_all_sorts(past)
+    past.connect()
+    plan, _ = dry_run()
+    apply(plan)
+    run = full_pass()
+    assert run is not None and run.found == []
+
+
+def test_late_and_refunded_payments_come_in_as_a_look_at_each_would_see_them(past: Past) -> None:
+    late = past.subscribe(ADA, card="pm_card_chargeCustomerFail", trial_days=1)
+    past.subscribe(BEN)
+    past.buy_once(DAN)
+    for charge in past.api.charges.list().data:
+        past.api.refunds.create({"charge": charge.id})
+    past.connect()
+    assert past.api.subscriptions.retrieve(late).status == "past_due"
+    plan, _ = dry_run()
+    assert ImportRow.objects.filter(is_whole=True).exists()
+    apply(plan)
+    assert dict(Grant.objects.values_list("user__email", "state")) == {ADA: "grace", BEN: "active"}
+    assert Order.objects.count() == 0
+    run = full_pass()
+    assert run is not None and run.found == []
+
+
+def test_what_has_changed_since_is_said_and_asked_again(past: Past) -> None:
+    past.subscribe(ADA)
+    past.subscribe(BEN)
+    past.connect()
+    plan, _ = dry_run()
+    cast.ben()
+    before = ours()
+    with pytest.raises(CommandError, match="changed since it was shown, and nothing was imported"):
+        apply(plan)
+    assert ours() == before
+    apply(ImportBatch.objects.get().plan)
+    assert Grant.objects.filter(state="active").count() == 2
+
+
+def test_what_changes_while_the_import_runs_is_left_and_holds_nobody_else_up(past: Past) -> None:
+    past.subscribe(ADA)
+    past.subscribe(BEN)
+    past.connect()
+    plan, _ = dry_run()
+    batch = ImportBatch.objects.get()
+    carrying_out.start(batch, plan=plan, now=batch.created_at)
+    cast.ben()
+    assert carrying_out.carry_on(batch)
+    assert dict(batch.rows.values_list("who", "state")) == {ADA: "applied", BEN: "left"}
+    assert list(Grant.objects.values_list("user__email", flat=True)) == [ADA]
+
+
+def test_a_cancellation_after_the_dry_run_is_heard_before_it_is_applied(past: Past) -> None:
+    kept = past.subscribe(ADA)
+    past.subscribe(BEN)
+    past.connect()
+    plan, _ = dry_run()
+    past.api.subscriptions.cancel(kept)
+    with pytest.raises(CommandError, match="changed since"):
+        apply(plan)
+    apply(ImportBatch.objects.get().plan)
+    assert list(Grant.objects.values_list("user__email", flat=True)) == [BEN]
+
+
+def test_reading_goes_on_where_stripe_failed(past: Past) -> None:
+    seed_all_sorts(past)
+    past.connect()
+    past.sandbox.answer_with(500, path="/v1/checkout/sessions")
+    with pytest.raises(CommandError, match="read to the end"):
+        dry_run()
+    batch = ImportBatch.objects.get()
+    past.sandbox.behave()
+    past.sandbox.forget_calls()
+    plan, _ = dry_run()
+    assert ImportBatch.objects.get() == batch
+    assert "/v1/subscriptions" not in {call["path"] for call in past.sandbox.calls()}
+    apply(plan)
+    assert Grant.objects.filter(state="active").count() == 5
+
+
+class Killed(BaseException):
+    """The process ends between two chunks."""
+
+
+def die_after(chunks: int) -> Callable[..., Any]:
+    real = rehearsing.chunks
+
+    def dying(*args: Any, **where: str) -> Any:
+        for number, chunk in enumerate(real(*args, **where)):
+            if number == chunks:
+                raise Killed
+            yield chunk
+
+    return dying
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 3])
+def test_killed_between_two_chunks_it_goes_on_with_the_rest(
+    past: Past, monkeypatch: pytest.MonkeyPatch, chunks: int
+) -> None:
+    monkeypatch.setattr(rehearsing, "CHUNK", 2)
+    for number in range(9):
+        past.subscribe(f"member{number}@example.org")
+    past.connect()
+    plan, _ = dry_run()
+    batch = ImportBatch.objects.get()
+    carrying_out.start(batch, plan=plan, now=batch.created_at)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(rehearsing, "chunks", die_after(chunks))
+        carrying_out.carry_on(batch)
+    assert Grant.objects.count() == batch.rows.filter(state="applied").count() == chunks * 2
+    apply(plan)
+    assert Grant.objects.count() == Ledger.objects.count() == User.objects.count() == 9
+    assert Activity.objects.filter(verb="access_granted").count() == 9
+    assert set(batch.rows.values_list("state", flat=True)) == {"applied"}
+
+
+@pytest.mark.timeout(300)
+def test_five_hundred_subscribers_cost_a_call_for_each_hundred(past: Past) -> None:
+    """Six pages of subscriptions and one each of sessions, refunds, disputes and invoice items; applying, of events."""
+    for number in range(500):
+        past.subscribe(f"member{number}@example.org")
+    past.connect()
+    plan, words = dry_run()
+    calls = [f"{call['method']} {call['path']}" for call in past.sandbox.calls()]
+    assert len(calls) <= 10, "\n".join(calls)
+    assert "500 seen at Stripe; 500 new person" in words and "500 people are new here" in words
+    past.sandbox.forget_calls()
+    assert apply(plan) == "500 imported\n"
+    assert len(past.sandbox.calls()) <= 1
+    assert Grant.objects.filter(state="active").count() == User.objects.count() == 500
+    assert not Delivery.objects.exists()
