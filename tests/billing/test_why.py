@@ -1,6 +1,7 @@
 """`manage.py why`: what somebody can open, since when, and which event made it so."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -160,6 +161,23 @@ def test_a_day_is_taken_at_its_end(shop: Shop, bought: Json) -> None:
 def test_what_is_unknown_is_refused_in_words(shop: Shop, ada: User, words: list[str], complaint: str) -> None:
     with pytest.raises(CommandError, match=complaint):
         why(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["ada@exmaple.org"], "Did you mean ada@example.org?"),
+        ([ADA, "--product", "the-weel"], "Did you mean the-wheel?"),
+    ],
+)
+def test_a_slip_of_the_pen_is_answered_with_what_was_meant(shop: Shop, ada: User, words: list[str], hint: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(hint)):
+        why(*words)
+
+
+def test_who_is_like_nobody_is_offered_nobody(shop: Shop, ada: User) -> None:
+    with pytest.raises(CommandError, match=r"address zoe@elsewhere\.test\.$"):
+        why("zoe@elsewhere.test")
 
 
 def test_late_news_is_written_with_stripes_time_and_with_ours(shop: Shop) -> None:

@@ -1,9 +1,12 @@
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
+from difflib import get_close_matches
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -12,6 +15,8 @@ from billing.why import as_json
 from hub.access import Explanation, LedgerLine, explain_all
 from hub.models import Product, User
 from hub.models.people import normalise_email
+
+CANDIDATES = 5000
 
 
 class Command(BaseCommand):
@@ -26,10 +31,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(email=normalise_email(options["email"])).first()
         if user is None:
-            raise CommandError(f"Nobody here has the address {options['email']}.")
+            raise CommandError(f"Nobody here has the address {options['email']}.{_like_address(options['email'])}")
         products = Product.objects.filter(slug=options["product"]) if options["product"] else Product.objects.all()
         if not products:
-            raise CommandError(f"There is no product {options['product']}.")
+            known = Product.objects.order_by("slug").values_list("slug", flat=True)
+            raise CommandError(f"There is no product {options['product']}.{_like(options['product'], known)}")
         now = clock.now()
         explanations = explain_all(user, list(products), at=_moment(options["at"]) if options["at"] else now, now=now)
         if options["json"]:
@@ -49,6 +55,20 @@ class Command(BaseCommand):
                 f"{line.from_state or 'new'} to {line.to_state}: {line.sentence} "
                 f"[{line.rule or '-'}; {line.cause}]{_by(line)}"
             )
+
+
+def _like_address(text: str) -> str:
+    """Looks among those that begin alike, or are of one house: an address book is not read for a slip of the pen."""
+    address = normalise_email(text)
+    name, _, house = address.partition("@")
+    alike = User.objects.filter(Q(email__startswith=name[:1]) | Q(email__endswith=f"@{house}")).order_by("email")
+    return _like(address, alike.values_list("email", flat=True)[:CANDIDATES])
+
+
+def _like(text: str, known: Iterable[str]) -> str:
+    """ " Did you mean …?", or nothing."""
+    found = get_close_matches(text, list(known), n=3, cutoff=0.75)
+    return f" Did you mean {' or '.join(found)}?" if found else ""
 
 
 def _by(line: LedgerLine) -> str:
