@@ -73,6 +73,12 @@ def raise_brake(closing: list[dict[str, Any]], *, key: str, now: datetime) -> No
         _raise(Attention.Kind.BRAKE, key, subject="", now=now, closing=closing)
 
 
+def settle_brakes(*, now: datetime) -> None:
+    """A later pass went through: what an earlier one asked is answered."""
+    brakes = Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True)
+    brakes.update(resolved_at=now)
+
+
 def settle(found: Attention, *, actor: User, now: datetime) -> None:
     """A person has dealt with it; who, is kept in the feed."""
     if not Attention.objects.filter(pk=found.pk, resolved_at__isnull=True).update(resolved_at=now):

@@ -93,6 +93,7 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
         run.stopped = f"{len(closing)} grants would close: waiting for the owner."
         attention.raise_brake([_as_json(difference) for difference in closing], key=str(run.pk), now=now)
     else:
+        attention.settle_brakes(now=now)
         for subject, _ in drifted:
             look_again(subject)
     run.finished_at = clock.now()

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_safe
 
 from activities import clock, heartbeat
 from activities.models import Delivery
-from billing.models import Connection, InboxEvent, Subject
+from billing.models import Attention, Connection, InboxEvent, Pass, Subject
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +31,9 @@ SLOW = timedelta(minutes=2)
 STUCK = timedelta(minutes=15)
 SILENT = timedelta(hours=1)
 OFTEN_TRIED = 5
+# A catch-up runs every quarter of an hour, a full pass every day.
+CATCH_UP_LATE = timedelta(hours=1)
+FULL_PASS_LATE = timedelta(days=2)
 
 
 class Level(StrEnum):
@@ -151,6 +154,35 @@ def _stripe(*, now: datetime) -> Section:
     return Section("stripe", Level.OK, figures=figures)
 
 
+def _passes(*, now: datetime) -> Section:
+    """The passes over everything, whose times are business times: a sandbox's jump makes them old until the next."""
+    at, connected = clock.now(), Connection.objects.exclude(state=Connection.State.OFF).order_by("pk").first()
+    brakes = Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True)
+    catch_up, full = _last_pass("catch_up"), _last_pass("full")
+    figures = {
+        "open_brakes": brakes.count(),
+        "last_catch_up_seconds": catch_up and _seconds(_age(catch_up, now=at)),
+        "last_full_pass_seconds": full and _seconds(_age(full, now=at)),
+    }
+    if brake := brakes.order_by("-opened_at").first():
+        words = (
+            f"A full pass stopped: it would have closed {len(brake.details.get('closing', []))} grants. Read its list "
+            "in the console; if it is right, the owner runs full_pass --confirm."
+        )
+        return Section("passes", Level.RED, words, figures)
+    if connected and _age(catch_up or connected.created_at, now=at) > CATCH_UP_LATE:
+        return Section("passes", Level.WARN, "No catch-up has ended well for an hour: is beat running?", figures)
+    if connected and _age(full or connected.created_at, now=at) > FULL_PASS_LATE:
+        return Section("passes", Level.WARN, "No full pass has ended well for two days: is beat running?", figures)
+    return Section("passes", Level.OK, figures=figures)
+
+
+def _last_pass(kind: str) -> datetime | None:
+    """When the last one ended that was not stopped."""
+    last: datetime | None = Pass.objects.filter(kind=kind, stopped="").aggregate(last=Max("finished_at"))["last"]
+    return last
+
+
 def _deliveries(*, now: datetime) -> Section:
     states = Delivery.State
     counted = Delivery.objects.aggregate(
@@ -202,6 +234,7 @@ SECTIONS: dict[str, Callable[..., Section]] = {
     "database": _database,
     "inbox": _inbox,
     "stripe": _stripe,
+    "passes": _passes,
     "deliveries": _deliveries,
     "heartbeat": _heartbeat,
     "clock": _clock,

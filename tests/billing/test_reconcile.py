@@ -168,6 +168,8 @@ def test_case_62_a_pass_that_would_close_too_much_stops_and_asks(shop: Shop) -> 
     full_pass(confirmed=True)
     sweep()
     assert [shop.has(email, shop.club) for email in emails] == [False] * 3 + [True] * 19
+    brake.refresh_from_db()
+    assert brake.resolved_at is not None
 
 
 def test_one_closing_never_brakes_a_small_site(shop: Shop) -> None:

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from activities import heartbeat
 from activities.models import Delivery
-from billing.models import Connection, InboxEvent, Subject
+from billing.models import Attention, Connection, InboxEvent, Pass, Subject
 from config.health import Level, Section, look, worst
 from hub.models import User
 
@@ -118,6 +118,7 @@ def test_the_staff_read_every_section(client: Client, db: None) -> None:
         "database",
         "inbox",
         "stripe",
+        "passes",
         "deliveries",
         "heartbeat",
         "clock",
@@ -173,6 +174,43 @@ def test_stripes_silence_is_seen(stripe: Connection, changes: dict[str, Any], le
     assert section("stripe").level == level
 
 
+def test_a_pass_that_stopped_is_red_until_a_person_decides(db: None) -> None:
+    closing = [{"email": "ada@example.org"}, {"email": "ben@example.org"}]
+    brake = Attention.objects.create(kind="brake", key="brake:1", details={"closing": closing}, opened_at=NOW)
+    found = section("passes")
+    assert (found.level, found.figures["open_brakes"]) == (Level.RED, 1)
+    assert "would have closed 2 grants" in found.words
+    Attention.objects.filter(pk=brake.pk).update(resolved_at=NOW)
+    assert section("passes").level == Level.OK
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "full", "stopped", "level"),
+    [
+        (timedelta(minutes=20), timedelta(hours=20), "", Level.OK),
+        (timedelta(hours=2), timedelta(hours=20), "", Level.WARN),
+        (timedelta(minutes=20), timedelta(days=3), "", Level.WARN),
+        (timedelta(minutes=20), timedelta(hours=20), "Stripe does not answer", Level.WARN),
+    ],
+)
+def test_the_ages_of_the_last_passes_are_told(
+    stripe: Connection, catch_up: timedelta, full: timedelta, stopped: str, level: Level
+) -> None:
+    Connection.objects.update(created_at=NOW - timedelta(days=30))
+    for kind, age in (("catch_up", catch_up), ("full", full)):
+        Pass.objects.create(kind=kind, started_at=NOW - age, finished_at=NOW - age, stopped=stopped)
+    found = section("passes")
+    assert found.level == level
+    if not stopped:
+        assert found.figures["last_full_pass_seconds"] == pytest.approx(full.total_seconds(), abs=60)
+        assert found.figures["last_catch_up_seconds"] == pytest.approx(catch_up.total_seconds(), abs=60)
+
+
+def test_a_site_that_was_just_connected_has_had_no_pass_yet(stripe: Connection) -> None:
+    found = section("passes")
+    assert (found.level, found.figures["last_full_pass_seconds"]) == (Level.OK, None)
+
+
 @pytest.mark.parametrize(
     ("given", "level"),
     [
@@ -219,4 +257,4 @@ def test_a_section_that_cannot_be_computed_is_red_and_hides_no_other(db: None) -
     sections = look(now=NOW)
     assert next(found for found in sections if found.name == "inbox").words.startswith("Could not be looked at")
     assert worst(sections) == Level.RED
-    assert len(sections) == 6
+    assert len(sections) == 7
