@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import sys
+import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,24 +51,43 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.command == "serve":
         return run_server(options)
+    try:
+        print(_command(options))
+    except urllib.error.HTTPError as refusal:
+        return _complain(f"The sandbox refuses: {refusal.read().decode().strip()}")
+    except OSError:
+        return _complain(f"No sandbox answers on {options.url}. Start one: make demo, or make sandbox.")
+    return 0
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Has a running sandbox do what the command line says, and says what it did."""
     if options.command == "advance":
-        return tell(options.url, "clock", {"advance": options.span})
+        told = tell(options.url, "clock", {"advance": options.span})
+        now = datetime.fromtimestamp(told["now"], UTC)
+        return f"It is now {now:%A, %d %B %Y, %H:%M} UTC. Things that fell due on the way: {told['done']}."
     if options.command == "seed":
         wishes = {"subscribers": options.subscribers, "seed": options.seed, "events": options.events}
-        return tell(options.url, "seed", wishes)
-    return tell(options.url, "reset", {})
+        return json.dumps(tell(options.url, "seed", wishes))
+    tell(options.url, "reset", {})
+    return "The sandbox is empty, and its time is today."
 
 
-def tell(url: str, what: str, wishes: dict[str, Any]) -> int:
-    """Ask a running sandbox; prints its answer."""
+def _complain(words: str) -> int:
+    print(words, file=sys.stderr)
+    return 1
+
+
+def tell(url: str, what: str, wishes: dict[str, Any]) -> dict[str, Any]:
+    """What a running sandbox answers."""
     request = urllib.request.Request(  # noqa: S310 - the operator names the address
         f"{url.rstrip('/')}/sandbox/{what}",
         data=json.dumps(wishes).encode(),
         headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310
-        print(answer.read().decode())
-    return 0
+        told: dict[str, Any] = json.load(answer)
+    return told
 
 
 def run_server(options: argparse.Namespace) -> int:

@@ -62,7 +62,9 @@ def test_it_does_not_start_beside_a_live_key(tmp_path: Path, name: str) -> None:
 def test_the_command_line_moves_the_clock_and_empties_the_account(sandbox: Sandbox) -> None:
     sandbox.api.customers.create({"email": "ada@example.org"})
     before = sandbox.get("/sandbox/clock")["now"]
-    run(sandbox, "advance", "2d")
+    said = run(sandbox, "advance", "2d")
+    assert said.startswith("It is now ")
+    assert said.count("\n") == 1
     assert sandbox.get("/sandbox/clock")["now"] - before >= 2 * DAY
     assert json.loads(sandbox.clock_file.read_text()) == {"offset": sandbox.get("/sandbox/clock")["offset"]}
     run(sandbox, "reset")
@@ -70,9 +72,24 @@ def test_the_command_line_moves_the_clock_and_empties_the_account(sandbox: Sandb
     assert json.loads(sandbox.clock_file.read_text()) == {"offset": 0}
 
 
-def run(sandbox: Sandbox, *words: str) -> None:
+def test_without_a_sandbox_the_command_line_says_so_in_one_line() -> None:
+    command = [sys.executable, "-m", "sandbox", "advance", "1d", "--url", "http://127.0.0.1:9"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "No sandbox answers on http://127.0.0.1:9. Start one: make demo, or make sandbox.\n"
+
+
+def test_a_span_that_is_none_is_refused_in_one_line(sandbox: Sandbox) -> None:
+    command = [sys.executable, "-m", "sandbox", "advance", "soon", "--url", sandbox.url]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The sandbox refuses: ")
+    assert done.stderr.count("\n") == 1
+
+
+def run(sandbox: Sandbox, *words: str) -> str:
     command = [sys.executable, "-m", "sandbox", *words, "--url", sandbox.url]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=30)
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=30).stdout
 
 
 def test_time_does_not_go_back(sandbox: Sandbox) -> None:
