@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import Q
+
 from billing import mirror
 from billing.errors import StripeMissing
 from billing.gateway import Gateway
@@ -13,10 +15,11 @@ Json = dict[str, Any]
 def refresh_product(key: str, *, gateway: Gateway, connection: Connection) -> None:
     """Fetches a linked Stripe product, its prices and our links again; products that are not ours are passed over.
 
-    `key` is a Stripe product, or the payment link of one of our offers.
+    `key` names a Stripe product or the payment link of one of our offers: "product:…", "payment_link:…".
     """
-    links = ProductLink.objects.filter(connection=connection, unlinked_at__isnull=True)
-    link = links.filter(stripe_product=key).first() or links.filter(offers__payment_link_id=key).first()
+    kind, _, name = key.partition(":")
+    named = Q(stripe_product=name) if kind == "product" else Q(offers__payment_link_id=name)
+    link = ProductLink.objects.filter(named, connection=connection, unlinked_at__isnull=True).first()
     if link is None:
         return
     try:

@@ -21,6 +21,7 @@ class Facet(StrEnum):
     CATALOGUE = "catalogue"
 
 
+FOR_SALE = ("product:", "payment_link:")
 EVERYTHING = frozenset(Facet) - {Facet.CATALOGUE}
 
 
@@ -100,16 +101,22 @@ def facets_of(event: Json) -> set[Facet]:
 
 
 def subject_of(event: Json) -> str:
-    """What to look at again: the customer, else the payment (a guest's), else the session; else the object itself."""
+    """What to look at again: the customer, else the payment (a guest's), else the session; else the object itself.
+
+    What is for sale is named with its type, because an owner may choose a product's id.
+    """
     found = event["data"]["object"]
-    if found.get("object") == "customer":
+    kind = found.get("object")
+    if kind == "customer":
         return str(found["id"])
     if customer := sid(found.get("customer")):
         return customer
-    if found.get("object") == "payment_intent":
+    if kind == "payment_intent":
         return str(found["id"])
     if intent := sid(found.get("payment_intent")):
         return intent
-    if found.get("object") in {"price", "payment_link"}:
-        return sid(found.get("product")) or str(found["id"])
+    if kind == "price":
+        return f"product:{sid(found.get('product'))}"
+    if kind in {"product", "payment_link"}:
+        return f"{kind}:{found['id']}"
     return str(found.get("id") or event["id"])

@@ -19,7 +19,7 @@ from billing import applying, attention, catalogue, leases
 from billing.entitling import links_of
 from billing.errands import Errand, Move, errand_for
 from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
-from billing.event_types import Facet
+from billing.event_types import FOR_SALE, Facet
 from billing.gateway import Gateway, gateway_for
 from billing.leases import Lease
 from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
@@ -96,7 +96,7 @@ def look_again(key: str) -> None:
 def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | None:
     """Fetches and applies. Returns where this subject turned out to be part of another one."""
     key, gateway = errand.lease.key, gateway_for(connection, waiting=waiting)
-    if key.startswith(("prod_", "plink_")) or errand.ask.facets == {Facet.CATALOGUE}:
+    if key.startswith(FOR_SALE):
         _run_catalogue(errand, gateway=gateway, connection=connection)
         return None
     asked_at = timezone.now()
