@@ -14,7 +14,12 @@ IN_REACH = (MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1,
 class FeedForm(forms.Form):
     """The filters of the feed, as they stand in its address."""
 
-    q = forms.CharField(label="Person", required=False, max_length=100)
+    q = forms.CharField(
+        label="Name or e-mail address",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "data-key": "/"}),
+    )
     verb = forms.MultipleChoiceField(
         label="Kind", required=False, choices=Activity.Verb.choices, widget=forms.CheckboxSelectMultiple
     )
@@ -42,3 +47,8 @@ class FeedForm(forms.Form):
             since=given.get("since"),
             until=given.get("until"),
         )
+
+    @property
+    def is_narrowed(self) -> bool:
+        """By anything that stands in the folded part of the bar."""
+        return any(self.data.get(name) for name in ("verb", "since", "until"))

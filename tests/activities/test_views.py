@@ -85,6 +85,13 @@ def test_the_ends_of_the_calendar_are_no_error_of_ours(
     assert staff.get(FEED + address).status_code == staff.get(CSV + address).status_code == 200
 
 
+def test_the_rarer_filters_are_folded_until_one_is_set(staff: Client) -> None:
+    folded = '<details class="disclosure filters-more" >'
+    assert folded in staff.get(FEED, {"q": "ada"}).content.decode()
+    for query in ({"verb": "signed_in"}, {"since": "2026-01-01"}):
+        assert folded not in staff.get(FEED, query).content.decode()
+
+
 def test_names_are_escaped(staff: Client, now: datetime) -> None:
     user = User.objects.create_user("x@example.org", name="<script>alert(1)</script>")
     record([Happening(verb=Verb.MEMBER_ADDED, key="k", at=now, user_id=user.pk)], now=now)
