@@ -18,7 +18,7 @@ PRODUCTION = $(CHECKED) DEBUG=0 FOYER_DEMO=0 FOYER_THROWAWAY_SCHEMA=0 \
 	SECRET_KEY=no-secret-but-long-enough-for-the-check-0123456789-abcdefgh ENCRYPTION_KEYS=another-that-is-no-secret-either \
 	CELERY_BROKER_URL=redis://127.0.0.1/0 CACHE_URL=redis://127.0.0.1/1 EMAIL_URL=smtp://127.0.0.1:25
 
-.PHONY: help setup demo sandbox advance test check migrations browser contract ci lock
+.PHONY: help setup demo sandbox advance test check migrations browser contract cli ci lock
 
 help:
 	@echo "make demo       a whole site with a month behind it (PORT=8000, RESET=1 to begin anew)"
@@ -28,7 +28,8 @@ help:
 	@echo "make migrations every migration on a new PostgreSQL (a minute or two)"
 	@echo "make browser    the journeys in a real browser (needs Chromium)"
 	@echo "make contract   the exchanges with Stripe against its OpenAPI document"
-	@echo "make ci         all of check, migrations, test, browser, contract"
+	@echo "make cli        Stripe's official command line against the sandbox (needs npm; Linux on x86-64)"
+	@echo "make ci         all of check, migrations, test, browser, contract, cli"
 	@echo "make sandbox    the Stripe sandbox alone, on http://127.0.0.1:4242/sandbox/"
 	@echo "make setup      only install"
 
@@ -45,9 +46,9 @@ advance: $(RUNTIME)
 
 test: $(DEVELOPMENT)
 	@echo "== SQLite"
-	@DATABASE_URL= FOYER_TESTS_ON=sqlite $(PYTEST) -m "not browser and not postgres"
+	@DATABASE_URL= FOYER_TESTS_ON=sqlite $(PYTEST) -m "not browser and not cli and not postgres"
 	@echo "== PostgreSQL"
-	@DATABASE_URL= FOYER_TESTS_ON=postgresql $(PYTEST) -m "not browser"
+	@DATABASE_URL= FOYER_TESTS_ON=postgresql $(PYTEST) -m "not browser and not cli"
 
 # Bandit repeats what ruff's S rules excuse where it stands, without reading their noqa: those two are skipped.
 check: $(DEVELOPMENT)
@@ -70,7 +71,11 @@ browser: $(DEVELOPMENT)
 contract: $(DEVELOPMENT)
 	@DATABASE_URL= $(BIN)/python -m pytest -q tests/contract
 
-ci: check migrations test browser contract
+cli: $(DEVELOPMENT)
+	@$(BIN)/python -m tests.stripe_cli
+	@DATABASE_URL= $(BIN)/python -m pytest -q -m cli tests/sandbox/test_stripe_cli.py
+
+ci: check migrations test browser contract cli
 
 # Installing. A second run does nothing.
 
