@@ -98,12 +98,22 @@ def ensure_portal_configuration(connection: Connection, gateway: Gateway) -> str
         ]
         connection.portal_configuration_id = ours[0] if ours else ""
     if connection.portal_configuration_id:
+        cleared = {"privacy_policy_url": "", "terms_of_service_url": ""}
+        params["business_profile"] = cleared | params.get("business_profile", {})
         gateway.update_portal_configuration(connection.portal_configuration_id, params)
     else:
         made = gateway.create_portal_configuration(params, idempotency_key=f"portal-{connection.webhook_uuid}")
         connection.portal_configuration_id = made["id"]
     connection.save(update_fields=["portal_configuration_id"])
     return connection.portal_configuration_id
+
+
+def set_up_portal(connection: Connection, *, privacy_url: str, terms_url: str, members_may_cancel: bool) -> None:
+    """Changes what Stripe's portal shows and allows; kept once Stripe has taken it. Raises billing.errors."""
+    connection.privacy_url, connection.terms_url = privacy_url, terms_url
+    connection.members_may_cancel = members_may_cancel
+    ensure_portal_configuration(connection, gateway_for(connection, waiting=True))
+    connection.save(update_fields=["privacy_url", "terms_url", "members_may_cancel"])
 
 
 def _row_for(account_id: str, *, livemode: bool) -> Connection:

@@ -23,6 +23,30 @@ class ConnectForm(forms.Form):
         return key
 
 
+class PortalForm(forms.Form):
+    """What Stripe's customer portal shows and allows."""
+
+    privacy_url = forms.URLField(
+        label="Privacy policy",
+        required=False,
+        max_length=200,
+        assume_scheme="https",
+        help_text="Linked in the portal.",
+    )
+    terms_url = forms.URLField(
+        label="Terms of service",
+        required=False,
+        max_length=200,
+        assume_scheme="https",
+        help_text="Linked in the portal.",
+    )
+    members_may_cancel = forms.BooleanField(
+        label="Members may cancel their subscriptions",
+        required=False,
+        help_text="They keep access to the end of the time that is paid.",
+    )
+
+
 class ChooseProductForm(forms.Form):
     """Which Stripe product opens this one. Products that are taken can be seen, and not chosen."""
 

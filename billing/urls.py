@@ -12,6 +12,7 @@ urlpatterns = [
     path("account/", views.account, name="account"),
     path("console/stripe/", connection.stripe, name="console"),
     path("console/stripe/disconnect/", connection.disconnect, name="disconnect"),
+    path("console/stripe/portal/", connection.portal, name="portal_settings"),
     path("console/stripe/policy/", policy.site, name="policy"),
     path("console/stripe/policy/<slug:slug>/", policy.of_product, name="policy_of"),
     path("console/decide/", deciding.decide, name="decide"),

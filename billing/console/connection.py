@@ -1,6 +1,7 @@
 """The owner's pages about the connection: which account, is it well, its key, and its end."""
 
 from django.contrib import messages
+from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,7 +13,7 @@ from billing import connection as connections
 from billing.console.words import AWAY, actor_of
 from billing.draining import TASK
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
-from billing.forms import ConnectForm
+from billing.forms import ConnectForm, PortalForm
 from billing.models import Attention, Connection, InboxEvent, Offer, Pass
 from billing.refresh import active_connection
 from hub.permissions import OWNER, staff_only
@@ -68,3 +69,24 @@ def disconnect(request: HttpRequest) -> HttpResponse:
     links = Offer.objects.filter(link__connection=used, is_live=True).exclude(payment_link_id="")
     context = {"connection": used, "next": others.first(), "payment_links": links.count()}
     return render(request, "billing/disconnect.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only(OWNER)
+def portal(request: HttpRequest) -> HttpResponse:
+    """What Stripe's customer portal shows and allows."""
+    used = active_connection()
+    if used is None:
+        return SeeOther(reverse("billing:console"))
+    form = PortalForm(request.POST or None, initial=model_to_dict(used, fields=list(PortalForm.base_fields)))
+    if request.method == "POST" and form.is_valid():
+        try:
+            connections.set_up_portal(used, **form.cleaned_data)
+        except StripeUnavailable:
+            form.add_error(None, AWAY)
+        except StripeError as error:
+            form.add_error(None, f"Stripe does not take this: {error}")
+        else:
+            messages.success(request, "Saved. The portal shows it from now on.")
+            return SeeOther(reverse("billing:console"))
+    return render(request, "billing/portal_settings.html", {"form": form}, status=422 if form.errors else 200)

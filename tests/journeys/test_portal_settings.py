@@ -1,0 +1,56 @@
+"""The owner says what Stripe's customer portal shows and allows."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from billing.models import Connection
+from hub.models import User
+from tests import cast
+from tests.shops import Shop
+
+PORTAL = "/console/stripe/portal/"
+WISHED = {"privacy_url": "https://example.org/privacy", "terms_url": "https://example.org/terms"}
+
+
+@pytest.fixture
+def desk(owner: User) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+def at_stripe(shop: Shop) -> tuple[Any, ...]:
+    found = shop.sandbox.api.billing_portal.configurations.retrieve(shop.connection.portal_configuration_id)
+    profile = found.business_profile
+    return profile.privacy_policy_url, profile.terms_of_service_url, found.features.subscription_cancel.enabled
+
+
+def test_what_is_saved_is_what_the_portal_shows(shop: Shop, desk: Client) -> None:
+    assert desk.post(PORTAL, WISHED)["Location"] == "/console/stripe/"
+    assert at_stripe(shop) == (WISHED["privacy_url"], WISHED["terms_url"], False)
+    assert WISHED["terms_url"] in desk.get(PORTAL).content.decode()
+
+    desk.post(PORTAL, {"members_may_cancel": "on"})
+    privacy, terms, may_cancel = at_stripe(shop)
+    assert (privacy or "", terms or "", may_cancel) == ("", "", True)
+
+
+def test_nothing_is_kept_that_stripe_has_not_taken(shop: Shop, desk: Client) -> None:
+    shop.sandbox.answer_with(500, path="/v1/billing_portal")
+    answer = desk.post(PORTAL, WISHED)
+    shop.sandbox.behave()
+    assert answer.status_code == 422 and "Stripe does not answer" in answer.content.decode()
+    assert (Connection.objects.get().privacy_url, Connection.objects.get().members_may_cancel) == ("", True)
+
+
+def test_what_is_no_address_is_said_beside_it(shop: Shop, desk: Client) -> None:
+    assert desk.post(PORTAL, {"privacy_url": "not an address"}).status_code == 422
+
+
+def test_only_the_owner_sets_up_the_portal(shop: Shop, client: Client, dan: User) -> None:
+    assert client.post(PORTAL, WISHED)["Location"].startswith("/accounts/login/")
+    for person in (dan, *(cast.UserFactory(role=role) for role in (User.Role.SUPPORT, User.Role.ADMIN))):
+        client.force_login(person)
+        assert client.get(PORTAL).status_code == client.post(PORTAL, WISHED).status_code == 403
