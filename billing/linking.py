@@ -173,15 +173,13 @@ def return_url() -> str:
 
 
 def _product_params(product: Product) -> Json:
-    """What a Stripe product inherits from ours. Stripe fetches the picture itself, so it must be public."""
+    """What a Stripe product inherits from ours."""
     params: Json = {
         "name": product.name,
         "metadata": {SITE_KEY: settings.SITE_URL, "foyer_product": str(product.pk)},
     }
     if product.summary:
         params["description"] = product.summary
-    if product.cover and (url := urljoin(settings.SITE_URL, product.cover.url)).startswith("https://"):
-        params["images"] = [url]
     return params
 
 

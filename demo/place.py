@@ -77,7 +77,6 @@ class Place:
             "EMAIL_URL": "",
             "FROM_EMAIL": "Hillside Pottery <studio@example.com>",
             "STATIC_ROOT": str(self.folder / "static"),
-            "MEDIA_ROOT": str(self.folder / "media"),
             "TRUSTED_PROXIES": "0",
             "SWEEP_SECONDS": "5",
             "LOG_LEVEL": "WARNING",

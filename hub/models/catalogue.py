@@ -37,8 +37,7 @@ class Product(models.Model):
     slug = models.SlugField(max_length=120, unique=True)
     summary = models.CharField(max_length=240, blank=True)
     description = models.TextField(blank=True, help_text="Markdown.")
-    cover = models.ImageField(upload_to="covers/", blank=True)
-    hue = models.PositiveSmallIntegerField(default=60, help_text="0 to 359: colours the cover when there is no image.")
+    hue = models.PositiveSmallIntegerField(default=60, help_text="0 to 359: colours the cover.")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.STANDARD)
     contains_all = models.BooleanField(default=False, help_text="A collection of every standard product.")
     contents = models.ManyToManyField(

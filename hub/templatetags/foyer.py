@@ -59,8 +59,8 @@ def icon(name: str, size: int = 20) -> str:
 
 @register.inclusion_tag("parts/cover.html")
 def cover(product: Product, place: str = "tile", *, titled: bool = True) -> dict[str, Any]:
-    """The product's picture, or one drawn from its hue. `place` keeps ids apart where it shows twice."""
-    drawing = None if product.cover else draw_cover(hue=product.hue, seed=product.pk)
+    """The product's picture, drawn from its hue. `place` keeps ids apart where it shows twice."""
+    drawing = draw_cover(hue=product.hue, seed=product.pk)
     return {"product": product, "drawing": drawing, "name": f"{place}-{product.pk}", "titled": titled, "place": place}
 
 
