@@ -148,7 +148,7 @@ def _of_paying(
         return
     money = {"amount": invoice.get("amount_due"), "currency": invoice.get("currency"), "invoice": invoice["id"]}
     attempts = invoice.get("attempt_count") or 0
-    if row.status in BEHIND and invoice.get("status") == "open" and attempts:
+    if (row.status in BEHIND or _was_given_up(row)) and invoice.get("status") == "open" and attempts:
         next_try = moment(invoice.get("next_payment_attempt"))
         yield teller.tell(
             Verb.PAYMENT_FAILED,
@@ -173,3 +173,8 @@ def _of_paying(
             **paid,
             **about,
         )
+
+
+def _was_given_up(row: Subscription) -> bool:
+    """Stripe ended it with the last try that failed: that try is told too."""
+    return row.status == "canceled" and (row.data.get("cancellation_details") or {}).get("reason") == "payment_failed"

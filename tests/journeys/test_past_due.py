@@ -118,6 +118,7 @@ def test_stripe_giving_up_ends_access(shop: Shop, member: Member) -> None:
     assert not member.has(shop.club)
     assert member.states(shop.club) == ["ended"]
     assert member.why(shop.club) == "canceled_unpaid"
+    assert len(member.verbs("payment_failed")) == 4  # the last one too, with which it ended
     assert member.mails() == ["access", "payment_failed", "access_ended"]
     assert "Its payments failed" in member.letter("access_ended")
 
