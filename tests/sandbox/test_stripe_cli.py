@@ -35,6 +35,7 @@ def cli_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox that the command line has for itself; all that was said must be Stripe's language."""
     folder = tmp_path_factory.mktemp("cli")
     exchanges = folder / "exchanges.jsonl"
+    exchanges.touch()
     sandbox = Sandbox(folder, exchanges=exchanges)
     yield sandbox
     sandbox.stop()
