@@ -1,7 +1,7 @@
 """What a site's processes hold after an hour's worth of events. `python -m benchmarks.memory [EVENTS]`
 
-Web (2 workers of 8 threads) takes signed webhooks while a Celery worker works them off; PostgreSQL and the sandbox
-are not counted.
+Web (2 workers of 8 threads) takes signed webhooks while a Celery worker works them off and beat rings its bells;
+PostgreSQL and the sandbox are not counted.
 """
 
 import sys
@@ -28,13 +28,19 @@ def main() -> None:
         call_command("migrate", verbosity=0)
         connection, templates = open_shop(40)
         worker = ("celery", "-A", "config", "worker", "-c", "1", "-l", "ERROR")
-        with web(folder, port=PORTS[1]) as site, running(*worker, log=folder / "worker.log") as drains:
+        beat = ("celery", "-A", "config", "beat", "-s", str(folder / "beat"), "--pidfile=", "-l", "ERROR")
+        with (
+            web(folder, port=PORTS[1]) as site,
+            running(*worker, log=folder / "worker.log") as drains,
+            running(*beat, log=folder / "beat.log") as rings,
+        ):
             secret, path = connection.webhook_secrets[0], f"/stripe/webhook/{connection.webhook_uuid}/"
             for start in range(0, events, BATCH):
                 chosen = [templates[n % len(templates)] for n in range(start, start + BATCH)]
                 post_all(PORTS[1], [signed(each, secret=secret, path=path) for each in chosen])
             _wait_until_worked_off()
-            held = {"web": list(_megabytes(site.pid)), "worker": list(_megabytes(drains.pid))}
+            processes = {"web": site, "worker": drains, "beat": rings}
+            held = {name: list(_megabytes(process.pid)) for name, process in processes.items()}
     for name, sizes in held.items():
         print(f"{name:7} {sum(sizes):4.0f} MB in {len(sizes)} processes: {', '.join(f'{size:.0f}' for size in sizes)}")
     largest = max(size for sizes in held.values() for size in sizes)
