@@ -1,94 +1,76 @@
-"""Histories of a shop, made up by hypothesis: what people and Stripe do, and what the network does to its news."""
+"""Histories of a shop, made up by hypothesis: what people, staff and time do, and what becomes of Stripe's news."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from urllib.error import HTTPError
 
 import stripe
 from hypothesis import strategies as st
 
+from billing import reconcile
 from billing.draining import drain, sweep
+from billing.models import Subject
+from hub import grants
+from hub.models import Grant, Product, User
+from tests.properties.people import People
 from tests.sandboxes import Declined
-from tests.shops import Shop
+from tests.shops import Json
 
-Json = dict[str, Any]
-EMAILS = ("ada@example.org", "ben@example.org")
-BAD_CARD = "4000000000000341"  # can be kept, cannot be charged
-GOOD_CARD = "4242424242424242"
+OUTAGES = (500, 401, 429, "cut")
+AFTER_RETRIES = ("cancel", "unpaid", "past_due")
+
+
+@dataclass(frozen=True)
+class Gift:
+    """What staff gave, by the grant's number."""
+
+    email: str
+    product: str
+    until: datetime | None
 
 
 @dataclass
-class History:
-    """One shop's story. `chance` decides the fate of each delivery; what is lost stays in Stripe's event list."""
+class History(People):
+    """One shop's story. `chance` decides the fate of each delivery; what is lost stays in Stripe's event list.
 
-    shop: Shop
-    chance: Random
+    Where it is `prompt`, every delivery comes at once and in order, and is worked off before anything else happens.
+    """
+
+    chance: Random = field(default_factory=Random)
+    prompt: bool = False
+    events: dict[str, Json] = field(default_factory=dict)  # all that Stripe told of, lost or not
     held: list[Json] = field(default_factory=list)
     sent: list[Json] = field(default_factory=list)
+    gifts: dict[int, Gift] = field(default_factory=dict)
+    revoked: set[int] = field(default_factory=set)
 
-    def run(self, steps: list[tuple[str, int]]) -> None:
+    def run(self, steps: list[tuple[str, int]], *, after_retries: str) -> None:
+        self.shop.sandbox.post("/sandbox/settings", {"after_retries": after_retries})
         for name, number in steps:
-            try:
-                STEPS[name](self, number)
-            except (stripe.InvalidRequestError, Declined):
-                continue  # not possible at this point of the story
+            with suppress(stripe.InvalidRequestError, stripe.CardError, Declined, HTTPError):
+                STEPS[name](self, number)  # or it is not possible at this point of the story
+            if self.prompt:
+                self._deliver_all()
+            self.shop.sandbox.advance("1s")
 
-    # What people do
-
-    def buy(self, number: int) -> None:
-        offers = (self.shop.once, self.shop.monthly, self.shop.yearly)
-        self.shop.buy(offers[number % 3], email=EMAILS[number % 2])
-
-    def cancel_at_period_end(self, number: int) -> None:
-        self._update(number, {"cancel_at_period_end": True})
-
-    def resume(self, number: int) -> None:
-        self._update(number, {"cancel_at_period_end": False})
-
-    def cancel_now(self, number: int) -> None:
-        if sub := self._subscription(number):
-            self.shop.sandbox.api.subscriptions.cancel(sub.id)
-
-    def switch_plan(self, number: int) -> None:
-        if sub := self._subscription(number):
-            (item,) = self.shop.sandbox.api.subscription_items.list({"subscription": sub.id}).data
-            other = self.shop.yearly if item.price.id == self.shop.monthly.price_id else self.shop.monthly
-            self._update(number, {"items": [{"id": item.id, "price": other.price_id}]})
-
-    def pause(self, number: int) -> None:
-        self._update(number, {"pause_collection": {"behavior": "void"} if number % 2 else ""})
-
-    def break_card(self, number: int) -> None:
-        self._put_card(number, BAD_CARD, retry=False)
-
-    def mend_card(self, number: int) -> None:
-        self._put_card(number, GOOD_CARD, retry=True)
-
-    def refund(self, number: int) -> None:
-        if charge := self._charge(number):
-            left = charge.amount - charge.amount_refunded
-            amount = {"amount": max(1, left // 2)} if number % 2 else {}
-            self.shop.sandbox.api.refunds.create({"charge": charge.id, **amount})
-
-    def dispute(self, number: int) -> None:
-        if (charge := self._charge(number)) and not charge.disputed:
-            self.shop.sandbox.post(f"/sandbox/charges/{charge.id}/dispute")
-
-    def settle_dispute(self, number: int) -> None:
-        disputes = self.shop.sandbox.api.disputes.list().data
-        if disputes:
-            self.shop.sandbox.set_fields(disputes[number % len(disputes)].id, status="won" if number % 2 else "lost")
-
-    # What time and the network do
+    # What time does
 
     def pass_time(self, number: int) -> None:
-        self.shop.sandbox.advance(f"{(1, 4, 9, 16, 31)[number % 5]}d")
+        days = (1, 4, 9, 16, 31)[number % 5]
+        for _ in range(days if self.prompt else 1):
+            self.shop.sandbox.advance("1d" if self.prompt else f"{days}d")
+            if self.prompt:
+                self._deliver_all()
+                sweep()
+
+    # What the network does
 
     def deliver_some(self, number: int) -> None:
         """Deliveries come shuffled; some twice, some late, some never."""
-        self.held += self.shop.sandbox.take_pending()
+        self.held += self._news()
         self.chance.shuffle(self.held)
         waiting, self.held = self.held, []
         for delivery in waiting:
@@ -107,84 +89,113 @@ class History:
     def sweep(self, number: int) -> None:
         sweep()
 
-    # How they find what they act on
+    def catch_up(self, number: int) -> None:
+        reconcile.catch_up()
+        drain()
 
-    def _subscription(self, number: int) -> Any:
-        found = self.shop.sandbox.api.subscriptions.list({"limit": 100}).data
-        return found[number % len(found)] if found else None
+    def full_pass(self, number: int) -> None:
+        reconcile.full_pass(confirmed=bool(number % 2))
+        drain()
 
-    def _charge(self, number: int) -> Any:
-        found = [charge for charge in self.shop.sandbox.api.charges.list({"limit": 100}).data if charge.paid]
-        return found[number % len(found)] if found else None
+    def outage(self, number: int) -> None:
+        """Stripe cannot be asked for a while, and everything goes on; then the wait for the next try is over."""
+        self.shop.sandbox.answer_with(OUTAGES[number % 4])
+        self.deliver_some(1)
+        for _ in range(number % 3):
+            self.shop.sandbox.advance("1d")
+            sweep()
+        self.shop.sandbox.behave()
+        self.waits_are_over()
 
-    def _update(self, number: int, params: Json) -> None:
-        if sub := self._subscription(number):
-            self.shop.sandbox.api.subscriptions.update(sub.id, params)
+    # What staff do
 
-    def _put_card(self, number: int, card: str, *, retry: bool) -> None:
-        if sub := self._subscription(number):
-            self.shop.sandbox.post(f"/sandbox/customers/{sub.customer}/card", {"card": card, "retry": retry})
+    def give(self, number: int) -> None:
+        if user := self._user(number):
+            product = (self.shop.course, self.shop.club, self.glazes)[number % 3]
+            until = self.shop.now() + timedelta(days=10) if number % 2 else None
+            given = grants.give(user, product, actor=None, reason="a present", now=self.shop.now(), ends_at=until)
+            self.gifts[given.pk] = Gift(user.email, product.slug, until)
+
+    def revoke(self, number: int) -> None:
+        if found := list(Grant.objects.exclude(pk__in=self.revoked).order_by("pk")):
+            grant = grants.revoke(found[number % len(found)], actor=None, reason="a mistake", now=self.shop.now())
+            self.revoked.add(grant.pk)
+
+    def restore(self, number: int) -> None:
+        if found := list(Grant.objects.filter(pk__in=self.revoked).order_by("pk")):
+            grant = grants.restore(found[number % len(found)], actor=None, reason="it was none", now=self.shop.now())
+            self.revoked.discard(grant.pk)
+
+    # How it comes to rest
+
+    def waits_are_over(self) -> None:
+        """The minutes until the next try are real ones."""
+        Subject.objects.update(retry_at=None)
+
+    def products(self) -> tuple[Product, ...]:
+        return self.shop.course, self.shop.club, self.circle, self.glazes
+
+    def hear_of_the_rest(self) -> None:
+        """What Stripe told of since, and nobody delivered."""
+        self._news()
+
+    def _news(self) -> list[Json]:
+        news = self.shop.sandbox.take_pending()
+        self.events |= {delivery["event"]["id"]: delivery["event"] for delivery in news}
+        return news
+
+    def _deliver_all(self) -> None:
+        waiting = self.held + self._news()
+        self.held = []
+        for delivery in waiting:
+            assert self.shop.post_webhook(delivery) == 200
+        self.sent += waiting
+        drain()
+
+    def _user(self, number: int) -> User | None:
+        users = list(User.objects.order_by("pk"))
+        return users[number % len(users)] if users else None
 
 
 STEPS: dict[str, Callable[[History, int], None]] = {
-    "buy": History.buy,
-    "cancel_at_period_end": History.cancel_at_period_end,
-    "resume": History.resume,
-    "cancel_now": History.cancel_now,
-    "switch_plan": History.switch_plan,
-    "pause": History.pause,
-    "break_card": History.break_card,
-    "mend_card": History.mend_card,
-    "refund": History.refund,
-    "dispute": History.dispute,
-    "settle_dispute": History.settle_dispute,
-    "pass_time": History.pass_time,
-    "deliver_some": History.deliver_some,
-    "sweep": History.sweep,
+    step.__name__: step
+    for step in (
+        History.buy,
+        History.buy_time,
+        History.buy_as_guest,
+        History.buy_for_nothing,
+        History.buy_cart,
+        History.buy_mixed,
+        History.pay_bill,
+        History.subscribe,
+        History.subscribe_again,
+        History.cancel_at_period_end,
+        History.cancel_in_portal,
+        History.resume,
+        History.cancel_now,
+        History.switch_plan,
+        History.add_item,
+        History.remove_item,
+        History.pause,
+        History.wake,
+        History.break_card,
+        History.mend_card,
+        History.close_invoice,
+        History.refund,
+        History.dispute,
+        History.settle_dispute,
+        History.pass_time,
+        History.deliver_some,
+        History.sweep,
+        History.catch_up,
+        History.full_pass,
+        History.outage,
+        History.give,
+        History.revoke,
+        History.restore,
+    )
 }
-NAMES = [*STEPS, "buy", "break_card", *["pass_time"] * 4, *["deliver_some"] * 4]
-steps = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 29)), min_size=12, max_size=24).map(
-    lambda drawn: [("buy", drawn[0][1]), ("deliver_some", 1), ("buy", drawn[1][1]), *drawn]
+OFTEN = ("buy", "buy", "subscribe", "break_card", "refund", *["pass_time"] * 6, *["deliver_some"] * 5)
+steps = st.lists(st.tuples(st.sampled_from([*STEPS, *OFTEN]), st.integers(0, 209)), min_size=12, max_size=30).map(
+    lambda drawn: [("buy", drawn[0][1]), ("deliver_some", 1), ("subscribe", drawn[1][1]), *drawn]
 )
-
-
-def should_open(shop: Shop, email: str) -> set[str]:
-    """What the default policy promises, said a second time and plainly, from Stripe's API alone: product slugs."""
-    api, now, found = shop.sandbox.api, shop.now(), set()
-    for customer in api.customers.list({"email": email, "limit": 100}).data:
-        for sub in api.subscriptions.list({"customer": customer.id, "status": "all", "limit": 100}).data:
-            oldest = min(
-                (
-                    invoice.status_transitions.finalized_at
-                    for invoice in api.invoices.list({"subscription": sub.id, "status": "open", "limit": 100}).data
-                ),
-                default=0,
-            )
-            in_grace = now.timestamp() < oldest + timedelta(days=14).total_seconds()
-            if not _lost(shop, customer.id, subscription=sub.id) and (
-                sub.status in {"active", "trialing"} or (sub.status == "past_due" and in_grace)
-            ):
-                found.add(shop.club.slug)
-        expand = ["data.payment_intent.latest_charge"]
-        for session in api.checkout.sessions.list({"customer": customer.id, "limit": 100, "expand": expand}).data:
-            if session.mode == "payment" and session.payment_status == "paid":
-                charge = session.payment_intent.latest_charge
-                if not charge.refunded and not _is_lost(shop, charge.id):
-                    found.add(shop.course.slug)
-    return found
-
-
-def _lost(shop: Shop, customer: str, *, subscription: str) -> bool:
-    """Whether a dispute about one of the subscription's payments was lost."""
-    api = shop.sandbox.api
-    for charge in api.charges.list({"customer": customer, "limit": 100}).data:
-        payment = {"type": "payment_intent", "payment_intent": charge.payment_intent}
-        for row in api.invoice_payments.list({"payment": payment}).data:
-            details = api.invoices.retrieve(row.invoice).parent
-            if details and details.subscription_details.subscription == subscription and _is_lost(shop, charge.id):
-                return True
-    return False
-
-
-def _is_lost(shop: Shop, charge: str) -> bool:
-    return any(dispute.status == "lost" for dispute in shop.sandbox.api.disputes.list({"charge": charge}).data)
