@@ -173,7 +173,12 @@ def test_a_passed_end_is_asked_about_and_ends_nothing_by_itself() -> None:
     assert (very_late.access, very_late.ends_at) == (OPEN, NOW + 2 * DAY)
     patient = decide(replace(LATE, items=(replace(ITEM, current_period_end=NOW - 4 * DAY),)), **PATIENT)
     assert (patient.access, patient.ends_at) == (GRACE, NOW + 2 * DAY)
-    assert decide(PAID).review_at == PERIOD_END + SETTLING
+    assert (decide(PAID).review_at, decide(PAID).ends_at) == (PERIOD_END + SETTLING, PERIOD_END + SILENCE)
+
+
+def test_a_first_payment_that_is_missing_is_looked_at_again_when_stripe_has_given_it_up() -> None:
+    waiting = replace(PAID, status="incomplete", created=NOW)
+    assert decide(waiting).review_at == NOW + DAY
 
 
 def test_of_several_items_the_product_s_own_renewal_counts_and_the_last_end() -> None:
@@ -195,6 +200,7 @@ ORDER_ROWS: list[tuple[int, OrderFacts, dict[str, Any], Access, str]] = [
     (1, replace(ORDER, state="failed"), {}, CLOSED, "payment_failed"),
     (2, replace(ORDER, state="pending", paid_at=None), {}, CLOSED, "payment_processing"),
     (2, replace(ORDER, paid_at=None), {}, CLOSED, "payment_processing"),
+    (2, replace(ORDER, state="pending"), {}, CLOSED, "payment_processing"),
     (3, replace(ORDER, disputes=Disputes(("lost",))), {}, CLOSED, "disputed"),
     (3, replace(ORDER, disputes=Disputes(("needs_response",))), SUSPENDING, CLOSED, "disputed"),
     (3, replace(ORDER, disputes=Disputes(("won",), True)), UNMOVED, CLOSED, "disputed"),

@@ -138,6 +138,16 @@ def test_the_past_is_told_as_the_gate_stood_then(shop: Shop, bought: Json) -> No
     assert (after["access"], after["state"], len(after["ledger"])) == (False, "ended", 2)
 
 
+def test_the_past_is_as_it_was_known_then_and_not_as_it_turned_out(shop: Shop, bought: Json) -> None:
+    """The news of a cancellation came a day late: until then the gate stood open."""
+    shop.sandbox.api.subscriptions.cancel(bought["subscription"])
+    ended = shop.now()
+    shop.sandbox.advance("1d")
+    shop.deliver()
+    told = why_json(ADA, "--product", "studio", "--at", (ended + timedelta(hours=12)).isoformat())["products"][0]
+    assert (told["access"], told["state"]) == (True, "open")
+
+
 def test_a_day_is_taken_at_its_end(shop: Shop, bought: Json) -> None:
     opened = Ledger.objects.get().learned_at
     shop.sandbox.advance("3d")

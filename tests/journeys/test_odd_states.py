@@ -1,7 +1,11 @@
 """Pauses of collection, unknown words, updates not yet in force, customers that are gone."""
 
-import pytest
+import json
 
+import pytest
+import stripe
+
+from billing.draining import drain
 from billing.models import AccessPolicy, Attention, StripeCustomer
 from hub.models import User
 from tests import cast
@@ -100,6 +104,24 @@ def test_case_19_a_pending_update_grants_nothing_until_it_is_applied(shop: Shop,
     shop.sandbox.set_fields(subscription["id"], pending_update=None)
     member.change(subscription, items=[{"id": member.item(subscription), "price": dearer.price_id}])
     assert member.has(circle)
+
+
+def test_case_20_a_schedule_grants_nothing_until_it_starts_a_subscription(shop: Shop, member: Member) -> None:
+    """Its events are not asked for, and say nothing when they come all the same; its subscription speaks for it."""
+    subscription = member.subscribe(shop.monthly.price_id)
+    (created, *_) = [held for held in shop.sandbox.take_pending() if "subscription.created" in held["event"]["type"]]
+    schedule = {"id": "sub_sched_1", "object": "subscription_schedule", "status": "not_started", "subscription": None}
+    event = json.loads(created["body"]) | {"id": "evt_schedule", "type": "subscription_schedule.created"}
+    event["data"] = {"object": {**schedule, "customer": subscription["customer"]}}
+    body = json.dumps(event)
+    signature = stripe.WebhookSignature.generate_signature_header(body, shop.connection.webhook_secrets[0])
+    assert shop.post_webhook({"headers": {}, "body": body}, signature=signature) == 200
+    drain()
+    assert member.nobody
+
+    shop.sandbox.set_fields(subscription["id"], emit="customer.subscription.updated", schedule="sub_sched_1")
+    shop.deliver()
+    assert member.has(shop.club)
 
 
 def test_case_23_a_customer_deleted_at_stripe_keeps_the_account_and_what_was_bought_once(

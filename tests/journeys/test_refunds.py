@@ -158,6 +158,24 @@ def test_a_refund_that_nobody_told_of_is_found_when_it_is_given_back(shop: Shop,
     assert Grant.objects.get().close_reason == "refunded"
 
 
+def test_what_a_person_took_back_no_renewal_and_no_look_gives_again(shop: Shop, owner: User) -> None:
+    shop.buy(shop.monthly, email=ADA)
+    shop.deliver()
+    grants.revoke(Grant.objects.get(), actor=owner, reason="shared the login", now=shop.now())
+    shop.advance("32d")
+    assert not shop.has(ADA, shop.club)
+    assert Grant.objects.get().state == Grant.State.REVOKED
+    assert told(Verb.ACCESS_GRANTED, email=ADA) == 1
+
+
+def test_a_purchase_that_was_refunded_before_we_heard_of_it_makes_nobody_a_member(shop: Shop) -> None:
+    bought = shop.buy(shop.once, email=ADA)
+    _refund(shop, bought)
+    shop.deliver()
+    assert Order.objects.get().fully_refunded
+    assert not User.objects.exists()
+
+
 def test_what_is_still_paid_is_open_when_it_is_given_back(shop: Shop, owner: User) -> None:
     shop.buy(shop.monthly, email=ADA)
     shop.deliver()

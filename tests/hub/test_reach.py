@@ -1,0 +1,24 @@
+"""How far a grant reaches: the product itself, what a collection names, and everything where it holds everything."""
+
+from hub.access import can_open, explain, open_products
+from hub.models import Grant, Product, User
+from tests import cast
+from tests.hub.conftest import Studio
+
+
+def test_a_collection_of_everything_opens_every_product_and_no_other_collection(studio: Studio, ada: User) -> None:
+    everything = cast.ProductFactory(name="All of it", kind=Product.Kind.COLLECTION, contains_all=True)
+    studio.give(ada, everything)
+    assert can_open(ada, studio.course, now=studio.now)
+    assert can_open(ada, studio.kit, now=studio.now)
+    assert studio.club.kind == Product.Kind.COLLECTION
+    assert not can_open(ada, studio.club, now=studio.now)
+    assert open_products(ada, now=studio.now).keys() == {everything.pk, studio.course.pk, studio.kit.pk}
+    assert explain(ada, studio.kit, at=studio.now, now=studio.now).via == everything
+
+
+def test_what_is_open_is_a_better_reason_than_what_is_in_grace(studio: Studio, ada: User) -> None:
+    studio.subscribe(ada, studio.club, state="grace", reason="past_due_grace", days=20)
+    studio.give(ada, studio.kit, days=2)
+    assert open_products(ada, now=studio.now)[studio.kit.pk].source == Grant.Source.MANUAL
+    assert explain(ada, studio.kit, at=studio.now, now=studio.now).state == "open"
