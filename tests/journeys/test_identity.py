@@ -72,6 +72,14 @@ def test_case_51_a_reference_that_was_tampered_with_is_ignored(shop: Shop, dan: 
     assert Grant.objects.get().user.email == ADA
 
 
+def test_a_reference_of_somebody_who_left_gives_to_the_address(shop: Shop, dan: User) -> None:
+    reference = reference_for(dan)
+    User.objects.filter(pk=dan.pk).update(is_active=False)
+    shop.buy(shop.once, email=ADA, client_reference_id=reference)
+    shop.deliver()
+    assert Grant.objects.get().user.email == ADA
+
+
 @pytest.mark.parametrize("reference", ["42", "u1", "u-", "-", "u1-", "u" + "9" * 150 + "-0", "someones_own_id"])
 def test_references_of_other_programs_harm_nobody(shop: Shop, dan: User, reference: str) -> None:
     shop.buy(shop.once, email=ADA, client_reference_id=reference)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from billing.draining import drain
-from billing.inbox import MAX_BYTES
+from billing.inbox import MAX_BYTES, Answer, receive
 from billing.models import Connection, InboxEvent, Subject
 from billing.signers import KEPT_SECONDS
 from tests.shops import Json, Shop, post_webhook
@@ -161,6 +161,11 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(shop: Shop) -> No
     signature = _sign(body.decode(), secret=_secret(shop))
     assert shop.post_webhook({"headers": {}, "body": ""}, body=body, signature=signature) == 413
     assert not InboxEvent.objects.exists()
+
+
+def test_a_body_that_does_not_tell_its_length_is_refused_too(shop: Shop) -> None:
+    answer = receive(b" " * (MAX_BYTES + 1), signature="", webhook_uuid=shop.connection.webhook_uuid)
+    assert answer is Answer.TOO_LARGE
 
 
 def test_the_address_of_no_connection_is_unknown(shop: Shop, delivery: Json) -> None:

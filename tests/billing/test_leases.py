@@ -1,0 +1,19 @@
+"""Leases: one looks at a time, and who lost theirs gives nobody else's back."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from billing import leases
+from billing.models import Subject
+
+
+def test_a_lease_that_was_lost_gives_back_nobody_elses(db: None) -> None:
+    lost = leases.take("cus_1")
+    Subject.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    ours = leases.take("cus_1")
+    assert lost is not None and ours is not None
+    leases.release(lost)
+    assert leases.take("cus_1") is None
+    leases.release(ours)
+    assert leases.take("cus_1") is not None
