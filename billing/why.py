@@ -14,16 +14,13 @@ Json = dict[str, Any]
 
 
 def reasons_of(user: User) -> dict[int, Reason]:
-    """Product id to the last decision about a purchase of it, the newest purchase first. Two queries."""
-    rows: list[Subscription | Order] = [
-        *Subscription.objects.filter(user=user).order_by("created").only("reasons", "created"),
-        *Order.objects.filter(user=user).order_by("created").only("reasons", "created"),
-    ]
-    rows.sort(key=lambda row: row.created)
+    """Product id to the last decision about a purchase of it, the newest purchase first. One query."""
+    subscriptions = Subscription.objects.filter(user=user).order_by().values_list("created", "reasons")
+    orders = Order.objects.filter(user=user).order_by().values_list("created", "reasons")
     return {
         int(product_id): Reason(words["reason"], parse_datetime(words["until"]) if words["until"] else None)
-        for row in rows
-        for product_id, words in row.reasons.items()
+        for _created, reasons in subscriptions.union(orders, all=True).order_by("created")
+        for product_id, words in reasons.items()
     }
 
 

@@ -6,8 +6,9 @@ past its end.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Self
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -74,15 +75,39 @@ def can_open(user: User, product: Product, *, now: datetime) -> bool:
     return open_grants(now=now).filter(_reaches(product), user=user).exists()
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Grants of one person, and what is inside the collections among them."""
+
+    grants: Sequence[Grant]
+    inside: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def read(cls, grants: QuerySet[Grant]) -> Self:
+        """At most 3 queries."""
+        rows = list(grants.select_related("product").order_by("pk"))
+        return cls(rows, _inside(grant.product for grant in rows))
+
+    def open(self, *, now: datetime) -> dict[int, Grant]:
+        """What they open: product id to the strongest grant behind it, collections' contents too."""
+        best: dict[int, Grant] = {}
+        for grant in sorted((grant for grant in self.grants if _is_open(grant, at=now)), key=_strength):
+            for product_id in (grant.product_id, *self.inside.get(grant.product_id, ())):
+                best.setdefault(product_id, grant)
+        return best
+
+    def of(self, product: Product) -> list[Grant]:
+        """Those that reach the product, open or not."""
+        return [
+            grant
+            for grant in self.grants
+            if product.pk == grant.product_id or product.pk in self.inside.get(grant.product_id, ())
+        ]
+
+
 def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
     """What the person can open: product id to the strongest grant behind it, collections too. At most 3 queries."""
-    grants = list(open_grants(now=now).filter(user=user).select_related("product"))
-    best: dict[int, Grant] = {}
-    inside = _inside(grant.product for grant in grants)
-    for grant in sorted(grants, key=_strength):
-        for product_id in (grant.product_id, *inside.get(grant.product_id, ())):
-            best.setdefault(product_id, grant)
-    return best
+    return Held.read(open_grants(now=now).filter(user=user)).open(now=now)
 
 
 def explain(user: User, product: Product, *, at: datetime, now: datetime) -> Explanation:
@@ -92,31 +117,28 @@ def explain(user: User, product: Product, *, at: datetime, now: datetime) -> Exp
 
 def explain_all(user: User, products: Sequence[Product], *, at: datetime, now: datetime) -> list[Explanation]:
     """`explain` for several products in a constant number of queries."""
-    grants = list(Grant.objects.filter(user=user).select_related("product").order_by("pk"))
+    held = Held.read(Grant.objects.filter(user=user))
     ledger = Ledger.objects.filter(grant__user=user).select_related("actor").order_by("pk")
+    rows = list(ledger.filter(learned_at__lte=at) if at < now else ledger)
     if at < now:
-        rows = list(ledger.filter(learned_at__lte=at))
-        grants = _as_they_stood(grants, rows)
-    else:
-        rows = list(ledger)
-    by_product: dict[int, list[Grant]] = defaultdict(list)
-    for grant in grants:
-        by_product[grant.product_id].append(grant)
-    inside = _inside(grant.product for grant in grants)
-    for collection_id, product_ids in inside.items():
-        for product_id in product_ids:
-            by_product[product_id] += [grant for grant in grants if grant.product_id == collection_id]
+        held = replace(held, grants=_as_they_stood(held.grants, rows))
     lines: dict[int, list[LedgerLine]] = defaultdict(list)
     for row in rows:
         lines[row.grant_id].append(_line(row))
-    found = [_explain(product, by_product[product.pk], lines, at=at) for product in products]
-    if at >= now and not all(explanation.access for explanation in found):
-        found = _with_further_reasons(found, user)
-    return found
+    found = [_explain(product, held.of(product), lines, at=at) for product in products]
+    return _with_further_reasons(found, user) if at >= now else found
 
 
-def _explain(product: Product, grants: list[Grant], lines: dict[int, list[LedgerLine]], *, at: datetime) -> Explanation:
-    ledger = sorted((line for grant in grants for line in lines[grant.pk]), key=lambda line: line.learned_at)
+def explain_briefly(user: User, products: Sequence[Product], *, held: Held, now: datetime) -> list[Explanation]:
+    """Why the person has or lacks these now, for lists: without the ledger. `held`: all their grants."""
+    found = [_explain(product, held.of(product), {}, at=now) for product in products]
+    return _with_further_reasons(found, user)
+
+
+def _explain(
+    product: Product, grants: Sequence[Grant], lines: Mapping[int, Sequence[LedgerLine]], *, at: datetime
+) -> Explanation:
+    ledger = sorted((line for grant in grants for line in lines.get(grant.pk, ())), key=lambda line: line.learned_at)
     living = sorted((grant for grant in grants if _is_open(grant, at=at)), key=_strength)
     if living:
         grant = living[0]
@@ -143,6 +165,8 @@ def _explain(product: Product, grants: list[Grant], lines: dict[int, list[Ledger
 
 def _with_further_reasons(found: list[Explanation], user: User) -> list[Explanation]:
     """A purchase that has opened nothing yet is a better reason than none."""
+    if all(explanation.access for explanation in found):
+        return found
     reasons = {product_id: reason for source in further_reasons for product_id, reason in source(user).items()}
     return [
         _not_yet(explanation.product, reason)
@@ -162,7 +186,7 @@ def _not_yet(product: Product, reason: Reason) -> Explanation:
     return Explanation(product, False, state, reason.code, say(reason.code, until=reason.until), reason.until)
 
 
-def _as_they_stood(grants: list[Grant], rows: list[Ledger]) -> list[Grant]:
+def _as_they_stood(grants: Sequence[Grant], rows: list[Ledger]) -> list[Grant]:
     """The grants as the ledger left them then: those it did not know yet are left out."""
     last: dict[int, Ledger] = {row.grant_id: row for row in rows}
     stood = []
@@ -190,9 +214,10 @@ def _inside(products: Iterable[Product]) -> dict[int, list[int]]:
     inside: dict[int, list[int]] = defaultdict(list)
     if not collections:
         return inside
-    named = CollectionItem.objects.filter(collection__in=collections).values_list("collection_id", "product_id")
-    for collection_id, product_id in named:
-        inside[collection_id].append(product_id)
+    if chosen := collections.keys() - whole:
+        named = CollectionItem.objects.filter(collection__in=chosen).values_list("collection_id", "product_id")
+        for collection_id, product_id in named:
+            inside[collection_id].append(product_id)
     if whole:
         standard = list(Product.objects.filter(kind=Product.Kind.STANDARD).values_list("pk", flat=True))
         for collection_id in whole:

@@ -83,7 +83,8 @@ class _Progress:
 def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf:
     """The whole library in a constant number of queries. `category` is a slug; an unknown one shows everything."""
     products = list(_products())
-    grants = access.open_products(user, now=now) if user else {}
+    held = access.Held.read(Grant.objects.filter(user=user)) if user else None
+    grants = held.open(now=now) if held else {}
     progress = _progress_of(user) if user else {}
     tiles = [_tile(product, grants, progress) for product in products if _is_open(product, user, grants)]
     mine = {tile.product.pk for tile in tiles}
@@ -91,7 +92,7 @@ def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf
     chosen = next((known for known in categories if known.slug == category), None)
     return Shelf(
         yours=[tile for tile in tiles if chosen is None or chosen in tile.product.categories.all()],
-        more=_with_standings(_more(products, mine), user, now=now),
+        more=_with_standings(_more(products, mine), user, held=held, now=now),
         categories=categories,
         category=chosen,
         resume=_resume(tiles, progress),
@@ -128,11 +129,11 @@ def _more(products: Sequence[Product], mine: set[int]) -> list[Other]:
     return [Other(product, find_sale_within(product, holders(product))) for product in others]
 
 
-def _with_standings(others: list[Other], user: User | None, *, now: datetime) -> list[Other]:
+def _with_standings(others: list[Other], user: User | None, *, held: access.Held | None, now: datetime) -> list[Other]:
     """Who had it, or has paid and waits, is told so, and is not asked for money that is on its way."""
-    if user is None or not others:
+    if user is None or held is None or not others:
         return others
-    explained = access.explain_all(user, [other.product for other in others], at=now, now=now)
+    explained = access.explain_briefly(user, [other.product for other in others], held=held, now=now)
     return [_standing(other, why) for other, why in zip(others, explained, strict=True)]
 
 

@@ -26,7 +26,7 @@ A_WHILE_AGO = NOW - timedelta(minutes=5)
 def clean_cache(settings: Settings) -> Iterator[None]:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
-    heartbeat.beat(now=NOW)
+    heartbeat.beat(now=timezone.now())
     yield
     cache.clear()
 
@@ -196,9 +196,10 @@ def test_a_pass_that_stopped_is_red_until_a_person_decides(db: None) -> None:
 def test_the_ages_of_the_last_passes_are_told(
     stripe: Connection, catch_up: timedelta, full: timedelta, stopped: str, level: Level
 ) -> None:
-    Connection.objects.update(created_at=NOW - timedelta(days=30))
+    now = timezone.now()  # and not NOW, which may be minutes old: passes are aged by the site's own clock
+    Connection.objects.update(created_at=now - timedelta(days=30))
     for kind, age in (("catch_up", catch_up), ("full", full)):
-        Pass.objects.create(kind=kind, started_at=NOW - age, finished_at=NOW - age, stopped=stopped)
+        Pass.objects.create(kind=kind, started_at=now - age, finished_at=now - age, stopped=stopped)
     found = section("passes")
     assert found.level == level
     if not stopped:

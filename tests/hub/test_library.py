@@ -154,5 +154,5 @@ def test_the_number_of_queries_does_not_grow(
         PageProgress.objects.create(user=ada, page=page, opened_at=studio.now)
         cast.PageFactory(product=cast.ProductFactory())
     client = signed_in(ada)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(10):
         read(client)
