@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from tests.properties.account import Account
+from tests.properties.account import Account, subscription_of
 from tests.properties.oracle import Purchase
 from tests.shops import Json
 
@@ -62,14 +62,18 @@ class News:
             self._note(f"subscription_ended:{sub['id']}", customer, at=at)
 
     def _read_invoice(self, invoice: Json, kind: str, *, at: int) -> None:
+        """Of a subscription's invoices the newest is told of surely: a look at Stripe shows no older one."""
+        others = self.account.invoices_of(subscription_of(invoice))
+        is_newest = not any(invoice["created"] < other["created"] <= at for other in others)
         first = invoice["billing_reason"] == "subscription_create"
+        customer = invoice["customer"] if is_newest else ""
         if kind == "payment_failed":
             self.failed.add(invoice["id"])
             key = f"payment_failed:{invoice['id']}:{invoice['attempt_count']}"
-            self._note(key, "" if first else invoice["customer"], at=at)
+            self._note(key, "" if first else customer, at=at)
         if kind == "paid":
             if invoice["billing_reason"] == "subscription_cycle":
-                self._note(f"subscription_renewed:{invoice['id']}", invoice["customer"], at=at)
+                self._note(f"subscription_renewed:{invoice['id']}", customer, at=at)
             if invoice["id"] in self.failed or invoice["due_date"]:
                 self.possible.add(f"payment_recovered:{invoice['id']}")
 
