@@ -16,6 +16,12 @@ from hub.models import Product, User
 TASK = "activities.tasks.deliver"
 
 
+@pytest.fixture(autouse=True)
+def silence() -> None:
+    """Rings of an earlier test may still be on their way: its thread has to be through before this test listens."""
+    wait_until(lambda: all(thread.name != "doorbell" for thread in threading.enumerate()))
+
+
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What reaches the broker. Celery's own client is the edge that is listened at."""
