@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activities import clock
-from billing.connection import REFERENCE_KEY, SITE_KEY, current
+from billing.connection import REFERENCE_KEY, SITE_KEY, required_connection
 from billing.errors import StripeError, StripeMissing
 from billing.event_types import Facet
 from billing.facts import products_of, sid
@@ -53,7 +53,7 @@ def start(user: User, offer: Offer) -> str:
         raise PaymentOnItsWay(str(offer.product))
     if not offer.is_recurring and _has_for_good(user, offer.product):
         raise AlreadyBought(str(offer.product))
-    gateway = gateway_for(current(), waiting=True)
+    gateway = gateway_for(required_connection(), waiting=True)
     customer = billing_customer(user)
     try:
         return _start(user, offer, customer=customer, gateway=gateway)
@@ -85,7 +85,7 @@ class Returned:
 
 def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
     """Asks Stripe about the session, opens what it paid for, and says how it stands. Signs nobody in."""
-    connection = current()
+    connection = required_connection()
     match = SESSION_ID.fullmatch(session_id)
     if match is None or (match[1] == "live") != connection.livemode:
         return Returned("unknown")

@@ -23,9 +23,14 @@ SITE_KEY = "foyer_site"
 REFERENCE_KEY = "foyer_reference"
 
 
-def current() -> Connection:
-    """The connection in use: live before test. Raises NotConnected."""
-    connection = Connection.objects.exclude(state=Connection.State.OFF).order_by("-livemode", "pk").first()
+def active_connection() -> Connection | None:
+    """The connection in use: live before test."""
+    return Connection.objects.exclude(state=Connection.State.OFF).order_by("-livemode", "pk").first()
+
+
+def required_connection() -> Connection:
+    """The same, where nothing can be done without it. Raises NotConnected."""
+    connection = active_connection()
     if connection is None:
         raise NotConnected("No Stripe account is connected.")
     return connection

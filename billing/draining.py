@@ -9,9 +9,10 @@ from django.utils import timezone
 from activities import clock
 from activities.doorbell import ring
 from billing import inbox, renewal_day
+from billing.connection import active_connection
 from billing.errors import StripeUnavailable
 from billing.models import Connection, Subject, Subscription
-from billing.refresh import Outcome, active_connection, hold_while_disconnected, note_unavailable, refresh
+from billing.refresh import Outcome, hold_while_disconnected, note_unavailable, refresh
 from hub import grants
 from hub.models import Grant
 

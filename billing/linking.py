@@ -16,7 +16,7 @@ from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
 from billing import catalogue, mirror
-from billing.connection import SITE_KEY, current
+from billing.connection import SITE_KEY, required_connection
 from billing.errors import StripeError, StripeInvalid
 from billing.facts import sid
 from billing.gateway import Gateway, gateway_for
@@ -70,7 +70,7 @@ def create_stripe_product(
     The product's id is ours to choose: who asks twice, at once or a year later, gets the same product, and the same
     price while it is on sale. Raises billing.errors.
     """
-    connection = current()
+    connection = required_connection()
     gateway = gateway_for(connection, waiting=True)
     price: Json = {"currency": currency.lower(), "unit_amount": amount}
     if interval:
@@ -94,7 +94,7 @@ def link(product: Product, *, stripe_product: str, prices: Sequence[str], actor:
     """Links, and makes a payment link for each chosen price. Raises AlreadyLinked, NotPublished, billing.errors."""
     if prices and not product.is_live:
         raise NotPublished("Publish it first: buyers would see nothing. Without prices it can be linked now.")
-    connection = current()
+    connection = required_connection()
     gateway = gateway_for(connection, waiting=True)
     _refuse_taken(product, stripe_product, connection=connection)
     found = gateway.product(stripe_product)

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from django.db.models import Count
 from django.urls import reverse
 
+from billing.connection import active_connection
 from billing.models import Attention, Connection, InboxEvent, ProductLink
 from hub.overview import Matter, Step
 
 
 def steps() -> Iterator[Step]:
-    connected = Connection.objects.exclude(state=Connection.State.OFF).exists()
+    connected = active_connection() is not None
     yield Step("Connect Stripe", reverse("billing:console"), connected)
     yield Step("Link the product to Stripe", reverse("hub:console_products"), ProductLink.objects.exists())
 

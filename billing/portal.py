@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 from django.conf import settings
 from django.urls import reverse
 
-from billing.connection import current, ensure_portal_configuration
+from billing.connection import ensure_portal_configuration, required_connection
 from billing.errors import StripeError
 from billing.facts import products_of
 from billing.gateway import gateway_for
@@ -31,7 +31,7 @@ def open_portal(user: User, *, customer: str, flow: str = "", subscription: str 
         raise NotTheirs("This Stripe customer is not yours.")
     if subscription and not Subscription.objects.filter(stripe_id=subscription, customer_id=customer).exists():
         raise NotTheirs("This subscription is not yours.")
-    connection = current()
+    connection = required_connection()
     gateway = gateway_for(connection, waiting=True)
     account_url = urljoin(settings.SITE_URL, reverse("billing:account"))
     params: dict[str, Any] = {

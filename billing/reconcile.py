@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from activities import clock
 from billing import attention, event_types, inbox
+from billing.connection import active_connection
 from billing.errors import NotConnected, StripeUnavailable
 from billing.event_types import ACCESS_TYPES
 from billing.everything import names_in, snapshots_of_everything, unknown_at_stripe
 from billing.facts import required_moment
 from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, InboxEvent, Pass, Subject
-from billing.refresh import active_connection, look_again, note_answer, note_unavailable
+from billing.refresh import look_again, note_answer, note_unavailable
 from billing.rehearsal import Difference, rehearse
 from billing.snapshots import Snapshot
 from hub.models import Grant

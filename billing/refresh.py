@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from activities import clock
 from billing import applying, attention, catalogue, leases
+from billing.connection import active_connection
 from billing.entitling import links_of
 from billing.errands import Errand, Move, errand_for
 from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
@@ -80,11 +81,6 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
             key = moved.to
         elif not InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).exists():
             return Outcome.DONE
-
-
-def active_connection() -> Connection | None:
-    """The connection in use: live before test."""
-    return Connection.objects.exclude(state=Connection.State.OFF).order_by("-livemode", "pk").first()
 
 
 def look_again(key: str) -> None:

@@ -13,11 +13,12 @@ from activities import clock
 from activities.doorbell import ring
 from billing import checkout, inbox, portal
 from billing.account import account_of
+from billing.connection import active_connection
 from billing.draining import TASK
 from billing.errors import NotConnected, StripeError
 from billing.event_types import Facet
 from billing.models import Connection, Offer, StripeCustomer
-from billing.refresh import Outcome, active_connection, look_again, refresh
+from billing.refresh import Outcome, look_again, refresh
 from hub.access import can_open
 from hub.models import User
 from hub.permissions import signed_in

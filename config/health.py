@@ -23,6 +23,7 @@ from django.views.decorators.http import require_safe
 
 from activities import clock, heartbeat
 from activities.models import Delivery
+from billing.connection import active_connection
 from billing.models import Attention, Connection, InboxEvent, Pass, Subject
 
 log = structlog.get_logger(__name__)
@@ -133,7 +134,7 @@ def _inbox(*, now: datetime) -> Section:
 
 def _stripe(*, now: datetime) -> Section:
     states = Connection.State
-    used = Connection.objects.exclude(state=states.OFF).order_by("-livemode", "pk").first()
+    used = active_connection()
     if used is None:
         return Section("stripe", Level.OK, "Not connected.", {"state": states.OFF})
     newest = InboxEvent.objects.order_by("-pk").values_list("received_at", flat=True).first()
@@ -156,7 +157,7 @@ def _stripe(*, now: datetime) -> Section:
 
 def _passes(*, now: datetime) -> Section:
     """The passes over everything, whose times are business times: a sandbox's jump makes them old until the next."""
-    at, connected = clock.now(), Connection.objects.exclude(state=Connection.State.OFF).order_by("pk").first()
+    at, connected = clock.now(), active_connection()
     brakes = Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True)
     catch_up, full = _last_pass("catch_up"), _last_pass("full")
     figures = {

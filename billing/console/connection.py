@@ -10,12 +10,12 @@ from django.views.decorators.http import require_http_methods
 from activities import clock
 from activities.doorbell import ring
 from billing import connection as connections
+from billing.connection import active_connection
 from billing.console.words import AWAY, actor_of
 from billing.draining import TASK
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
 from billing.forms import ConnectForm, PortalForm
 from billing.models import Attention, Connection, InboxEvent, Offer, Pass
-from billing.refresh import active_connection
 from hub.permissions import OWNER, staff_only
 from hub.redirects import SeeOther
 

@@ -7,12 +7,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from billing import linking
+from billing.connection import active_connection
 from billing.console.words import AWAY, actor_of
 from billing.errors import StripeUnavailable
 from billing.forms import ChoosePricesForm, ChooseProductForm
 from billing.gateway import gateway_for
 from billing.models import Connection, ProductLink
-from billing.refresh import active_connection
 from hub.models import Product
 from hub.permissions import EDITORS, staff_only
 from hub.redirects import SeeOther

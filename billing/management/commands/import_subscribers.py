@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from activities import clock
+from billing.connection import active_connection
 from billing.errors import StripeUnavailable
 from billing.importing import carrying_out, reading, rehearsing
 from billing.models import ImportBatch, ImportRow
-from billing.refresh import active_connection
 
 
 class Command(BaseCommand):

@@ -5,6 +5,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
+from billing.models.account import Connection
+
 
 class ImportBatch(models.Model):
     """One import. Its rows are what is left to do, so that any process may go on where another one died.
@@ -18,7 +20,7 @@ class ImportBatch(models.Model):
         APPLYING = "applying", "Importing"
         DONE = "done", "Imported"
 
-    connection = models.ForeignKey("billing.Connection", on_delete=models.PROTECT, related_name="imports")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="imports")
     state = models.CharField(max_length=10, choices=State, default=State.READING)
     step = models.CharField(max_length=20, blank=True)
     after = models.CharField(max_length=255, blank=True, help_text="Stripe's id to list on from.")

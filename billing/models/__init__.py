@@ -1,0 +1,24 @@
+"""What we keep of Stripe. Stripe's ids are strings; nothing here refers to dj-stripe's tables."""
+
+from billing.models.account import AccessPolicy, Connection
+from billing.models.attention import Attention
+from billing.models.imports import ImportBatch, ImportRow
+from billing.models.purchases import Order, StripeCustomer, Subscription
+from billing.models.selling import Offer, ProductLink
+from billing.models.work import InboxEvent, Pass, Subject
+
+__all__ = [
+    "AccessPolicy",
+    "Attention",
+    "Connection",
+    "ImportBatch",
+    "ImportRow",
+    "InboxEvent",
+    "Offer",
+    "Order",
+    "Pass",
+    "ProductLink",
+    "StripeCustomer",
+    "Subject",
+    "Subscription",
+]

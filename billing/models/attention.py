@@ -1,0 +1,51 @@
+"""What waits for a person."""
+
+from django.conf import settings
+from django.db import models
+
+ADVICE = {
+    "unmatched": "Somebody paid and left no usable address. Find out who, and give them access by hand.",
+    "no_product": "A paid line names no Stripe product, so it opens nothing. Give access by hand if it should.",
+    "conflict": "The address at Stripe was changed to another member's. Access stays where it was.",
+    "partial_refund": "Part of an order of several products was refunded. Take back the one that was meant, if any.",
+    "unknown_status": "Stripe reports a status that Foyer does not know. The last decision stands: update Foyer.",
+    "brake": "A full pass would have closed too much and stopped. Run it again with --confirm if that is right.",
+    "missing": "Stripe does not know this object under our key: another account, or another mode. Nothing was closed.",
+    "twice": "One person pays for the same thing twice. In Stripe, refund or cancel the one that was not meant.",
+}
+
+
+class Attention(models.Model):
+    """Something that waits for a person: a payer nobody is sure of, a brake stop, an unknown status."""
+
+    class Kind(models.TextChoices):
+        UNMATCHED = "unmatched", "A payment without a sure person"
+        NO_PRODUCT = "no_product", "A payment without a known product"
+        CONFLICT = "conflict", "An address that belongs to somebody else"
+        PARTIAL_REFUND = "partial_refund", "Part of an order was refunded"
+        UNKNOWN_STATUS = "unknown_status", "A status we do not know"
+        BRAKE = "brake", "Too much would close at once"
+        MISSING = "missing", "Stripe does not know it any more"
+        TWICE = "twice", "Paid for twice"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    key = models.CharField(max_length=255, unique=True)
+    subject = models.CharField(max_length=255, blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    details = models.JSONField(default=dict, blank=True)
+    opened_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "attention"
+        indexes = [models.Index(fields=["kind", "-opened_at"], name="attention_open")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.key}"
+
+    @property
+    def advice(self) -> str:
+        """What it means and what to do, for staff."""
+        return ADVICE[self.kind]

@@ -1,0 +1,83 @@
+"""What is to be looked at again, and what came of looking at everything."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from billing.models.account import Connection
+
+
+class Subject(models.Model):
+    """What is looked at again as one: a Stripe customer, or a guest's payment. Its lease keeps two from doing so.
+
+    `due_at` is business time (a deadline passes); leases and retries are real time.
+    """
+
+    key = models.CharField(max_length=255, unique=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    look_again = models.BooleanField(default=False, help_text="Fetch everything, not just what events point at.")
+    due_at = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="subjects_due"),
+            models.Index(fields=["id"], condition=Q(look_again=True), name="subjects_to_look_at"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class InboxEvent(models.Model):
+    """A webhook, stored before it is understood. It says where to look; nothing is applied from its payload."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        DONE = "done", "Done"
+        DEAD = "dead", "Needs a person"
+
+    event_id = models.CharField(max_length=255, unique=True)
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="inbox")
+    type = models.CharField(max_length=100)
+    subject = models.CharField(max_length=255)
+    facets = models.CharField(max_length=100, blank=True)
+    created = models.DateTimeField()
+    received_at = models.DateTimeField()
+    caught_up = models.BooleanField(default=False, help_text="Found in Stripe's list; its webhook never came.")
+    state = models.CharField(max_length=8, choices=State, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    payload = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["subject", "id"], condition=Q(state="pending"), name="inbox_pending"),
+            models.Index(fields=["state", "received_at"], name="inbox_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} ({self.event_id})"
+
+
+class Pass(models.Model):
+    """One run over everything: a catch-up from Stripe's events, or a nightly comparison. `found` keeps its drift."""
+
+    kind = models.CharField(max_length=10, choices=[("catch_up", "Catch-up"), ("full", "Full pass")])
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    looked_at = models.PositiveIntegerField(default=0)
+    found: Any = models.JSONField(default=list, blank=True)
+    stopped = models.CharField(max_length=240, blank=True)
+
+    class Meta:
+        verbose_name_plural = "passes"
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} at {self.started_at:%Y-%m-%d %H:%M}"
