@@ -6,6 +6,7 @@ from sandbox.catalogue import ItemWish, price_of
 from sandbox.errors import InvalidRequest, NotFound
 from sandbox.invoice_items import prorate
 from sandbox.periods import period_end
+from sandbox.pricing import terms_in
 from sandbox.renewing import end_trial, plan
 from sandbox.subscribing import new_item
 from sandbox.subscription_billing import bill, bill_period
@@ -41,7 +42,7 @@ def change_items(
             "A subscription must have at least one active plan. To cancel a subscription, please use the cancel API "
             "endpoint instead."
         )
-    check_items(data)
+    check_items(account, data, currency=subscription["currency"])
     subscription["items"] = {**subscription["items"], "data": data}
     account.save(subscription)
     restarts = [pair for pair in pairs if pair[0] and pair[1] and interval_of(pair[0]) != interval_of(pair[1])]
@@ -93,15 +94,13 @@ def changed_item(account: Account, subscription: Obj, wish: Params, *, old: Obj 
     return new
 
 
-def check_items(data: list[Obj]) -> None:
+def check_items(account: Account, data: list[Obj], *, currency: str) -> None:
     prices = [item["price"]["id"] for item in data]
     for price in prices:
         if prices.count(price) > 1:
             raise InvalidRequest("Cannot add multiple subscription items with the same plan: " + price, param="items")
-    if len({item["price"]["currency"] for item in data}) > 1:
-        raise InvalidRequest(
-            "The price specified only supports one currency, and the subscription uses another.", param="items"
-        )
+    for item in data:
+        terms_in(account, item["price"], currency)
 
 
 def interval_of(item: Obj) -> Obj:

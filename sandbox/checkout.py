@@ -3,10 +3,10 @@
 from sandbox import payments
 from sandbox.account import Account
 from sandbox.cards import find_method, new_card_method, new_debit_method
+from sandbox.choosing import apply_code, choose_amount, refuse_unchosen
 from sandbox.clock import due
-from sandbox.discounts import find_coupon
 from sandbox.errors import InvalidRequest
-from sandbox.sessions import new_session, total_session
+from sandbox.sessions import new_session
 from sandbox.taking import take_payment, take_setup, take_subscription
 from sandbox.types import Obj, Params
 
@@ -36,6 +36,7 @@ def open_session_from_link(account: Account, link: Obj, *, params: Params) -> Ob
         "allow_promotion_codes": link["allow_promotion_codes"],
         "billing_address_collection": link["billing_address_collection"],
         "client_reference_id": reference if clean.isascii() and clean.isalnum() and len(reference) <= 200 else None,
+        "currency": link["currency"],
         "consent_collection": notes.get("consent_collection"),
         "customer_email": params.get("locked_prefilled_email"),
         "metadata": dict(link["metadata"]),
@@ -60,28 +61,6 @@ def open_session_from_link(account: Account, link: Obj, *, params: Params) -> Ob
     return session
 
 
-def apply_code(account: Account, session: Obj, code: str) -> Obj:
-    """Enter a promotion code on the page. Raises InvalidRequest where it does not exist or does not fit."""
-    if not session["allow_promotion_codes"]:
-        raise InvalidRequest("This session does not take promotion codes.", code="promotion_code_invalid")
-    found = [
-        row for row in account.table("promotion_code") if row["code"].lower() == code.strip().lower() and row["active"]
-    ]
-    if not found:
-        raise InvalidRequest("This code is invalid.", code="promotion_code_invalid", param="promotion_code")
-    find_coupon(account, {"promotion_code": found[0]["id"]}, param="promotion_code")
-    account.change(session, discounts=[{"coupon": None, "promotion_code": found[0]["id"]}])
-    total_session(account, session)
-    return session
-
-
-def remove_code(account: Account, session: Obj) -> Obj:
-    """Take the promotion code off again."""
-    account.change(session, discounts=[])
-    total_session(account, session)
-    return session
-
-
 def get_open_session(account: Account, session_id: str) -> Obj:
     """The session, open. Raises InvalidRequest `session_expired` or `session_complete` otherwise."""
     session = account.get("checkout.session", session_id)
@@ -99,19 +78,6 @@ def needs_method(session: Obj) -> bool:
     return bool(session["amount_total"])
 
 
-def set_quantity(account: Account, session: Obj, *, line_id: str, quantity: int) -> Obj:
-    """Change an adjustable line's quantity on the page."""
-    for line in account.notes(session["id"])["line_items"]:
-        limits = line["adjustable_quantity"]
-        if line["id"] == line_id and limits and limits["enabled"]:
-            least, most = limits["minimum"] or 0, limits["maximum"] or 99
-            line["quantity"] = max(least, min(most, quantity))
-            free = account.notes(session["id"])["trial_end"] and line["price"]["type"] == "recurring"
-            line["amount_subtotal"] = 0 if free else (line["price"]["unit_amount"] or 0) * line["quantity"]
-    total_session(account, session)
-    return session
-
-
 def pay_session(
     account: Account,
     session_id: str,
@@ -120,18 +86,23 @@ def pay_session(
     name: str | None = None,
     card: str | None = None,
     promotion_code: str | None = None,
+    amount: int | None = None,
     outcome: str = "succeed",
     authenticated: bool | None = None,
 ) -> Obj:
     """Pay as the hosted page does; returns the completed session.
 
     `card`: a test card number, a ready-made name (pm_card_visa) or a bank debit (us_bank_account, sepa_debit);
-    `outcome`: "succeed" or "fail", of a bank debit days later. Raises CardDeclined (the session stays open),
+    `outcome`: "succeed" or "fail", of a bank debit days later; `amount`: minor units, where the buyer says how much.
+    Raises CardDeclined (the session stays open),
     AuthenticationRequired (call `answer_authentication`), InvalidRequest for a session that is not open.
     """
     session = get_open_session(account, session_id)
     if promotion_code:
         apply_code(account, session, promotion_code)
+    if amount is not None:
+        choose_amount(account, session, amount=amount)
+    refuse_unchosen(account, session)
     email = payer_email(account, session, email)
     method = None
     if needs_method(session):

@@ -282,13 +282,13 @@ def paid(account: Account, session: Obj) -> Obj:
 
 
 def pay_wishes(wishes: Obj) -> Obj:
-    names = ("email", "name", "card", "promotion_code", "outcome", "authenticated")
+    names = ("email", "name", "card", "promotion_code", "amount", "outcome", "authenticated")
     return {name: wishes[name] for name in names if wishes.get(name) is not None}
 
 
 @control("POST")
 def pay_session(sandbox: Box, account: Account, wishes: Obj, session_id: str) -> Obj:
-    """{email, name, card, promotion_code, outcome, authenticated} → {session, redirect_url}; 402 with the decline."""
+    """{email, name, card, promotion_code, amount, outcome, authenticated} → {session, redirect_url}; 402 declined."""
     return paid(
         account, checkout.pay_session(account, session_id, **pay_wishes({"card": "4242424242424242", **wishes}))
     )

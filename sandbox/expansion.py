@@ -5,6 +5,7 @@ from typing import Any
 
 from sandbox.account import Account
 from sandbox.errors import InvalidRequest
+from sandbox.pricing import own_terms
 from sandbox.types import Obj
 
 MAX_DEPTH = 4
@@ -119,6 +120,12 @@ def include_sources(account: Account, customer: Obj) -> Obj:
     return page_of(account.list("card", customer=customer["id"]), url=f"/v1/customers/{customer['id']}/sources")
 
 
+def include_currency_options(account: Account, price: Obj) -> Obj:
+    """The price's terms in every currency, its own among them; tiers are left out."""
+    options = {price["currency"]: own_terms(account, price), **account.notes(price["id"]).get("currency_options", {})}
+    return {code: {name: value for name, value in terms.items() if name != "tiers"} for code, terms in options.items()}
+
+
 # Fields that are absent unless expanded.
 INCLUDES: dict[str, dict[str, Include]] = {
     "checkout.session": {"line_items": include_line_items},
@@ -132,7 +139,7 @@ INCLUDES: dict[str, dict[str, Include]] = {
     },
     "price": {
         "tiers": lambda account, obj: account.notes(obj["id"]).get("tiers"),
-        "currency_options": lambda account, obj: account.notes(obj["id"]).get("currency_options", {}),
+        "currency_options": include_currency_options,
     },
     "coupon": {"applies_to": lambda account, obj: account.notes(obj["id"]).get("applies_to")},
 }

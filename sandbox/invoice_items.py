@@ -1,7 +1,7 @@
 """Invoice items: one-off amounts that wait for, or sit on, an invoice; prorations among them."""
 
 from sandbox.account import Account
-from sandbox.catalogue import price_amount
+from sandbox.pricing import amount_of, unit_decimal
 from sandbox.types import Obj
 
 
@@ -24,14 +24,16 @@ def new_invoice_item(
 ) -> Obj:
     """`amount` in minor units, else `price` times `quantity`."""
     now = account.now()
-    total = amount if amount is not None else (price["unit_amount"] or 0) * quantity if price else 0
+    code = currency or (price["currency"] if price else "eur")
+    cost = amount_of(account, price, quantity, currency=code) if price else 0
+    total = cost if amount is None else amount
     name = account.get("product", price["product"])["name"] if price else None
     pricing = None
     if price:
         pricing = {
             "type": "price_details",
             "price_details": {"price": price["id"], "product": price["product"]},
-            "unit_amount_decimal": price["unit_amount_decimal"],
+            "unit_amount_decimal": unit_decimal(account, price, currency=code),
         }
     parent = None
     if subscription:
@@ -45,7 +47,7 @@ def new_invoice_item(
             "id": account.ids.make("ii"),
             "object": "invoiceitem",
             "amount": total,
-            "currency": currency or (price["currency"] if price else "eur"),
+            "currency": code,
             "customer": customer["id"],
             "customer_account": None,
             "date": now,
@@ -78,7 +80,7 @@ def prorate(account: Account, subscription: Obj, *, old: Obj | None, new: Obj | 
             continue
         start, end = item["current_period_start"], item["current_period_end"]
         share = max(0, min(1, (end - at) / max(1, end - start)))
-        full = price_amount(account, item["price"], item.get("quantity", 1))
+        full = amount_of(account, item["price"], item.get("quantity", 1), currency=subscription["currency"])
         name = account.get("product", item["price"]["product"])["name"]
         made.append(
             new_invoice_item(

@@ -4,6 +4,7 @@ from sandbox import payments
 from sandbox.account import Account
 from sandbox.discounts import discount_lines, live_discounts
 from sandbox.errors import InvalidRequest
+from sandbox.pricing import unit_decimal
 from sandbox.types import DAY, Obj
 
 # Subscriptions listen here; each is called with (account, invoice).
@@ -146,7 +147,7 @@ def add_line(
         pricing = {
             "type": "price_details",
             "price_details": {"price": price["id"], "product": price["product"]},
-            "unit_amount_decimal": price["unit_amount_decimal"],
+            "unit_amount_decimal": unit_decimal(account, price, currency=invoice["currency"]),
         }
     line = {
         "id": account.ids.make("il"),

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from sandbox import subscribing
 from sandbox.account import Account
 from sandbox.cards import attach, new_card_method
-from sandbox.catalogue import ItemWish, new_price, new_product
+from sandbox.catalogue import ItemWish, new_product
 from sandbox.customers import new_customer
 from sandbox.ids import IdMaker
+from sandbox.prices import new_price
 from sandbox.renewing import schedule_end
 from sandbox.tables import PACKED
 from sandbox.types import DAY, Obj

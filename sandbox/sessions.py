@@ -6,13 +6,11 @@ from sandbox.discounts import find_coupon, reduction
 from sandbox.types import DAY, Obj, Params
 
 
-def new_session(
-    account: Account, params: Params, *, lines: list[Obj] | None = None, payment_link: str | None = None
-) -> Obj:
+def new_session(account: Account, params: Params, *, payment_link: str | None = None) -> Obj:
     """An open session. `params` are those of `POST /v1/checkout/sessions`, already validated and checked."""
     mode = params["mode"]
     trial = trial_end_of(account, params.get("subscription_data") or {}) if mode == "subscription" else None
-    lines = new_lines(account, params.get("line_items") or [], free=trial is not None) if lines is None else lines
+    lines = new_lines(account, params.get("line_items") or [], currency=params.get("currency"), free=trial is not None)
     session_id = f"cs_{account.mode}_{account.ids.letters(58)}"
     discounts = [find_coupon(account, wish, param="discounts[0]") for wish in params.get("discounts") or []]
     invoice_creation = params.get("invoice_creation")

@@ -9,6 +9,7 @@ from sandbox.catalogue import ItemWish
 from sandbox.discounts import new_discount
 from sandbox.errors import InvalidRequest
 from sandbox.periods import period_end
+from sandbox.pricing import amount_of
 from sandbox.renewing import plan
 from sandbox.subscription_billing import bill
 from sandbox.types import HOUR, Obj
@@ -22,6 +23,7 @@ class Terms:
 
     metadata: Obj = field(default_factory=dict)
     description: str | None = None
+    currency: str | None = None  # by default that of the first price
     trial_end: int | None = None
     missing_payment_method: str = "create_invoice"
     cancel_at: int | None = None
@@ -98,7 +100,9 @@ def check_can_start(account: Account, customer: Obj, wishes: list[ItemWish], ter
     """Stripe's refusals that come before anything is made."""
     if terms.collection_method == "send_invoice" or trialing or terms.born_active:
         return
-    amount = sum((wish.price["unit_amount"] or 0) * wish.quantity for wish in [*wishes, *terms.one_time])
+    currency = currency_of(wishes, terms)
+    bought = [*wishes, *terms.one_time]
+    amount = sum(amount_of(account, wish.price, wish.quantity, currency=currency) for wish in bought)
     method = account.find("payment_method", terms.default_payment_method) or default_method(account, customer=customer)
     if amount <= 0 or terms.payment_behavior == "default_incomplete":
         return
@@ -113,6 +117,10 @@ def check_can_start(account: Account, customer: Obj, wishes: list[ItemWish], ter
         refusal = payments.refusal_of(account, method, off_session=True, authenticated=None)
         if refusal:
             raise refusal
+
+
+def currency_of(wishes: list[ItemWish], terms: Terms) -> str:
+    return terms.currency or str(wishes[0].price["currency"])
 
 
 def _subscription_object(
@@ -147,7 +155,7 @@ def _subscription_object(
         "cancellation_details": {"comment": None, "feedback": None, "reason": None},
         "collection_method": terms.collection_method,
         "created": now,
-        "currency": items[0]["price"]["currency"],
+        "currency": terms.currency or items[0]["price"]["currency"],
         "customer": customer["id"],
         "customer_account": None,
         "days_until_due": terms.days_until_due,

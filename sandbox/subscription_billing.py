@@ -2,9 +2,11 @@
 
 from sandbox import collecting, invoicing
 from sandbox.account import Account
-from sandbox.catalogue import ItemWish, money, price_amount
+from sandbox.catalogue import ItemWish
+from sandbox.currencies import written
 from sandbox.discounts import live_discounts
 from sandbox.invoice_items import new_invoice_item
+from sandbox.pricing import amount_of, terms_in
 from sandbox.types import Obj
 
 
@@ -40,6 +42,7 @@ def bill(
             account,
             customer,
             price=wish.price,
+            currency=subscription["currency"],
             quantity=wish.quantity,
             period=(now, now),
             subscription=subscription["id"],
@@ -54,13 +57,14 @@ def bill(
 def add_item_line(account: Account, invoice: Obj, subscription: Obj, item: Obj, *, free: bool) -> None:
     price = item["price"]
     metered = price["recurring"]["usage_type"] == "metered"
-    amount = 0 if free or metered else price_amount(account, price, item.get("quantity", 1))
+    currency = subscription["currency"]
+    amount = 0 if free or metered else amount_of(account, price, item.get("quantity", 1), currency=currency)
     name = account.get("product", price["product"])["name"]
     quantity = 0 if metered else item["quantity"]
     words = (
         "Trial period for " + name
         if free
-        else f"{quantity} × {name} ({money(price)} / {price['recurring']['interval']})"
+        else f"{quantity} × {name} ({rate_of(account, price, currency=currency)} / {price['recurring']['interval']})"
     )
     details = {
         "invoice_item": None,
@@ -85,6 +89,12 @@ def add_item_line(account: Account, invoice: Obj, subscription: Obj, item: Obj, 
         subscription=subscription["id"],
         metadata=dict(item["metadata"]),
     )
+
+
+def rate_of(account: Account, price: Obj, *, currency: str) -> str:
+    """One unit's price as a line tells it."""
+    unit = terms_in(account, price, currency)["unit_amount"]
+    return "by tiers" if price["billing_scheme"] == "tiered" else f"at {written(unit or 0, currency)}"
 
 
 def bill_period(account: Account, subscription: Obj, invoice: Obj) -> None:

@@ -117,6 +117,7 @@ def take_subscription(account: Account, session: Obj, method: Obj | None, *, aut
     terms = Terms(
         metadata=data.get("metadata") or {},
         description=data.get("description"),
+        currency=session["currency"],
         trial_end=trial_end_of(account, data),
         missing_payment_method=behavior.get("missing_payment_method", "create_invoice"),
         default_payment_method=method["id"] if method else None,

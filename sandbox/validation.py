@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sandbox.currencies import read_currency
 from sandbox.errors import InvalidRequest
 from sandbox.types import Obj, Params
 
@@ -67,6 +68,14 @@ class Email(Text):
         if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text):
             raise InvalidRequest(f"Invalid email address: {text}", code="email_invalid", param=param)
         return text
+
+
+@dataclass(frozen=True)
+class Currency(Text):
+    """A currency that Stripe charges in, kept in lower case."""
+
+    def read(self, value: Any, param: str) -> str:
+        return read_currency(super().read(value, param), param=param)
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,21 @@ class Listed(Field):
         if not self.least <= len(value) <= self.most:
             raise InvalidRequest(f"Array must have between {self.least} and {self.most} elements", param=param)
         return [self.each.parse(item, f"{param}[{at}]") for at, item in enumerate(value)]
+
+
+@dataclass(frozen=True)
+class ByCurrency(Field):
+    """A hash of `each` under the codes of currencies."""
+
+    each: Field = field(default_factory=Field)
+
+    def read(self, value: Any, param: str) -> Params:
+        if not isinstance(value, dict):
+            raise InvalidRequest("Invalid object", param=param)
+        return {
+            read_currency(code, param=f"{param}[{code}]"): self.each.parse(item, f"{param}[{code}]")
+            for code, item in value.items()
+        }
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 from sandbox.account import Account
 from sandbox.checkout import (
     answer_authentication,
-    apply_code,
     needs_method,
     open_session_from_link,
     pay_session,
     redirect_url,
-    remove_code,
-    set_quantity,
 )
+from sandbox.choosing import apply_code, remove_code, set_quantity
 from sandbox.errors import AuthenticationRequired, CardDeclined, StripeRefusal
 from sandbox.pages.acting import in_account
 from sandbox.pages.cards import HINTS, find_card_errors

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from sandbox.account import Account
 from sandbox.discounts import reduction
-from sandbox.pages.wording import day, every, money, price_text
+from sandbox.pages.wording import day, every, money
+from sandbox.pricing import amount_of, terms_in
 from sandbox.types import DAY, Obj
 
 ADVERBS: Final = {"day": "daily", "week": "weekly", "month": "monthly", "year": "yearly"}
@@ -81,7 +82,7 @@ def read_order(account: Account, session: Obj) -> Order:
     """Sum up a session as it stands, with the promotion code entered so far."""
     lines = account.notes(session["id"]).get("line_items", [])
     repeating = [line for line in lines if line["price"] and line["price"].get("recurring")]
-    recurring = sum(full_amount(line) for line in repeating)
+    recurring = sum(full_amount(account, line) for line in repeating)
     codes = [account.find("promotion_code", entry["promotion_code"]) for entry in session["discounts"] or []]
     coupons = coupons_of(account, session)
     ends = trial_end(account, session)
@@ -91,7 +92,7 @@ def read_order(account: Account, session: Obj) -> Order:
         currency=session["currency"] or "usd",
         names=list(dict.fromkeys(line["description"] or "Item" for line in lines)),
         rows=[line_row(account, line, free_days=free) for line in lines],
-        subtotal=sum(full_amount(line) for line in lines),
+        subtotal=sum(full_amount(account, line) for line in lines),
         discount=taken_off(account, lines, coupons=coupons),
         once=sum(int(line["amount_total"]) for line in lines if line not in repeating),
         recurring=recurring,
@@ -114,12 +115,18 @@ def coupons_of(account: Account, session: Obj) -> list[Obj]:
     return found
 
 
-def full_amount(line: Obj) -> int:
+def full_amount(account: Account, line: Obj) -> int:
     """A line's amount before discounts and whatever a trial takes off."""
     price = line["price"]
-    if price and price.get("unit_amount") is not None:
-        return int(price["unit_amount"]) * int(line["quantity"] or 1)
+    if price and not price["custom_unit_amount"]:
+        return amount_of(account, price, line["quantity"] or 1, currency=line["currency"])
     return int(line["amount_subtotal"])
+
+
+def unit_text(account: Account, line: Obj) -> str:
+    """One unit's price in the currency of the line."""
+    unit = terms_in(account, line["price"], line["currency"])["unit_amount"] if line["price"] else None
+    return "Amount varies" if unit is None else money(unit, line["currency"])
 
 
 def days_text(seconds: int) -> str:
@@ -141,10 +148,10 @@ def line_row(account: Account, line: Obj, *, free_days: str = "") -> dict[str, A
         "name": line["description"] or "Item",
         "description": (product or {}).get("description") or "",
         "quantity": line["quantity"] or 1,
-        "each": price_text(price).split(" ")[0],
+        "each": unit_text(account, line),
         "billed": "" if free else adverb(recurring),
-        "then": f"{money(full_amount(line), line['currency'])} {every(recurring)} after" if free else "",
-        "amount": free_days if free else money(full_amount(line), line["currency"]),
+        "then": f"{money(full_amount(account, line), line['currency'])} {every(recurring)} after" if free else "",
+        "amount": free_days if free else money(full_amount(account, line), line["currency"]),
         "image": images[0] if images else "",
     }
 
@@ -172,10 +179,10 @@ def taken_off(account: Account, lines: list[Obj], *, coupons: list[Obj]) -> int:
         left = coupon["amount_off"]
         for line in lines:
             product = line["price"]["product"] if line["price"] else None
-            off = reduction(account, coupon, amount=full_amount(line), product=product, left=left)
+            off = reduction(account, coupon, amount=full_amount(account, line), product=product, left=left)
             left = left - off if left is not None else None
             total += off
-    return min(total, sum(full_amount(line) for line in lines))
+    return min(total, sum(full_amount(account, line) for line in lines))
 
 
 def trial_end(account: Account, session: Obj) -> int | None:

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sandbox.account import Account
+from sandbox.currencies import digits_of
 from sandbox.disputes import move_dispute
 from sandbox.errors import StripeRefusal
 from sandbox.pages.acting import call_api, in_account
@@ -16,7 +17,7 @@ from sandbox.pages.lists import page_of
 from sandbox.pages.notes import leave_note
 from sandbox.pages.rail import show_page
 from sandbox.pages.rows import invoices_of, payment_row
-from sandbox.pages.wording import digits_of, money, words
+from sandbox.pages.wording import money, words
 
 DISPUTE_MOVES: Final = [
     "warning_needs_response",

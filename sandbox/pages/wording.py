@@ -8,14 +8,9 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-register = template.Library()
+from sandbox.currencies import written
 
-SYMBOLS: Final = {"eur": "€", "usd": "$", "gbp": "£", "jpy": "¥", "cad": "CA$", "aud": "A$", "nzd": "NZ$"}
-# docs.stripe.com/currencies: amounts of these have no, or three, minor digits.
-ZERO_DECIMAL: Final = frozenset(
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
-)
-THREE_DECIMAL: Final = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+register = template.Library()
 
 TONES: Final = {
     "good": ["active", "succeeded", "paid", "complete", "won", "delivered", "enabled", "no_payment_required"],
@@ -30,22 +25,12 @@ TONES: Final = {
 TONE_OF: Final = {state: tone for tone, states in TONES.items() for state in states}
 
 
-def digits_of(currency: str) -> int:
-    """How many minor digits a currency has."""
-    code = currency.lower()
-    return 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
-
-
 @register.filter
 def money(amount: int | None, currency: str | None) -> str:
     """Write an amount of minor units in its currency: ``2400, "eur"`` is ``€24.00``."""
     if amount is None or not currency:
         return "–"
-    code, digits = currency.lower(), digits_of(currency)
-    sign = "−" if amount < 0 else ""
-    number = f"{abs(amount) / 10**digits:,.{digits}f}"
-    symbol = SYMBOLS.get(code)
-    return f"{sign}{symbol}{number}" if symbol else f"{sign}{code.upper()} {number}"
+    return written(amount, currency)
 
 
 @register.filter

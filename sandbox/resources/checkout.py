@@ -11,6 +11,7 @@ from sandbox.resources.selling import (
     PHONE,
     SUBMIT,
     SUBSCRIPTION_FIELDS,
+    check_buyers_choice,
     check_prices,
     refuse_wrong_mixture,
 )
@@ -113,6 +114,7 @@ def create_session(call: Call) -> Obj:
     elif params.get("customer_update"):
         raise InvalidRequest("`customer_update` can only be used with `customer`.", param="customer_update")
     check_lines(call, params, mode=mode)
+    check_buyers_choice(account, params)
     expires = params.get("expires_at")
     if expires is not None and not account.now() + 30 * MINUTE <= expires <= account.now() + 24 * HOUR:
         raise InvalidRequest(

@@ -6,6 +6,7 @@ from sandbox.account import Account
 from sandbox.catalogue import new_lines
 from sandbox.errors import InvalidRequest, NotFound
 from sandbox.paging import list_rows
+from sandbox.pricing import amount_of
 from sandbox.resources.selling import (
     BILLING_ADDRESS,
     CONSENT,
@@ -14,6 +15,7 @@ from sandbox.resources.selling import (
     PHONE,
     SUBMIT,
     SUBSCRIPTION_FIELDS,
+    check_buyers_choice,
     kind_of,
     refuse_wrong_mixture,
 )
@@ -88,7 +90,8 @@ def create_link(call: Call) -> Obj:
     kinds = [kind_of(account, wish, at=at) for at, wish in enumerate(params["line_items"])]
     mode = "subscription" if "recurring" in kinds else "payment"
     refuse_wrong_mixture(params, mode=mode)
-    lines = new_lines(account, params["line_items"])
+    check_buyers_choice(account, params)
+    lines = new_lines(account, params["line_items"], currency=params.get("currency"))
     return account.add(
         new_link(account, params, mode=mode, currency=lines[0]["currency"]),
         event="payment_link.created",
@@ -241,7 +244,8 @@ def update_lines(account: Account, link: Obj, wishes: list[Params]) -> None:
             raise NotFound("line item", wish["id"], param=f"line_items[{at}][id]")
         if "quantity" in wish:
             line["quantity"] = wish["quantity"]
-            line["amount_subtotal"] = line["amount_total"] = (line["price"]["unit_amount"] or 0) * wish["quantity"]
+            cost = amount_of(account, line["price"], wish["quantity"], currency=link["currency"])
+            line["amount_subtotal"] = line["amount_total"] = cost
         if "adjustable_quantity" in wish:
             line["adjustable_quantity"] = {"maximum": None, "minimum": None, **wish["adjustable_quantity"]}
     account.note(link["id"], line_items=lines)

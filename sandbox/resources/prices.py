@@ -1,21 +1,25 @@
 """`/v1/prices`. Inline prices (made by `price_data`) are listed nowhere, as at Stripe."""
 
-from sandbox.catalogue import new_price, new_product
+from sandbox.account import Account
+from sandbox.catalogue import new_product
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
+from sandbox.prices import claim_lookup_key, new_options, new_price
 from sandbox.resources.products import close_links
-from sandbox.resources.shared_fields import CURRENCY, INTERVALS, METADATA, RECURRING, TAX_BEHAVIOR
-from sandbox.routing import PAGING, Call, endpoint, retrieve
-from sandbox.types import Obj
-from sandbox.validation import Choice, Either, Flag, Hash, Listed, Span, Text, Whole, merge_metadata, needed
-
-TIER = Hash(
-    fields={
-        "flat_amount": Whole(least=0),
-        "unit_amount": Whole(least=0),
-        "up_to": needed(Either(words=("inf",))),
-    }
+from sandbox.resources.shared_fields import (
+    CURRENCY,
+    CURRENCY_OPTIONS,
+    CUSTOM_AMOUNT,
+    DECIMAL_AMOUNT,
+    INTERVALS,
+    METADATA,
+    RECURRING,
+    TAX_BEHAVIOR,
+    TIERS,
 )
+from sandbox.routing import PAGING, Call, endpoint, retrieve
+from sandbox.types import Obj, Params
+from sandbox.validation import Choice, Flag, Hash, Listed, Span, Text, Whole, merge_metadata, needed, unset
 
 
 @endpoint(
@@ -24,9 +28,8 @@ TIER = Hash(
     active=Flag(),
     billing_scheme=Choice(options=("per_unit", "tiered")),
     currency=needed(CURRENCY),
-    custom_unit_amount=Hash(
-        fields={"enabled": needed(Flag()), "maximum": Whole(), "minimum": Whole(), "preset": Whole()}
-    ),
+    currency_options=CURRENCY_OPTIONS,
+    custom_unit_amount=CUSTOM_AMOUNT,
     lookup_key=Text(longest=200),
     metadata=METADATA,
     nickname=Text(),
@@ -43,14 +46,14 @@ TIER = Hash(
     ),
     recurring=RECURRING,
     tax_behavior=TAX_BEHAVIOR,
-    tiers=Listed(each=TIER),
+    tiers=TIERS,
     tiers_mode=Choice(options=("graduated", "volume")),
     transfer_lookup_key=Flag(),
     transform_quantity=Hash(
         fields={"divide_by": needed(Whole(least=1)), "round": needed(Choice(options=("down", "up")))}
     ),
     unit_amount=Whole(least=0),
-    unit_amount_decimal=Text(),
+    unit_amount_decimal=DECIMAL_AMOUNT,
 )
 def create_price(call: Call) -> Obj:
     account, params = call.account, dict(call.params)
@@ -67,24 +70,42 @@ def create_price(call: Call) -> Obj:
     "POST",
     "/v1/prices/{id}",
     active=Flag(),
+    currency_options=unset(CURRENCY_OPTIONS),
     lookup_key=Text(longest=200),
     metadata=METADATA,
     nickname=Text(),
     tax_behavior=TAX_BEHAVIOR,
+    transfer_lookup_key=Flag(),
 )
 def update_price(call: Call) -> Obj:
+    """What a price costs never changes, but for its terms in further currencies."""
     account, price = call.account, call.account.get("price", call.id)
     changes = dict(call.params)
     if changes.get("active") is False:
         product = account.find("product", price["product"])
         if product and product["default_price"] == price["id"]:
             raise InvalidRequest("This price cannot be archived because it is the default price of its product.")
+    fixed = price["tax_behavior"] != "unspecified"
+    if fixed and changes.get("tax_behavior", price["tax_behavior"]) != price["tax_behavior"]:
+        raise InvalidRequest("You cannot change `tax_behavior` once it has been set.", param="tax_behavior")
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(price["metadata"], changes["metadata"])
+    if "currency_options" in changes:
+        change_options(account, price, changes.pop("currency_options"))
+    if "lookup_key" in changes:
+        claim_lookup_key(account, changes, price=price["id"])
+    changes.pop("transfer_lookup_key", None)
     account.change(price, event="price.updated", **changes)
     if changes.get("active") is False:
         close_links(account, price=price["id"])
     return price
+
+
+def change_options(account: Account, price: Obj, wishes: Params | None) -> None:
+    """Each currency's terms are set whole; "" takes all of them away. They are shown only where expanded."""
+    options = new_options(wishes or {}, currency=price["currency"], scheme=price["billing_scheme"])
+    old = account.notes(price["id"]).get("currency_options", {})
+    account.note(price["id"], currency_options={**old, **options} if wishes is not None else {})
 
 
 retrieve("/v1/prices/{id}", "price")

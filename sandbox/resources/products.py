@@ -1,9 +1,18 @@
 """`/v1/products`."""
 
 from sandbox.account import Account
-from sandbox.catalogue import new_price, new_product
+from sandbox.catalogue import new_product
 from sandbox.errors import InvalidRequest
-from sandbox.resources.shared_fields import CURRENCY, METADATA, PLAIN_RECURRING, TAX_BEHAVIOR
+from sandbox.prices import new_price
+from sandbox.resources.shared_fields import (
+    CURRENCY,
+    CURRENCY_OPTIONS,
+    CUSTOM_AMOUNT,
+    DECIMAL_AMOUNT,
+    METADATA,
+    PLAIN_RECURRING,
+    TAX_BEHAVIOR,
+)
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj
 from sandbox.validation import Field, Flag, Hash, Listed, Text, Url, Whole, merge_metadata, needed, unset
@@ -27,11 +36,13 @@ CREATE["marketing_features"] = Listed(each=Hash(fields={"name": needed(Text(long
 PRICE_DATA = Hash(
     fields={
         "currency": needed(CURRENCY),
+        "currency_options": CURRENCY_OPTIONS,
+        "custom_unit_amount": CUSTOM_AMOUNT,
         "metadata": METADATA,
         "recurring": PLAIN_RECURRING,
         "tax_behavior": TAX_BEHAVIOR,
         "unit_amount": Whole(least=0),
-        "unit_amount_decimal": Text(),
+        "unit_amount_decimal": DECIMAL_AMOUNT,
     }
 )
 

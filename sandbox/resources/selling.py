@@ -70,6 +70,17 @@ def check_prices(account: Account, wishes: list[Params], *, mode: str) -> None:
         )
 
 
+def check_buyers_choice(account: Account, params: Params) -> None:
+    """Where the buyer says how much, nothing can be taken off."""
+    if not params.get("allow_promotion_codes") and not params.get("discounts"):
+        return
+    for wish in params.get("line_items") or []:
+        price = account.find("price", wish.get("price"))
+        if price and price["custom_unit_amount"]:
+            param = "discounts" if params.get("discounts") else "allow_promotion_codes"
+            raise InvalidRequest(f"`{param}` cannot be used with `custom_unit_amount` prices.", param=param)
+
+
 def kind_of(account: Account, wish: Params, *, at: int) -> str:
     if wish.get("price"):
         return str(account.get("price", wish["price"], param=f"line_items[{at}][price]")["type"])

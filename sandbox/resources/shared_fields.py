@@ -1,9 +1,24 @@
 """Parameters that several endpoints take in the same form."""
 
-from sandbox.validation import Choice, Field, Flag, Hash, Listed, Metadata, Text, Url, Whole, needed, unset
+from sandbox.validation import (
+    ByCurrency,
+    Choice,
+    Currency,
+    Either,
+    Field,
+    Flag,
+    Hash,
+    Listed,
+    Metadata,
+    Text,
+    Url,
+    Whole,
+    needed,
+    unset,
+)
 
 INTERVALS = ("day", "month", "week", "year")
-CURRENCY: Field = Text(pattern="[A-Za-z]{3}", longest=3)
+CURRENCY: Field = Currency()
 METADATA: Field = Metadata()
 RECURRING: Field = Hash(
     fields={
@@ -17,12 +32,46 @@ PLAIN_RECURRING: Field = Hash(
     fields={"interval": needed(Choice(options=INTERVALS)), "interval_count": Whole(least=1, most=1_095)}
 )
 TAX_BEHAVIOR: Field = Choice(options=("exclusive", "inclusive", "unspecified"))
+# At most twelve digits after the point.
+DECIMAL_AMOUNT: Field = Text(pattern=r"\d{1,12}(\.\d{1,12})?")
+CUSTOM_AMOUNT: Field = Hash(
+    fields={
+        "enabled": needed(Flag()),
+        "maximum": Whole(least=1),
+        "minimum": Whole(least=1),
+        "preset": Whole(least=0),
+    }
+)
+TIERS: Field = Listed(
+    each=Hash(
+        fields={
+            "flat_amount": Whole(least=0),
+            "flat_amount_decimal": DECIMAL_AMOUNT,
+            "unit_amount": Whole(least=0),
+            "unit_amount_decimal": DECIMAL_AMOUNT,
+            "up_to": needed(Either(words=("inf",), other=Whole(least=1))),
+        }
+    ),
+    least=1,
+)
+CURRENCY_OPTIONS: Field = ByCurrency(
+    each=Hash(
+        fields={
+            "custom_unit_amount": CUSTOM_AMOUNT,
+            "tax_behavior": TAX_BEHAVIOR,
+            "tiers": TIERS,
+            "unit_amount": Whole(least=0),
+            "unit_amount_decimal": DECIMAL_AMOUNT,
+        }
+    )
+)
 PRODUCT_DATA: Field = Hash(
     fields={
         "name": needed(Text()),
         "description": Text(),
         "images": Listed(each=Url(longest=2_048), most=8),
         "metadata": METADATA,
+        "unit_label": Text(longest=12),
     }
 )
 LINE_PRICE_DATA: Field = Hash(
@@ -33,7 +82,7 @@ LINE_PRICE_DATA: Field = Hash(
         "recurring": PLAIN_RECURRING,
         "tax_behavior": TAX_BEHAVIOR,
         "unit_amount": Whole(least=0),
-        "unit_amount_decimal": Text(),
+        "unit_amount_decimal": DECIMAL_AMOUNT,
     }
 )
 ITEM_PRICE_DATA: Field = Hash(
@@ -43,7 +92,7 @@ ITEM_PRICE_DATA: Field = Hash(
         "recurring": needed(PLAIN_RECURRING),
         "tax_behavior": TAX_BEHAVIOR,
         "unit_amount": Whole(least=0),
-        "unit_amount_decimal": Text(),
+        "unit_amount_decimal": DECIMAL_AMOUNT,
     }
 )
 ONE_OFF_PRICE_DATA: Field = Hash(
@@ -52,7 +101,7 @@ ONE_OFF_PRICE_DATA: Field = Hash(
         "product": needed(Text()),
         "tax_behavior": TAX_BEHAVIOR,
         "unit_amount": Whole(),
-        "unit_amount_decimal": Text(),
+        "unit_amount_decimal": Text(pattern=r"-?\d{1,12}(\.\d{1,12})?"),
     }
 )
 ADJUSTABLE: Field = Hash(fields={"enabled": needed(Flag()), "maximum": Whole(least=1), "minimum": Whole(least=0)})

@@ -10,6 +10,7 @@ from sandbox.changing import change_items, move_trial
 from sandbox.discounts import find_coupon, new_discount
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects, within
+from sandbox.pricing import terms_in
 from sandbox.resources.shared_fields import (
     BILLING_MODE,
     CANCELLATION,
@@ -94,6 +95,7 @@ def create_subscription(call: Call) -> Obj:
     extras = params.get("add_invoice_items") or []
     one_time = [item_wish(account, wish, param=f"add_invoice_items[{at}]", use=None) for at, wish in enumerate(extras)]
     check_terms(params, wishes)
+    check_currency(account, [*wishes, *one_time], currency=params.get("currency"))
     return subscribing.start_subscription(account, customer, wishes, terms_of(account, params, one_time=one_time))
 
 
@@ -112,8 +114,6 @@ def check_terms(params: Params, wishes: list[ItemWish]) -> None:
         raise InvalidRequest(
             "You can only set `days_until_due` if `collection_method` is `send_invoice`.", param="days_until_due"
         )
-    if len({wish.price["currency"] for wish in wishes}) > 1:
-        raise InvalidRequest("All prices on a subscription must have the same currency.", param="items")
     intervals = {str(wish.price["recurring"]["interval"]) for wish in wishes}
     if len(intervals) > 1 and (params.get("billing_mode") or {}).get("type") == "classic":
         raise InvalidRequest(
@@ -121,6 +121,12 @@ def check_terms(params: Params, wishes: list[ItemWish]) -> None:
         )
     if params.get("trial_end") is not None and params.get("trial_period_days") is not None:
         raise InvalidRequest("You may only specify one of these parameters: trial_end, trial_period_days.")
+
+
+def check_currency(account: Account, wishes: list[ItemWish], *, currency: str | None) -> None:
+    """Everything on a subscription is paid in one currency, which each price has to offer."""
+    for wish in wishes:
+        terms_in(account, wish.price, currency or wishes[0].price["currency"])
 
 
 def terms_of(account: Account, params: Params, *, one_time: list[ItemWish]) -> Terms:
@@ -136,6 +142,7 @@ def terms_of(account: Account, params: Params, *, one_time: list[ItemWish]) -> T
     return Terms(
         metadata=merge_metadata(None, params.get("metadata", {})),
         description=params.get("description"),
+        currency=params.get("currency"),
         trial_end=trial_end if isinstance(trial_end, int) else None,
         missing_payment_method=behavior.get("missing_payment_method", "create_invoice"),
         cancel_at=cancel_at,

@@ -40,6 +40,10 @@ def visit_catalogue(api: Any, shelf: Shelf) -> None:
         }
     )
     api.prices.retrieve(tiered.id, {"expand": ["tiers", "product"]})
+    options = {"jpy": {"unit_amount": 900}, "kwd": {"unit_amount_decimal": "1500"}}
+    wish = {"currency": "eur", "unit_amount": 500, "currency_options": options}
+    worldwide = api.products.create({"name": "World", "default_price_data": wish})
+    api.prices.retrieve(worldwide.default_price, {"expand": ["currency_options"]})
     api.prices.update(tiered.id, {"nickname": "By size", "active": False})
     api.prices.list({"product": shelf.club, "type": "recurring", "recurring": {"interval": "month"}})
     coupon = api.coupons.create({"percent_off": 12.5, "duration": "repeating", "duration_in_months": 2})

@@ -1,0 +1,85 @@
+"""What a buyer may still choose on Checkout's page: a promotion code, how many, how much."""
+
+from sandbox.account import Account
+from sandbox.currencies import check_rounded, written
+from sandbox.discounts import find_coupon
+from sandbox.errors import InvalidRequest
+from sandbox.pricing import amount_of, terms_in
+from sandbox.sessions import total_session
+from sandbox.types import Obj
+
+MOST = 99_999_999  # Stripe's largest amount
+
+
+def apply_code(account: Account, session: Obj, code: str) -> Obj:
+    """Enter a promotion code on the page. Raises InvalidRequest where it does not exist or does not fit."""
+    if not session["allow_promotion_codes"]:
+        raise InvalidRequest("This session does not take promotion codes.", code="promotion_code_invalid")
+    found = [
+        row for row in account.table("promotion_code") if row["code"].lower() == code.strip().lower() and row["active"]
+    ]
+    if not found:
+        raise InvalidRequest("This code is invalid.", code="promotion_code_invalid", param="promotion_code")
+    find_coupon(account, {"promotion_code": found[0]["id"]}, param="promotion_code")
+    account.change(session, discounts=[{"coupon": None, "promotion_code": found[0]["id"]}])
+    total_session(account, session)
+    return session
+
+
+def remove_code(account: Account, session: Obj) -> Obj:
+    """Take the promotion code off again."""
+    account.change(session, discounts=[])
+    total_session(account, session)
+    return session
+
+
+def set_quantity(account: Account, session: Obj, *, line_id: str, quantity: int) -> Obj:
+    """Change an adjustable line's quantity on the page."""
+    for line in account.notes(session["id"])["line_items"]:
+        limits = line["adjustable_quantity"]
+        if line["id"] == line_id and limits and limits["enabled"]:
+            least, most = limits["minimum"] or 0, limits["maximum"] or 99
+            line["quantity"] = max(least, min(most, quantity))
+            free = account.notes(session["id"])["trial_end"] and line["price"]["type"] == "recurring"
+            cost = amount_of(account, line["price"], line["quantity"], currency=session["currency"])
+            line["amount_subtotal"] = 0 if free else cost
+    total_session(account, session)
+    return session
+
+
+def line_to_choose(account: Account, session: Obj) -> tuple[Obj, Obj] | None:
+    """(line, its bounds) where the buyer says how much to pay."""
+    for line in account.notes(session["id"])["line_items"]:
+        bounds = line["price"] and terms_in(account, line["price"], line["currency"])["custom_unit_amount"]
+        if bounds:
+            return line, bounds
+    return None
+
+
+def choose_amount(account: Account, session: Obj, *, amount: int) -> Obj:
+    """Pay what you want: `amount` in minor units, within the price's bounds."""
+    found = line_to_choose(account, session)
+    if found is None:
+        raise InvalidRequest("This session has a fixed amount.", param="amount")
+    line, bounds = found
+    currency = session["currency"]
+    check_rounded(amount, currency, param="amount")
+    least, most = bounds["minimum"] or 1, bounds["maximum"] or MOST
+    if amount < least:
+        raise InvalidRequest(
+            f"The amount must be at least {written(least, currency)}.", code="amount_too_small", param="amount"
+        )
+    if amount > most:
+        raise InvalidRequest(
+            f"The amount must be no more than {written(most, currency)}.", code="amount_too_large", param="amount"
+        )
+    line["amount_subtotal"] = amount
+    total_session(account, session)
+    return session
+
+
+def refuse_unchosen(account: Account, session: Obj) -> None:
+    """Without a preset the buyer has to say how much before paying."""
+    found = line_to_choose(account, session)
+    if found and not found[0]["amount_subtotal"]:
+        raise InvalidRequest("Enter an amount.", code="amount_too_small", param="amount")

@@ -1,0 +1,54 @@
+"""Currencies that Stripe charges in, and how many minor digits their amounts have (docs.stripe.com/currencies)."""
+
+from decimal import Decimal
+
+from sandbox.errors import InvalidRequest
+
+CODES = """
+usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd cad cdf chf clp
+cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl htg huf idr ils inr isk
+jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr mwk mxn myr mzn
+nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std
+szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xcg xof xpf yer zar zmw
+"""
+CURRENCIES = tuple(CODES.split())
+ZERO_DECIMAL = frozenset(
+    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
+)
+THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+SYMBOLS = {"eur": "€", "usd": "$", "gbp": "£", "jpy": "¥", "cad": "CA$", "aud": "A$", "nzd": "NZ$"}
+# Written with two digits for old times' sake, but charged in whole units alone.
+WHOLE_UNITS = frozenset(("isk", "ugx"))
+
+
+def digits_of(currency: str) -> int:
+    """How many minor digits a currency has."""
+    code = currency.lower()
+    return 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
+
+
+def written(amount: int, currency: str) -> str:
+    """An amount of minor units in its currency: `2400, "eur"` is `€24.00`."""
+    code, digits = currency.lower(), digits_of(currency)
+    number = f"{Decimal(abs(amount)).scaleb(-digits):,.{digits}f}"
+    return f"{'−' if amount < 0 else ''}{SYMBOLS.get(code) or code.upper() + ' '}{number}"
+
+
+def read_currency(text: str, *, param: str) -> str:
+    """The currency in lower case. Raises Stripe's refusal of one that it does not charge in."""
+    code = text.lower()
+    if code not in CURRENCIES:
+        raise InvalidRequest(
+            f"Invalid currency: {text}. Stripe currently supports these currencies: {', '.join(CURRENCIES)}",
+            param=param,
+        )
+    return code
+
+
+def check_rounded(amount: int | None, currency: str, *, param: str) -> None:
+    """Three-decimal amounts end in 0, and some currencies know whole units only. Raises InvalidRequest."""
+    step = 10 if currency in THREE_DECIMAL else 100 if currency in WHOLE_UNITS else 1
+    if amount is not None and amount % step:
+        raise InvalidRequest(
+            f"Invalid amount: amounts in {currency} must be divisible by {step}, but {amount} is not.", param=param
+        )
