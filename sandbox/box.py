@@ -16,6 +16,7 @@ from sandbox.chaos import Chaos
 from sandbox.deliveries import Post
 from sandbox.events import Event
 from sandbox.expansion import show
+from sandbox.listening import Listeners
 from sandbox.passing import Passing
 from sandbox.store import Store
 from sandbox.types import Obj
@@ -60,7 +61,14 @@ class Box:
         self.options = options
         self.lock = threading.RLock()
         self.chaos = Chaos(seed=options.seed)
-        self.post = Post(lock=self.lock, chaos=self.chaos, save=self.save, allowed_hosts=options.allow_hosts)
+        self.listeners = Listeners(seed=options.seed)
+        self.post = Post(
+            lock=self.lock,
+            chaos=self.chaos,
+            save=self.save,
+            listeners=self.listeners,
+            allowed_hosts=options.allow_hosts,
+        )
         self.store = Store(options.state)
         self.log: deque[Obj] = deque(maxlen=10_000)
         self.counts: Counter[str] = Counter()

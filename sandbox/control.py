@@ -14,7 +14,7 @@ from sandbox.account import Account
 from sandbox.box import Box, box
 from sandbox.clock import parse_span
 from sandbox.control_objects import act_on_dispute, set_object
-from sandbox.deliveries import is_loopback, signed
+from sandbox.deliveries import is_loopback
 from sandbox.errors import AuthenticationRequired, StripeRefusal
 from sandbox.expansion import show
 from sandbox.seeding import seed_subscribers
@@ -220,7 +220,7 @@ def pending(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     """Held deliveries, oldest first, with body and headers: a test may post them itself."""
     shown = []
     for row in sandbox.post.held():
-        body, headers = signed(row)
+        body, headers = sandbox.post.signed(row)
         event = row.event.as_json()
         shown.append({"id": row.id, "url": row.url, "event": event, "body": body.decode(), "headers": headers})
     return {"data": shown}

@@ -13,14 +13,16 @@ from urllib.parse import urlsplit
 from sandbox.account import Account
 from sandbox.chaos import Chaos
 from sandbox.events import Event
+from sandbox.listening import WEBHOOKS, Listeners, Session
 from sandbox.signing import signature_header
-from sandbox.types import Obj
+from sandbox.types import API_VERSION, Obj
 
 TIMEOUT = 10
 # Real seconds between attempts; Stripe's own take hours, a demo cannot wait.
 BACKOFF = (1, 5, 30, 120, 600, 3_600)
 WORKERS = 4
 MOST_KEPT = 20_000  # deliveries in the log
+LISTENING = "stripe listen"  # where a listening command line has said no address
 
 
 @dataclass
@@ -62,11 +64,13 @@ class Post:
         lock: threading.RLock,
         chaos: Chaos,
         save: Callable[[], None],
+        listeners: Listeners,
         allowed_hosts: Iterable[str] = (),
     ) -> None:
         self.lock = lock
         self.save = save
         self.chaos = chaos
+        self.listeners = listeners
         self.allowed_hosts = set(allowed_hosts)
         self.log: dict[str, Delivery] = {}
         self.queue: list[tuple[float, int, Delivery]] = []
@@ -83,14 +87,27 @@ class Post:
         for endpoint in account.table("webhook_endpoint"):
             if endpoint["status"] != "enabled" or not wants(endpoint, event.type):
                 continue
-            event.pending |= {endpoint["id"]}
-            copies = 2 if self.chaos.happens("duplicate", event=event.id) else 1
-            for _ in range(copies):
-                self._queue_copy(account, endpoint, event)
+            self.offer_to(account, event, endpoint=endpoint)
+        self.offer_listeners(account, event)
 
-    def _queue_copy(self, account: Account, endpoint: Obj, event: Event) -> None:
+    def offer_to(self, account: Account, event: Event, *, endpoint: Obj) -> None:
+        """Queue an event for one endpoint, whatever it asked for."""
+        event.pending |= {endpoint["id"]}
+        self._queue(account, event, endpoint=endpoint["id"], url=endpoint["url"])
+
+    def offer_listeners(self, account: Account, event: Event) -> None:
+        """Queue an event for every command line that listens; it chooses among the types itself."""
+        for session in self.listeners.hearing(account, WEBHOOKS):
+            self._queue(account, event, endpoint=session.id, url=LISTENING)
+
+    def _queue(self, account: Account, event: Event, *, endpoint: str, url: str) -> None:
+        copies = 2 if self.chaos.happens("duplicate", event=event.id) else 1
+        for _ in range(copies):
+            self._queue_copy(account, event, endpoint=endpoint, url=url)
+
+    def _queue_copy(self, account: Account, event: Event, *, endpoint: str, url: str) -> None:
         self.count += 1
-        delivery = Delivery(f"del_{self.count}", account, endpoint["id"], endpoint["url"], event)
+        delivery = Delivery(f"del_{self.count}", account, endpoint, url, event)
         self.log[delivery.id] = delivery
         while len(self.log) > MOST_KEPT:
             self.forget(next(iter(self.log.values())))
@@ -182,6 +199,9 @@ class Post:
 
     def send(self, delivery: Delivery) -> None:
         """One attempt; a failed one is tried again after BACKOFF."""
+        if session := self.listeners.get(delivery.endpoint):
+            self.tell(session, delivery)
+            return
         with self.lock:
             endpoint = delivery.account.find("webhook_endpoint", delivery.endpoint)
             if endpoint is None or endpoint["status"] != "enabled":
@@ -189,7 +209,7 @@ class Post:
                 self.keep(delivery)
                 return
             delivery.state = "sending"
-            body, headers = signed(delivery)
+            body, headers = self.signed(delivery)
             url = endpoint["url"]
         started = time.monotonic()
         status, excerpt = self._post(url, body, headers)
@@ -204,6 +224,66 @@ class Post:
             self._settle(delivery, ok=status is not None and 200 <= status < 300)
             self.keep(delivery)
             self.save()
+
+    def tell(self, session: Session, delivery: Delivery) -> None:
+        """One message to a listening command line, which says later what became of it. It is not tried again."""
+        with self.lock:
+            delivery.state = "sending"
+            body, headers = self.signed(delivery)
+        message = {
+            "type": "webhook_event",
+            "event_payload": body.decode(),
+            "http_headers": headers,
+            "webhook_conversation_id": delivery.id,
+            "webhook_id": session.id,
+        }
+        # It passes over the one that is not in the version it was started for: none, the account's own, or the latest.
+        said = [session.say({**message, "endpoint": {"api_version": version}}) for version in (None, API_VERSION)]
+        if not all(said):
+            with self.lock:
+                delivery.state = "failed"
+                self.keep(delivery)
+                self.save()
+
+    def hear(self, session: Session, message: Obj) -> None:
+        """What a listening command line says: that an event has come, what its endpoint answered, that it is gone."""
+        with self.lock:
+            if message.get("type") == "gone":
+                told = [row for row in self.log.values() if row.endpoint == session.id and row.state == "sending"]
+                for row in told:
+                    row.state = "failed"
+                    self.keep(row)
+            elif delivery := self.log.get(str(message.get("webhook_conversation_id"))):
+                self._note_answer(delivery, message)
+            self.save()
+
+    def _note_answer(self, delivery: Delivery, message: Obj) -> None:
+        if message.get("type") == "webhook_response":
+            status = message.get("status")
+            delivery.url = str(message.get("forward_url") or delivery.url)
+            excerpt = str(message.get("body") or "")[:500]
+            delivery.attempts.append({"at": int(time.time()), "status": status, "ms": None, "body": excerpt})
+            delivery.state = "delivered" if isinstance(status, int) and 200 <= status < 300 else "failed"
+        elif delivery.state == "sending":  # it came; what an endpoint answers may be said before or after
+            delivery.state = "delivered"
+        self.keep(delivery)
+
+    def signed(self, delivery: Delivery) -> tuple[bytes, dict[str, str]]:
+        """(body, headers) as they would be sent now."""
+        body = json.dumps(delivery.event.as_json(), indent=2).encode()
+        return body, {
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+            "Accept": "*/*; q=0.5, application/xml",
+            "Stripe-Signature": signature_header(body, secrets=self.secrets_of(delivery), at=int(time.time())),
+        }
+
+    def secrets_of(self, delivery: Delivery) -> list[str]:
+        """The signing secrets that are valid now."""
+        if session := self.listeners.get(delivery.endpoint):
+            return [session.secret]
+        kept = delivery.account.notes(delivery.endpoint).get("secrets", [])
+        return [secret for secret, until in kept if until is None or until > time.time()]
 
     def _settle(self, delivery: Delivery, *, ok: bool) -> None:
         event, tries = delivery.event, len(delivery.attempts)
@@ -249,16 +329,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def signed(delivery: Delivery) -> tuple[bytes, dict[str, str]]:
-    """(body, headers) as they would be sent now."""
-    body = json.dumps(delivery.event.as_json(), indent=2).encode()
-    secrets = delivery.account.notes(delivery.endpoint)["secrets"]
-    live = [secret for secret, until in secrets if until is None or until > time.time()]
-    return body, {
-        "Content-Type": "application/json; charset=utf-8",
-        "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-        "Accept": "*/*; q=0.5, application/xml",
-        "Stripe-Signature": signature_header(body, secrets=live, at=int(time.time())),
-    }

@@ -18,6 +18,7 @@ from sandbox.expansion import expand, show
 from sandbox.forms import parse_form
 from sandbox.idempotency import Answer, claim, fingerprint_of, forget, remember
 from sandbox.keys import Key
+from sandbox.listening import REQUEST_LOGS
 from sandbox.misbehaving import MAIMED, maim, spoil, spoilt_refusal
 from sandbox.routing import Call, Route, find_route
 from sandbox.timelines import timeline_for
@@ -37,12 +38,12 @@ def v1(request: HttpRequest, path: str) -> HttpResponseBase:
     query = request.META.get("QUERY_STRING", "")
     found = find_route(method, target)
     rule = next_rule(sandbox, method=method, target=target)
-    request_id = ""
+    account, request_id = None, ""
     if rule and rule["status"] not in MAIMED:
         answer = spoil(request, rule)
     else:
         form = "&".join(part for part in (query, body) if part)
-        answer, request_id = enter(sandbox, request, found=found, target=target, form=form)
+        account, answer, request_id = enter(sandbox, request, found=found, target=target, form=form)
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
     response["Request-Id"] = request_id or "req_none"
     response["Stripe-Version"] = API_VERSION
@@ -62,6 +63,8 @@ def v1(request: HttpRequest, path: str) -> HttpResponseBase:
         body=body,
         started=started,
     )
+    if account:
+        tell_listeners(sandbox, account, request, answer, request_id=request_id, target=target)
     return maim(request, response, rule) if rule and rule["status"] in MAIMED else response
 
 
@@ -72,8 +75,9 @@ def enter(
     found: tuple[Route, tuple[str, ...]] | None,
     target: str,
     form: str,
-) -> tuple[Answer, str]:
-    """(answer, request id) of a request whose key is looked at first."""
+) -> tuple[Account | None, Answer, str]:
+    """(account, answer, request id) of a request whose key is looked at first; no account without a good key."""
+    account = None
     with sandbox.lock:
         request_id = sandbox.account.request_ids.make("req")
         try:
@@ -82,8 +86,9 @@ def enter(
             account.limiter.check(most=account.settings["requests_per_second"])
             key.check(method=request.method or "GET", path=target, account=account.id)
         except StripeRefusal as refusal:
-            return refused(refusal), request_id
-    return serve(sandbox, account, request, found=found, target=target, form=form, request_id=request_id), request_id
+            return account, refused(refusal), request_id
+    answer = serve(sandbox, account, request, found=found, target=target, form=form, request_id=request_id)
+    return account, answer, request_id
 
 
 def note(
@@ -117,6 +122,25 @@ def note(
             sandbox.record(
                 {"method": request.method, "path": whole, "params": body, "status": answer.status, "response": shown}
             )
+
+
+def tell_listeners(
+    sandbox: Box, account: Account, request: HttpRequest, answer: Answer, *, request_id: str, target: str
+) -> None:
+    """Show the request to the command lines that follow the account's requests."""
+    if not sandbox.listeners.hearing(account, REQUEST_LOGS):
+        return
+    error = json.loads(answer.body).get("error", {}) if answer.body else {}
+    entry = {
+        "created_at": int(time.time()),
+        "livemode": account.live,
+        "method": request.method,
+        "request_id": request_id,
+        "status": answer.status,
+        "url": target,
+        "error": {name: error.get(name, "") for name in ("type", "charge", "code", "decline_code", "message", "param")},
+    }
+    sandbox.listeners.log_request(account, entry)
 
 
 def next_rule(sandbox: Box, *, method: str, target: str) -> Obj | None:

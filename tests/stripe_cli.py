@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,6 +73,19 @@ class CommandLine:
         """Raises FileNotFoundError where it is not installed."""
         command = [str(BINARY), *arguments, *self.options]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+        """While it listens. What it prints is read from its `stdout`, a pipe of lines."""
+        command = [str(BINARY), *arguments, *self.options]
+        process = subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=20)
 
     def offered(self) -> list[str]:
         """The events that `trigger` knows."""

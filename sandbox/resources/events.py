@@ -4,19 +4,37 @@ import fnmatch
 from collections.abc import Iterator
 
 from sandbox.account import Account
+from sandbox.box import box
 from sandbox.errors import InvalidRequest, NotFound
 from sandbox.events import RETENTION, Event
 from sandbox.paging import page, within
-from sandbox.routing import PAGING, Call, endpoint
+from sandbox.routing import PAGING, Call, endpoint, unpublished_endpoint
 from sandbox.types import Obj, Params
 from sandbox.validation import Flag, Listed, Span, Text
 
 
 @endpoint("GET", "/v1/events/{id}")
 def retrieve_event(call: Call) -> Obj:
-    event = call.account.events.get(call.id)
-    if event is None or event.created < call.account.main.now() - RETENTION:
-        raise NotFound("event", call.id)
+    return find_event(call.account, call.id).as_json()
+
+
+def find_event(account: Account, event_id: str) -> Event:
+    """Raises Stripe's 404, also for an event that is older than what Stripe keeps."""
+    event = account.events.get(event_id)
+    if event is None or event.created < account.main.now() - RETENTION:
+        raise NotFound("event", event_id)
+    return event
+
+
+@unpublished_endpoint("POST", "/v1/events/{id}/retry", for_stripecli=Flag(), webhook_endpoint=Text(), account=Text())
+def resend_event(call: Call) -> Obj:
+    """`stripe events resend`: once more to the command lines that listen, or to one endpoint."""
+    event = find_event(call.account, call.id)
+    post = box().post
+    if chosen := call.params.get("webhook_endpoint"):
+        post.offer_to(call.account, event, endpoint=call.account.get("webhook_endpoint", chosen))
+    else:
+        post.offer_listeners(call.account, event)
     return event.as_json()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.check import violations_in
+from tests.sandbox.listener import Listener, wait_until
 from tests.sandboxes import KEY, ROOT, Json, Sandbox
 from tests.stripe_cli import CommandLine
 
@@ -44,8 +46,9 @@ def cli_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(cli_sandbox: Sandbox) -> Sandbox:
-    """An empty account, whose owner has saved the portal's settings once."""
+    """An empty account, whose owner has saved the portal's settings once, and whose deliveries go out."""
     cli_sandbox.reset()
+    cli_sandbox.post("/sandbox/chaos", {"deliveries": {}})
     cli_sandbox.post("/sandbox/settings", {"portal_saved": True})
     return cli_sandbox
 
@@ -100,3 +103,79 @@ def test_fixtures_build_on_one_another(cli: CommandLine, sandbox: Sandbox, tmp_p
     done = cli.run("fixtures", str(script))
     assert done.returncode == 0, done.stdout + done.stderr
     assert [row.unit_amount for row in sandbox.api.prices.list().data] == [500]
+
+
+# Listening
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.stop()
+
+
+def read_until(process: "subprocess.Popen[str]", words: str) -> str:
+    """The line with these words; fails where the command line ends without saying them."""
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if words in line:
+            return line
+    raise AssertionError("".join(said))
+
+
+def secret_in(line: str) -> str:
+    found = re.search(r"whsec_\w+", line)
+    assert found, line
+    return found[0]
+
+
+def test_listen_forwards_what_was_chosen_signed_with_the_secret_it_prints(
+    cli: CommandLine, sandbox: Sandbox, listener: Listener
+) -> None:
+    chosen = "customer.created,customer.deleted"
+    with cli.running("listen", "--events", chosen, "--forward-to", listener.url) as listening:
+        secret = secret_in(read_until(listening, "Ready!"))
+        customer = sandbox.api.customers.create({"email": "ada@example.org"})
+        sandbox.api.customers.update(customer.id, {"name": "Ada"})
+        sandbox.api.customers.delete(customer.id)
+        listener.wait_for(2)
+        heard = sorted(event.type for event in listener.events(secret))
+        assert heard == ["customer.created", "customer.deleted"]
+        assert secret_in(cli.run("listen", "--print-secret").stdout) == secret
+
+
+def test_what_a_forwarded_delivery_was_answered_is_in_the_log(
+    cli: CommandLine, sandbox: Sandbox, listener: Listener
+) -> None:
+    listener.statuses = [500]
+    with cli.running("listen", "--all-snapshot", "--latest", "--forward-to", listener.url) as listening:
+        read_until(listening, "Ready!")
+        sandbox.api.customers.create({"email": "ada@example.org"})
+        read_until(listening, "[500]")
+        wait_until(lambda: sandbox.get("/sandbox/deliveries")["data"][0]["state"] == "failed")
+    told = sandbox.get("/sandbox/deliveries")["data"][0]
+    assert (told["type"], told["url"], told["attempts"][0]["status"]) == ("customer.created", listener.url, 500)
+
+
+def test_an_event_is_resent(cli: CommandLine, sandbox: Sandbox, listener: Listener) -> None:
+    sandbox.api.customers.create({"email": "ada@example.org"})
+    event = sandbox.api.events.list().data[0].id
+    with cli.running("listen", "--all-snapshot", "--forward-to", listener.url) as listening:
+        secret = secret_in(read_until(listening, "Ready!"))
+        assert cli.run("events", "resend", event).returncode == 0
+        listener.wait_for(1)
+    assert [heard.id for heard in listener.events(secret)] == [event]
+
+
+def test_the_tail_of_the_log_shows_the_requests_that_pass_its_filters(cli: CommandLine, sandbox: Sandbox) -> None:
+    with cli.running(
+        "logs", "tail", "--filter-request-status", "FAILED", "--filter-status-code-type", "4XX"
+    ) as following:
+        read_until(following, "Ready!")
+        sandbox.api.customers.create({"email": "ada@example.org"})
+        cli.run("post", "/v1/customers", "-d", "colour=red")
+        assert "[400] POST /v1/customers" in read_until(following, "POST /v1")
+        assert "parameter_unknown" in read_until(following, "Code:")
