@@ -6,7 +6,7 @@ Refresh, policy preview, verification and import all ask here, so that they cann
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.facts import order_facts, subscription_facts
 from billing.models import Connection, Order, ProductLink, Subscription
@@ -15,12 +15,17 @@ from billing.policy import Access, Decision, OrderFacts, SubscriptionFacts, deci
 from hub.grants import CLOSED, Wanted
 from hub.models import Grant, User
 
+# Our clock and Stripe's may differ: who buys in the minutes before a link is made is a buyer of today.
+LEEWAY = timedelta(minutes=5)
 STATES = {Access.OPEN: Grant.State.ACTIVE, Access.GRACE: Grant.State.GRACE, Access.CLOSED: CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """A decision about one subscription or order and one product of ours, whoever paid."""
+    """A decision about one subscription or order and one product of ours, whoever paid.
+
+    `is_past`: bought before the product was linked, and never decided about before. It comes in as by an import.
+    """
 
     link: ProductLink
     decision: Decision
@@ -29,12 +34,13 @@ class Entitlement:
     starts_at: datetime
     true_at: datetime
     policy_version: int
+    is_past: bool
 
     @property
     def opens(self) -> bool:
         return self.decision.access in {Access.OPEN, Access.GRACE}
 
-    def wanted(self, user_id: int) -> Wanted | None:
+    def wanted(self, user_id: int, *, batch: str = "") -> Wanted | None:
         """The grant this asks for; None where nothing is sure and the last one stays."""
         if self.decision.access is Access.KEEP:
             return None
@@ -51,7 +57,16 @@ class Entitlement:
             policy_version=self.policy_version,
             until=self.decision.until,
             ends_at=self.decision.ends_at,
+            batch=batch or (self.link.batch if self.is_past else ""),
         )
+
+
+Found = dict[str, list[Entitlement]]  # by Stripe's id of the subscription, or the order's key
+
+
+def is_past(found: list[Entitlement]) -> bool:
+    """Whether everything that a purchase opens was linked after it, so that this first look is as an import."""
+    return bool(found) and all(entitlement.is_past for entitlement in found)
 
 
 def links_of(connection: Connection) -> dict[str, ProductLink]:
@@ -67,12 +82,12 @@ def entitle_subscriptions(
     policies: Policies,
     now: datetime,
     happened_at: datetime,
-) -> dict[str, list[Entitlement]]:
+) -> Found:
     """Subscription id to its entitlements: for each linked product on it, and for those it used to grant."""
     rows = list(rows)
     granted = _granted("subscription", [row.stripe_id for row in rows])
     by_product = {link.product_id: link for link in links.values()}
-    found: dict[str, list[Entitlement]] = {}
+    found: Found = {}
     for row in rows:
         facts = subscription_facts(row)
         on_it = {item.product for item in facts.items} & links.keys()
@@ -80,7 +95,7 @@ def entitle_subscriptions(
             by_product[product_id].stripe_product for product_id in granted[row.stripe_id] if product_id in by_product
         }
         found[row.stripe_id] = [
-            _entitle_subscription(facts, links[product], policies=policies, now=now, happened_at=happened_at)
+            _entitle_subscription(row, facts, links[product], policies=policies, now=now, happened_at=happened_at)
             for product in sorted(on_it | used_to)
         ]
     return found
@@ -88,13 +103,14 @@ def entitle_subscriptions(
 
 def entitle_orders(
     rows: Iterable[Order], *, links: dict[str, ProductLink], policies: Policies, now: datetime, happened_at: datetime
-) -> dict[str, list[Entitlement]]:
+) -> Found:
     """Order key to its entitlements."""
     rows = list(rows)
     earlier = _earlier_orders(rows, links=links)
-    found: dict[str, list[Entitlement]] = {}
+    found: Found = {}
     for row in rows:
         facts = order_facts(row)
+        starts_at = facts.paid_at or row.created
         found[row.key] = []
         for product in sorted(set(facts.products) & links.keys()):
             link = links[product]
@@ -108,9 +124,10 @@ def entitle_orders(
                     decision=decision,
                     source=Grant.Source.ORDER,
                     source_ref=row.key,
-                    starts_at=facts.paid_at or row.created,
+                    starts_at=starts_at,
                     true_at=_order_true_at(facts, decision, happened_at=happened_at),
                     policy_version=policy.version,
+                    is_past=_is_past(row, link, bought_at=starts_at),
                 )
             )
     return found
@@ -129,7 +146,13 @@ def with_other_purchases(orders: list[Order]) -> list[Order]:
 
 
 def _entitle_subscription(
-    facts: SubscriptionFacts, link: ProductLink, *, policies: Policies, now: datetime, happened_at: datetime
+    row: Subscription,
+    facts: SubscriptionFacts,
+    link: ProductLink,
+    *,
+    policies: Policies,
+    now: datetime,
+    happened_at: datetime,
 ) -> Entitlement:
     policy = policies.of(link.product_id)
     decision = decide_subscription(facts, product=link.stripe_product, policy=policy, now=now)
@@ -141,7 +164,12 @@ def _entitle_subscription(
         starts_at=facts.created,
         true_at=_subscription_true_at(facts, decision, happened_at=happened_at),
         policy_version=policy.version,
+        is_past=_is_past(row, link, bought_at=facts.created),
     )
+
+
+def _is_past(row: Subscription | Order, link: ProductLink, *, bought_at: datetime) -> bool:
+    return bought_at < link.created_at - LEEWAY and str(link.product_id) not in row.reasons
 
 
 def _subscription_true_at(facts: SubscriptionFacts, decision: Decision, *, happened_at: datetime) -> datetime:

@@ -10,7 +10,6 @@ from urllib.parse import urljoin
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
-from django.utils import timezone
 
 from activities import clock
 from activities.models import Activity
@@ -21,7 +20,7 @@ from billing.errors import StripeError, StripeInvalid
 from billing.facts import sid
 from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, Offer, ProductLink, Subscription
-from hub.models import Product, User
+from hub.models import Grant, Product, User
 
 LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
 Json = dict[str, Any]
@@ -101,7 +100,11 @@ def link(product: Product, *, stripe_product: str, prices: Sequence[str], actor:
     on_sale = [price for price in selectable_prices(gateway, stripe_product) if price["id"] in prices]
     with transaction.atomic():
         made = ProductLink.objects.create(
-            connection=connection, product=product, stripe_product=stripe_product, stripe_name=found["name"]
+            connection=connection,
+            product=product,
+            stripe_product=stripe_product,
+            stripe_name=found["name"],
+            created_at=clock.now(),
         )
         for position, price in enumerate(on_sale):
             Offer.objects.create(
@@ -138,7 +141,7 @@ def unlink(made: ProductLink, *, actor: User | None) -> None:
         _end_at_stripe(made)
     with transaction.atomic():
         made.offers.update(is_live=False)
-        made.unlinked_at = timezone.now()
+        made.unlinked_at = clock.now()
         made.save(update_fields=["unlinked_at"])
         _tell(made, actor=actor, what="unlinked")
 
@@ -165,6 +168,12 @@ def count_live(made: ProductLink, *, gateway: Gateway) -> int:
         if price["type"] == "recurring":
             ours |= {sub["id"] for sub in gateway.live_subscriptions_on(price["id"])}
     return len(ours)
+
+
+def count_past_buyers(made: ProductLink) -> int:
+    """The people who had bought it before it was linked, and were let in without an e-mail."""
+    let_in = Grant.objects.filter(product=made.product_id, batch=made.batch)
+    return let_in.values("user").distinct().count()
 
 
 def return_url() -> str:

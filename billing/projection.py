@@ -91,10 +91,10 @@ def write_subscriptions(
     connection: Connection,
     asked_at: datetime,
     now: datetime,
-) -> tuple[dict[str, Subscription], dict[str, Subscription]]:
-    """Upserts subscriptions. Returns what they were before and what they are now, by Stripe's id."""
+) -> dict[str, Subscription]:
+    """Upserts subscriptions. Returns what they were before, by Stripe's id."""
     ids = [sub["id"] for sub in subscriptions]
-    before = {row.stripe_id: row for row in Subscription.objects.filter(stripe_id__in=ids).select_related("user")}
+    before = {row.stripe_id: row for row in Subscription.objects.filter(stripe_id__in=ids)}
     open_by_subscription: dict[str, list[Json]] = {}
     for invoice in open_invoices or []:
         open_by_subscription.setdefault(subscription_of_invoice(invoice), []).append(invoice)
@@ -113,9 +113,7 @@ def write_subscriptions(
     Subscription.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["stripe_id"], update_fields=SUBSCRIPTION_FIELDS, batch_size=200
     )
-    written = {row.stripe_id for row in rows}
-    after = {row.stripe_id: row for row in Subscription.objects.filter(stripe_id__in=written).select_related("user")}
-    return before, after
+    return before
 
 
 def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> None:
@@ -140,9 +138,7 @@ def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> None:
     Subscription.objects.bulk_update(rows, ["refunded_invoices", "disputes", "dispute_lost_at"], batch_size=200)
 
 
-def write_orders(
-    snapshot: Snapshot, *, subject: str, connection: Connection, now: datetime
-) -> tuple[dict[str, Order], dict[str, Order]]:
+def write_orders(snapshot: Snapshot, *, subject: str, connection: Connection, now: datetime) -> None:
     """Upserts orders from sessions and invoices. One purchase is one order, whichever object tells of it first."""
     found: dict[str, Order] = {}
     for invoice in snapshot.paid_invoices or []:
@@ -154,7 +150,7 @@ def write_orders(
                 from_session.invoice_id = from_session.invoice_id or found[from_session.key].invoice_id
             found[from_session.key] = from_session
     found = _under_known_keys(found)
-    before = {row.key: row for row in Order.objects.filter(key__in=found).select_related("user")}
+    before = {row.key: row for row in Order.objects.filter(key__in=found)}
     rows = []
     for key, order in found.items():
         known = before.get(key)
@@ -166,8 +162,6 @@ def write_orders(
     Order.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["key"], update_fields=ORDER_FIELDS, batch_size=200
     )
-    after = {row.key: row for row in Order.objects.filter(key__in=[row.key for row in rows]).select_related("user")}
-    return before, after
 
 
 def _under_known_keys(found: dict[str, Order]) -> dict[str, Order]:

@@ -64,7 +64,7 @@ def catch_up() -> int:
 
 
 def full_pass(*, confirmed: bool = False) -> Pass | None:
-    """Compares everything with Stripe and mends what drifted.
+    """Compares everything with Stripe and mends what drifted. Lets in, silently, who bought before the link.
 
     A pass that would close more than 20 grants, or more than 5 % of the open ones, changes nothing: it keeps its
     list and asks, until it is run `confirmed`.
@@ -87,7 +87,7 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
         run.save()
         return run
     closing = [difference for _, found in drifted for difference in found if difference.closes]
-    run.found = [_as_json(difference) for _, found in drifted for difference in found]
+    run.found = [_as_json(difference) for _, found in drifted for difference in found if not difference.is_past]
     run.found += [_as_json(difference) for difference in unknown]
     attention.raise_missing([difference.source_ref for difference in unknown], now=now)
     if not confirmed and _is_too_much(len(closing)):

@@ -15,7 +15,10 @@ CAUSE = "rehearsal"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One grant that is not as it should be. States are those of Grant, or empty where there is none."""
+    """One grant that is not as it should be. States are those of Grant, or empty where there is none.
+
+    `is_past`: bought before its product was linked, and not brought in yet. Nothing went wrong.
+    """
 
     email: str
     product: str
@@ -25,6 +28,7 @@ class Difference:
     reason: str
     is_ends_at: datetime | None
     should_end_at: datetime | None
+    is_past: bool = False
 
     @classmethod
     def unknown(cls, grant: Grant) -> "Difference":
@@ -65,6 +69,7 @@ def rehearse(snapshot: Snapshot, *, subject: str, connection: Connection, now: d
             reason=row.reason,
             is_ends_at=before.get(row.grant_id),
             should_end_at=row.ends_at,
+            is_past=bool(row.batch),
         )
         for row in rows
     ]

@@ -26,7 +26,10 @@ INVOLUNTARY = frozenset({"past_due", "past_due_expired", "unpaid", "canceled_unp
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a grant should be now. `state` is active, grace or closed; a closed one that never was is not made."""
+    """What a grant should be now. `state` is active, grace or closed; a closed one that never was is not made.
+
+    `batch` names the import that brings it: it is told as imported, and nobody is written to.
+    """
 
     user_id: int
     product_id: int
@@ -40,6 +43,7 @@ class Wanted:
     policy_version: int = 0
     until: datetime | None = None
     ends_at: datetime | None = None
+    batch: str = ""
 
     @property
     def key(self) -> tuple[int, int, str, str]:
@@ -64,10 +68,11 @@ class Change:
     rule: str
     policy_version: int
     true_at: datetime
+    batch: str = ""
 
 
 @transaction.atomic
-def apply(wanted: Sequence[Wanted], *, cause: str, now: datetime, batch: str = "", notify: bool = True) -> list[Ledger]:
+def apply(wanted: Sequence[Wanted], *, cause: str, now: datetime) -> list[Ledger]:
     """Makes the grants as wanted and returns the ledger rows of what changed. A constant number of queries."""
     if not wanted:
         return []
@@ -77,8 +82,8 @@ def apply(wanted: Sequence[Wanted], *, cause: str, now: datetime, batch: str = "
         (grant.user_id, grant.product_id, grant.source, grant.source_ref): grant
         for grant in Grant.objects.filter(source__in={want.source for want in wanted}, source_ref__in=refs)
     }
-    changes = [change for want in wanted if (change := _change(known.get(want.key), want, now=now, batch=batch))]
-    return _write(changes, cause=cause, now=now, batch=batch, notify=notify)
+    changes = [change for want in wanted if (change := _change(known.get(want.key), want))]
+    return _write(changes, cause=cause, now=now)
 
 
 @transaction.atomic
@@ -90,7 +95,6 @@ def give(
     reason: str,
     now: datetime,
     ends_at: datetime | None = None,
-    batch: str = "",
 ) -> Grant:
     """A grant by hand. Stripe never changes it."""
     _lock_people({user.pk})
@@ -106,10 +110,9 @@ def give(
         ends_at=ends_at,
         granted_by=actor,
         note=reason,
-        batch=batch,
     )
     change = Change(grant, "", "given", "person", 0, now)
-    _write([change], cause=_by(actor), now=now, batch=batch, actor=actor, note=reason)
+    _write([change], cause=_by(actor), now=now, actor=actor, note=reason)
     return grant
 
 
@@ -166,7 +169,7 @@ def hold(grants: Iterable[Grant], *, now: datetime, cause: str, reason: str) -> 
     return _write(changes, cause=cause, now=now)
 
 
-def _change(grant: Grant | None, want: Wanted, *, now: datetime, batch: str) -> Change | None:
+def _change(grant: Grant | None, want: Wanted) -> Change | None:
     """The grant brought to what is wanted, with what changed; None where nothing has to."""
     if grant is None:
         if want.state == CLOSED:
@@ -181,9 +184,9 @@ def _change(grant: Grant | None, want: Wanted, *, now: datetime, batch: str) -> 
             starts_at=want.starts_at,
             until=want.until,
             ends_at=want.ends_at,
-            batch=batch,
+            batch=want.batch,
         )
-        return Change(grant, "", want.reason, want.rule, want.policy_version, want.true_at)
+        return Change(grant, "", want.reason, want.rule, want.policy_version, want.true_at, want.batch)
     if grant.state == Grant.State.REVOKED or grant.source == Grant.Source.MANUAL:
         return None
     before = grant.state
@@ -197,7 +200,7 @@ def _change(grant: Grant | None, want: Wanted, *, now: datetime, batch: str) -> 
             return None
         grant.state, grant.reason, grant.until, grant.ends_at = want.state, want.reason, want.until, want.ends_at
         grant.closed_at, grant.close_reason = None, ""
-    return Change(grant, before, want.reason, want.rule, want.policy_version, want.true_at)
+    return Change(grant, before, want.reason, want.rule, want.policy_version, want.true_at, want.batch)
 
 
 def _reopen(grant: Grant, want: Wanted | None, *, now: datetime) -> Change:
@@ -220,10 +223,8 @@ def _write(
     *,
     cause: str,
     now: datetime,
-    batch: str = "",
     actor: User | None = None,
     note: str = "",
-    notify: bool = True,
 ) -> list[Ledger]:
     if not changes:
         return []
@@ -236,15 +237,15 @@ def _write(
         batch_size=200,
     )
     ledger = Ledger.objects.bulk_create(
-        [_ledger_row(change, cause=cause, now=now, batch=batch, actor=actor, note=note) for change in changes],
+        [_ledger_row(change, cause=cause, now=now, actor=actor, note=note) for change in changes],
         batch_size=500,
     )
     have = _open_pairs(people)
-    _tell(ledger, had=had, have=have, cause=cause, now=now, batch=batch, actor=actor, notify=notify)
+    _tell(ledger, had=had, have=have, cause=cause, now=now, actor=actor)
     return ledger
 
 
-def _ledger_row(change: Change, *, cause: str, now: datetime, batch: str, actor: User | None, note: str) -> Ledger:
+def _ledger_row(change: Change, *, cause: str, now: datetime, actor: User | None, note: str) -> Ledger:
     grant = change.grant
     return Ledger(
         grant=grant,
@@ -261,7 +262,7 @@ def _ledger_row(change: Change, *, cause: str, now: datetime, batch: str, actor:
         cause=cause,
         actor=actor,
         note=note,
-        batch=batch,
+        batch=change.batch,
     )
 
 
@@ -272,13 +273,14 @@ def _tell(
     have: set[Pair],
     cause: str,
     now: datetime,
-    batch: str,
     actor: User | None,
-    notify: bool,
 ) -> None:
-    """Access is the OR of a person's grants: only its change is told, once for each product."""
+    """Access is the OR of a person's grants: only its change is told, once for each product.
+
+    Whoever gets it by an import and by a purchase of today is told of the purchase.
+    """
     first: dict[Pair, Ledger] = {}
-    for row in ledger:
+    for row in sorted(ledger, key=lambda row: bool(row.batch)):
         first.setdefault((row.grant.user_id, row.grant.product_id), row)
     happenings = []
     for pair, row in first.items():
@@ -295,12 +297,11 @@ def _tell(
                 actor_id=actor.pk if actor else None,
                 cause=cause,
                 details=_details(row),
-                imported=bool(batch),
+                imported=bool(row.batch),
             )
         )
     written = record(happenings, now=now)
-    if notify:
-        notices.queue(_mails(written, first), now=now)
+    notices.queue(_mails([activity for activity in written if not activity.imported], first), now=now)
 
 
 def _mails(written: list[Activity], first: dict[Pair, Ledger]) -> list[notices.Notice]:

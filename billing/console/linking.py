@@ -27,7 +27,8 @@ def link(request: HttpRequest, slug: str) -> HttpResponse:
     made = links.prefetch_related("offers").first()
     if made is not None:
         is_off = made.connection.state == Connection.State.OFF
-        context = {"product": product, "connected": made.connection, "made": made, "is_off": is_off}
+        past = linking.count_past_buyers(made)
+        context = {"product": product, "connected": made.connection, "made": made, "is_off": is_off, "past": past}
         return render(request, "billing/link.html", context)
     connected = active_connection()
     if connected is None:

@@ -16,7 +16,7 @@ class ProductLink(models.Model):
     stripe_product = models.CharField(max_length=255)
     stripe_name = models.CharField(max_length=255, blank=True)
     is_active_at_stripe = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(help_text="Business time: what was bought earlier comes in as by an import.")
     unlinked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -33,6 +33,11 @@ class ProductLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product} is {self.stripe_product}"
+
+    @property
+    def batch(self) -> str:
+        """What the grants carry of those who had bought before the link was made."""
+        return f"before-link-{self.pk}"
 
 
 class Offers(models.Manager["Offer"]):

@@ -1,0 +1,58 @@
+"""What no rule can settle, found among rows that were just decided, is put before a person, once."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db.models import Q
+
+from billing import attention, identity
+from billing.entitling import Found
+from billing.facts import order_facts
+from billing.models import Order, StripeCustomer, Subscription
+from billing.policy import refund_needs_a_person
+from billing.twice import look_for_doubles
+from hub.models import User
+
+
+def raise_doubts(
+    rows: list[Subscription],
+    orders: list[Order],
+    by_subscription: Found,
+    by_order: Found,
+    *,
+    customers: Mapping[str, StripeCustomer],
+    now: datetime,
+) -> None:
+    """Grants are up to date by now. What is no doubt any more is settled."""
+    for row in rows:
+        found = by_subscription[row.stripe_id]
+        if row.user_id is None and any(ent.opens for ent in found):
+            attention.raise_unmatched(row.stripe_id, subject=row.customer_id, now=now)
+        if any(ent.decision.reason == "unknown_status" for ent in found):
+            attention.raise_unknown_status(row, now=now)
+    for order in orders:
+        found = by_order[order.key]
+        if order.user_id is None and any(ent.opens for ent in found):
+            attention.raise_unmatched(order.key, subject=order.subject, now=now)
+        if found and refund_needs_a_person(order_facts(order)):
+            attention.raise_partial_refund(order, now=now)
+        if order.state == Order.State.PAID and any(not line["product"] for line in order.lines):
+            attention.raise_no_product(order, now=now)
+    attention.settle_unmatched(
+        [*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now
+    )
+    people = {row.user_id for row in rows if row.user_id and by_subscription[row.stripe_id]}
+    people |= {order.user_id for order in orders if order.user_id and by_order[order.key]}
+    if people:
+        look_for_doubles(people, now=now)
+    _raise_conflicts(customers.values(), now=now)
+
+
+def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> None:
+    """An address at Stripe that belongs to another member moves nothing; a person may decide."""
+    bound = {identity.usable_address(found.email): found for found in customers if found.user_id and found.email}
+    others = User.objects.filter(Q(email__in=bound)) if bound else []
+    for other in others:
+        customer = bound[other.email]
+        if customer.user_id != other.pk:
+            attention.raise_conflict(customer, other=other, now=now)
