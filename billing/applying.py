@@ -22,6 +22,7 @@ from billing.entitling import (
 from billing.facts import expanded, sid, subscription_of_invoice
 from billing.happenings import Teller
 from billing.models import Connection, Order, StripeCustomer, Subscription
+from billing.orders import write_orders
 from billing.payers import bind_orders, bind_subscriptions
 from billing.policy import Access
 from billing.snapshots import Payment, Snapshot
@@ -75,7 +76,7 @@ def apply_snapshots(
     for subject, snapshot in snapshots.items():
         projection.write_payments(snapshot, customer=subject, now=now)
         if snapshot.sessions or snapshot.paid_invoices:
-            projection.write_orders(snapshot, subject=subject, connection=connection, now=now)
+            write_orders(snapshot, subject=subject, connection=connection, happened_at=happened_at, now=now)
     mirror.write([seen for snapshot in found for seen in _seen(snapshot)], connection=connection)
 
     customers = [subject for subject in snapshots if _is_customer(subject)]

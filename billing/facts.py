@@ -107,6 +107,8 @@ def subscription_facts(row: Subscription) -> SubscriptionFacts:
         past_due_since=row.past_due_since,
         has_paid_invoice=bool(row.last_paid_invoice),
         last_invoice_paid=latest.get("status") == "paid",
+        last_invoice_open=latest.get("status") == "open",
+        is_invoiced=sub.get("collection_method") == "send_invoice",
         last_payment_refunded=row.last_paid_invoice in row.refunded_invoices,
         disputes=_disputes(row.disputes, row.dispute_lost_at),
     )

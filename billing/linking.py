@@ -100,11 +100,7 @@ def link(product: Product, *, stripe_product: str, prices: Sequence[str], actor:
     on_sale = [price for price in selectable_prices(gateway, stripe_product) if price["id"] in prices]
     with transaction.atomic():
         made = ProductLink.objects.create(
-            connection=connection,
-            product=product,
-            stripe_product=stripe_product,
-            stripe_name=found["name"],
-            created_at=clock.now(),
+            connection=connection, product=product, stripe_product=stripe_product, stripe_name=found["name"]
         )
         for position, price in enumerate(on_sale):
             Offer.objects.create(

@@ -78,6 +78,8 @@ class SubscriptionFacts:
     past_due_since: datetime | None = None
     has_paid_invoice: bool = False
     last_invoice_paid: bool = False
+    last_invoice_open: bool = False
+    is_invoiced: bool = False  # the customer is sent invoices to pay, and nothing is collected
     last_payment_refunded: bool = False
     disputes: Disputes = Disputes()
 
@@ -200,7 +202,14 @@ def _decide_active(facts: SubscriptionFacts, items: list[Item], *, policy: Polic
         return _closed("subscription:8", "awaiting_first_payment", review_at=now + timedelta(days=1))
     if facts.is_ending:
         return _open("subscription:9", "ending", until=facts.cancel_at or _period_end(facts), now=now)
-    return _open("subscription:10", "active", until=_renewal(items), now=now)
+    return _open("subscription:10", _how_paid(facts), until=_renewal(items), now=now)
+
+
+def _how_paid(facts: SubscriptionFacts) -> str:
+    """Stripe calls a subscription active while a bank debit is on its way, or an invoice is not due yet."""
+    if not facts.last_invoice_open:
+        return "active"
+    return "active_invoiced" if facts.is_invoiced else "active_debit"
 
 
 def _decide_past_due(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from hub import access, locked
 from hub.models import Category, CollectionItem, Grant, Page, PageProgress, Product, User
+from hub.reasons import RENEWING
 from hub.sale import Sale, find_sale_within
 
 
@@ -26,6 +27,11 @@ class Tile:
     def via(self) -> Product | None:
         """The collection it came with."""
         return self.grant.product if self.grant and self.grant.product_id != self.product.pk else None
+
+    @property
+    def until(self) -> datetime | None:
+        """When it ends, as people are told; a renewal is no end."""
+        return self.grant.until if self.grant and self.grant.reason not in RENEWING else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,14 @@ from django.utils.formats import date_format
 # {date} is the day the reason turns on; the second form is said where none is known.
 SENTENCES: dict[str, tuple[str, str]] = {
     "active": ("The subscription is paid and renews on {date}.", "The subscription is active."),
+    "active_debit": (
+        "The subscription is active while its payment is on its way from the bank. It renews on {date}.",
+        "The subscription is active while its payment is on its way from the bank.",
+    ),
+    "active_invoiced": (
+        "The subscription is active, and its invoice waits to be paid. It renews on {date}.",
+        "The subscription is active, and its invoice waits to be paid.",
+    ),
     "trial": ("The free trial runs until {date}.", "The free trial is running."),
     "ending": ("The subscription was cancelled and ends on {date}.", "The subscription was cancelled and is ending."),
     "canceled_paid_through": (
@@ -57,6 +65,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "members": ("Open to every member.",) * 2,
 }
 
+# Their date is a renewal, and no end.
+RENEWING = frozenset({"active", "active_debit", "active_invoiced"})
 # Their date is the last open day, not the day on which something else begins.
 OPEN_THROUGH = frozenset({"given", "bought"})
 

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from activities import clock
 from billing.models.account import Connection
 from billing.prices import describe_price
 from hub.models import Product
@@ -16,7 +17,9 @@ class ProductLink(models.Model):
     stripe_product = models.CharField(max_length=255)
     stripe_name = models.CharField(max_length=255, blank=True)
     is_active_at_stripe = models.BooleanField(default=True)
-    created_at = models.DateTimeField(help_text="Business time: what was bought earlier comes in as by an import.")
+    created_at = models.DateTimeField(
+        default=clock.now, help_text="Business time: what was bought earlier comes in as by an import."
+    )
     unlinked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

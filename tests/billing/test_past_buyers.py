@@ -11,7 +11,7 @@ from activities.models import Activity, Delivery
 from billing import linking
 from billing.connection import connect
 from billing.draining import drain
-from billing.models import Pass, ProductLink
+from billing.models import Order, Pass, ProductLink
 from billing.reconcile import full_pass
 from hub.access import can_open
 from hub.models import Grant, Product, User
@@ -20,7 +20,7 @@ from tests.pasts import Past
 from tests.sandboxes import KEY, Sandbox
 from tests.shops import post_webhook
 
-ADA, BEN = "ada@example.org", "ben@example.org"
+ADA, BEN, CLEO = "ada@example.org", "ben@example.org", "cleo@example.org"
 
 
 @pytest.fixture
@@ -97,6 +97,18 @@ def test_a_past_subscriber_whose_payment_had_failed_is_not_written_to_either(pas
     assert Grant.objects.get().state == Grant.State.GRACE
     assert Activity.objects.get(verb="payment_failed").imported
     assert not Delivery.objects.exists()
+
+
+def test_a_debit_ordered_before_the_link_and_paid_after_it_is_news(past: Past) -> None:
+    """The money came when the product was linked already: its buyer waits to hear that it is open."""
+    made = past.api.payment_links.create({"line_items": [{"price": past.once, "quantity": 1}]})
+    past.sandbox.pay_link(made.id, email=CLEO, card="sepa_debit")
+    club = past.connect()
+    past.sandbox.advance("2d")
+    work_off(past)
+    assert Order.objects.get().state == Order.State.PAID
+    assert can(CLEO, club)
+    assert Delivery.objects.filter(notice="access", user__email=CLEO).count() == 1
 
 
 def test_one_customer_with_an_old_and_a_new_purchase_hears_of_the_new_one(past: Past) -> None:

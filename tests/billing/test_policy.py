@@ -63,6 +63,7 @@ OPEN, GRACE, CLOSED, KEEP = Access.OPEN, Access.GRACE, Access.CLOSED, Access.KEE
 PAUSED = replace(PAID, collection_paused=True, resumes_at=NOW + 4 * DAY)
 REFUNDED = replace(PAID, last_payment_refunded=True)
 UNPAID_YET = replace(PAID, has_paid_invoice=False)
+OWING = replace(PAID, last_invoice_paid=False, last_invoice_open=True)
 PAID_THROUGH: dict[str, Any] = {"immediate_cancel": "end_of_paid_period"}
 SUSPENDING: dict[str, Any] = {"dispute_policy": "suspend_on_open"}
 PATIENT: dict[str, Any] = {"past_due_policy": "until_stripe_gives_up"}
@@ -105,6 +106,9 @@ ROWS: list[tuple[int, SubscriptionFacts, dict[str, Any], Access, str, datetime |
     (9, replace(PAID, cancel_at=NOW + 7 * DAY), {}, OPEN, "ending", NOW + 7 * DAY),
     (9, replace(PAID, cancel_at_period_end=True), {}, OPEN, "ending", PERIOD_END),
     (10, PAID, {}, OPEN, "active", PERIOD_END),
+    (10, OWING, {}, OPEN, "active_debit", PERIOD_END),
+    (10, replace(OWING, is_invoiced=True), {}, OPEN, "active_invoiced", PERIOD_END),
+    (9, replace(OWING, cancel_at_period_end=True), {}, OPEN, "ending", PERIOD_END),
     (11, LATE, {"past_due_policy": "none"}, CLOSED, "past_due", None),
     (12, LATE, {"past_due_policy": "until_stripe_gives_up"}, GRACE, "past_due_grace", None),
     (13, LATE, {}, GRACE, "past_due_grace", NOW + 11 * DAY),

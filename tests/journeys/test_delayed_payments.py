@@ -1,9 +1,18 @@
 """Money that comes later than the purchase: bank debits, and cards that are captured by hand."""
 
-from billing.models import Order
-from hub.models import User
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities.models import Activity
+from billing.draining import drain
+from billing.models import Order, Subject
+from billing.reconcile import catch_up, full_pass
+from billing.refresh import look_again
+from hub.access import explain
+from hub.models import Grant, Ledger, User
 from tests.records import Verb, counts, mailed, told
-from tests.shops import Shop
+from tests.shops import Json, Shop
 
 ADA = "ada@example.org"
 
@@ -78,6 +87,105 @@ def test_an_authorisation_that_is_never_captured_fails_by_itself(shop: Shop) -> 
     shop.advance("8d")
     assert Order.objects.get().state == Order.State.FAILED
     assert not shop.has(ADA, shop.course)
+
+
+def test_a_debit_counts_from_the_day_the_money_came_and_not_from_the_order(shop: Shop) -> None:
+    shop.course.access_days = 30
+    shop.course.save()
+    shop.buy(shop.once, email=ADA, card="sepa_debit")
+    shop.deliver()
+    shop.sandbox.advance("3d")
+    news = shop.sandbox.take_pending()
+    shop.sandbox.advance("2d")  # and Stripe's delivery is late
+    for delivery in news:
+        assert shop.post_webhook(delivery) == 200
+    drain()
+    came = _money_came(news)
+    assert Grant.objects.get().until == came + timedelta(days=30)
+    assert Ledger.objects.get().true_at == came
+    assert Activity.objects.get(verb=Verb.PRODUCT_PURCHASED).at == came
+    assert shop.now() - came > timedelta(days=1)
+
+
+def test_a_debit_whose_order_and_money_are_told_together_counts_from_the_money(shop: Shop) -> None:
+    shop.buy(shop.once, email=ADA, card="sepa_debit")
+    shop.sandbox.advance("4d")
+    news = shop.sandbox.pending()
+    shop.deliver()
+    assert Order.objects.get().paid_at == _money_came(news)
+
+
+@pytest.mark.parametrize("by", ["catch_up", "full_pass"])
+def test_a_debit_whose_news_was_lost_counts_from_the_money_as_far_as_is_known(shop: Shop, by: str) -> None:
+    """Stripe's event list still tells the day; a comparison alone can only say when it was seen."""
+    shop.buy(shop.once, email=ADA, card="sepa_debit")
+    shop.deliver()
+    shop.sandbox.advance("4d")
+    came = _money_came(shop.sandbox.take_pending())
+    if by == "catch_up":
+        catch_up()
+    else:
+        full_pass()
+    drain()
+    paid_at = Order.objects.get().paid_at
+    assert paid_at is not None
+    assert paid_at == came if by == "catch_up" else abs(shop.now() - paid_at) < timedelta(minutes=1)
+
+
+def test_the_day_the_money_came_stays_whatever_is_looked_at_later(shop: Shop) -> None:
+    shop.buy(shop.once, email=ADA, card="sepa_debit")
+    shop.deliver()
+    shop.advance("4d")
+    before = Order.objects.get().paid_at, Ledger.objects.count()
+    shop.sandbox.advance("9d")
+    for subject in Subject.objects.all():
+        look_again(subject.key)
+    drain()
+    assert (Order.objects.get().paid_at, Ledger.objects.count()) == before
+
+
+def test_an_invoiced_debit_counts_from_the_day_on_the_invoice(shop: Shop) -> None:
+    made = shop.sandbox.api.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "line_items": [{"price": shop.once.price_id, "quantity": 1}],
+            "invoice_creation": {"enabled": True},
+            "success_url": "https://elsewhere.example/thanks",
+        }
+    )
+    shop.sandbox.pay_session(made.id, email=ADA, card="sepa_debit")
+    shop.deliver()
+    shop.advance("4d")
+    order = Order.objects.get()
+    transitions = shop.sandbox.api.invoices.retrieve(order.invoice_id).status_transitions
+    assert order.paid_at is not None and int(order.paid_at.timestamp()) == transitions.paid_at
+
+
+def test_a_capture_by_hand_counts_from_the_capture(shop: Shop) -> None:
+    session = _bought_for_later_capture(shop)
+    shop.deliver()
+    shop.sandbox.advance("2d")
+    shop.sandbox.api.payment_intents.capture(session["payment_intent"])
+    shop.deliver()
+    paid_at = Order.objects.get().paid_at
+    assert paid_at is not None and shop.now() - paid_at < timedelta(minutes=1)
+
+
+def test_a_subscription_whose_debit_is_on_its_way_says_so(shop: Shop) -> None:
+    shop.buy(shop.monthly, email=ADA, card="sepa_debit")
+    shop.deliver()
+    ada = User.objects.get(email=ADA)
+    assert shop.has(ADA, shop.club)
+    assert "its payment is on its way from the bank" in explain(ada, shop.club, at=shop.now(), now=shop.now()).sentence
+    shop.advance("4d")
+    assert "The subscription is paid and renews on" in explain(ada, shop.club, at=shop.now(), now=shop.now()).sentence
+    assert told(Verb.ACCESS_GRANTED, email=ADA) == mailed("access", email=ADA) == 1
+
+
+def _money_came(news: list[Json]) -> datetime:
+    """When Stripe made the event that says so."""
+    (event,) = [held["event"] for held in news if held["event"]["type"] == "checkout.session.async_payment_succeeded"]
+    return datetime.fromtimestamp(event["created"], UTC)
 
 
 def _bought_for_later_capture(shop: Shop) -> dict[str, str]:
