@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from sandbox.account import Account
+from sandbox.coupons import Found
 from sandbox.errors import InvalidRequest
 from sandbox.prices import new_price
 from sandbox.pricing import amount_of
@@ -154,3 +155,4 @@ class ItemWish:
     price: Obj
     quantity: int = 1
     metadata: Obj = field(default_factory=dict)
+    found: list[Found] = field(default_factory=list)  # the coupons redeemed for it alone

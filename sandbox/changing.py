@@ -3,6 +3,8 @@
 from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.catalogue import ItemWish, price_of
+from sandbox.coupons import Purchase
+from sandbox.discounts import find_coupons, replace_discounts
 from sandbox.errors import InvalidRequest, NotFound
 from sandbox.invoice_items import prorate
 from sandbox.periods import period_end
@@ -24,7 +26,8 @@ def change_items(
     now = account.now()
     at = at or now
     before = {"items": {**subscription["items"], "data": [dict(item) for item in subscription["items"]["data"]]}}
-    data = list(subscription["items"]["data"])
+    was = list(subscription["items"]["data"])
+    data = list(was)
     pairs: list[tuple[Obj | None, Obj | None]] = []
     for number, wish in enumerate(wishes):
         old = named_item(data, wish, param=f"items[{number}][id]")
@@ -49,7 +52,15 @@ def change_items(
     if proration != "none" and subscription["status"] != "trialing":
         for old, new in pairs:
             if old is None or new is None or price_changed(old, new):
-                prorate(account, subscription, old=old, new=None if restarts else new, at=at)
+                prorate(
+                    account,
+                    subscription,
+                    old=old,
+                    new=None if restarts else new,
+                    before=was,
+                    after=data,
+                    at=at,
+                )
     account.emit("customer.subscription.updated", subscription, before=before)
     plan(account, subscription)
     if restarts and subscription["status"] != "trialing":
@@ -82,8 +93,10 @@ def changed_item(account: Account, subscription: Obj, wish: Params, *, old: Obj 
         now = account.now()
         same = [item for item in subscription["items"]["data"] if interval_of(item) == price["recurring"]]
         end = same[0]["current_period_end"] if same else period_end(now, price["recurring"], anchor=now)
-        made = ItemWish(price, wish.get("quantity", 1), wish.get("metadata") or {})
-        return new_item(account, subscription["id"], made, start=now, end=end)
+        purchase = Purchase(subscription["currency"], None, subscription["customer"])
+        found = find_coupons(account, wish.get("discounts"), param=f"{param}[discounts]", purchase=purchase)
+        made = ItemWish(price, wish.get("quantity", 1), wish.get("metadata") or {}, found)
+        return new_item(account, subscription["id"], made, customer=subscription["customer"], start=now, end=end)
     new = dict(old)
     if price:
         new["price"] = price
@@ -91,6 +104,15 @@ def changed_item(account: Account, subscription: Obj, wish: Params, *, old: Obj 
         new["quantity"] = wish["quantity"]
     if "metadata" in wish:
         new["metadata"] = merge_metadata(old["metadata"], wish["metadata"])
+    if "discounts" in wish:
+        new["discounts"] = replace_discounts(
+            account,
+            old["discounts"],
+            wish["discounts"],
+            purchase=Purchase(subscription["currency"], None, subscription["customer"]),
+            param=f"{param}[discounts]",
+            owner={"subscription": subscription["id"], "subscription_item": old["id"]},
+        )
     return new
 
 

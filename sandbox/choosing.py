@@ -1,8 +1,8 @@
 """What a buyer may still choose on Checkout's page: a promotion code, how many, how much."""
 
 from sandbox.account import Account
+from sandbox.coupons import Purchase, find_coupon
 from sandbox.currencies import check_rounded, written
-from sandbox.discounts import find_coupon
 from sandbox.errors import InvalidRequest
 from sandbox.pricing import amount_of, terms_in
 from sandbox.sessions import total_session
@@ -20,7 +20,8 @@ def apply_code(account: Account, session: Obj, code: str) -> Obj:
     ]
     if not found:
         raise InvalidRequest("This code is invalid.", code="promotion_code_invalid", param="promotion_code")
-    find_coupon(account, {"promotion_code": found[0]["id"]}, param="promotion_code")
+    purchase = Purchase(session["currency"], session["amount_subtotal"], session["customer"])
+    find_coupon(account, {"promotion_code": found[0]["id"]}, param="promotion_code", purchase=purchase)
     account.change(session, discounts=[{"coupon": None, "promotion_code": found[0]["id"]}])
     total_session(account, session)
     return session

@@ -341,6 +341,12 @@ def set_card(sandbox: Box, account: Account, wishes: Obj, customer_id: str) -> O
 
 
 @control("POST")
+def discount_customer(sandbox: Box, account: Account, wishes: Obj, customer_id: str) -> Obj:
+    """{coupon}: give a customer a discount, as only the Dashboard can."""
+    return customers.give_discount(account, account.get("customer", customer_id), coupon=str(wishes["coupon"]))
+
+
+@control("POST")
 def retry_customer(sandbox: Box, account: Account, wishes: Obj, customer_id: str) -> Obj:
     return {"paid": customers.pay_open_invoices(account, account.get("customer", customer_id))}
 
@@ -380,6 +386,7 @@ urlpatterns = [
     path("sandbox/links/<str:link_id>/pay", pay_link),
     path("sandbox/portal/<str:session_id>/<str:act>", use_portal),
     path("sandbox/customers/<str:customer_id>/card", set_card),
+    path("sandbox/customers/<str:customer_id>/discount", discount_customer),
     path("sandbox/customers/<str:customer_id>/retry", retry_customer),
     path("sandbox/charges/<str:charge_id>/dispute", dispute_charge),
     path("sandbox/objects/<str:object_id>", change_object),

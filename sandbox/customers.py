@@ -3,6 +3,8 @@
 from sandbox import collecting, renewing
 from sandbox.account import Account
 from sandbox.cards import attach, new_card_method
+from sandbox.coupons import Purchase, find_coupon
+from sandbox.discounts import end_discount, new_discount
 from sandbox.errors import CardDeclined
 from sandbox.types import Obj
 
@@ -51,6 +53,15 @@ def new_customer(
         },
         event="customer.created",
     )
+
+
+def give_discount(account: Account, customer: Obj, *, coupon: str) -> Obj:
+    """What the owner does in the Dashboard: a discount on every bill of a customer without one of its own."""
+    found, _ = find_coupon(account, {"coupon": coupon}, param="coupon", purchase=Purchase())
+    if customer["discount"]:
+        end_discount(account, account.get("discount", customer["discount"]["id"]))
+    discount = new_discount(account, found, customer=customer["id"])
+    return account.change(customer, event="customer.updated", discount=discount)
 
 
 def delete_customer(account: Account, customer: Obj) -> Obj:

@@ -141,7 +141,10 @@ INCLUDES: dict[str, dict[str, Include]] = {
         "tiers": lambda account, obj: account.notes(obj["id"]).get("tiers"),
         "currency_options": include_currency_options,
     },
-    "coupon": {"applies_to": lambda account, obj: account.notes(obj["id"]).get("applies_to")},
+    "coupon": {
+        "applies_to": lambda account, obj: account.notes(obj["id"]).get("applies_to"),
+        "currency_options": lambda account, obj: account.notes(obj["id"]).get("currency_options"),
+    },
 }
 # Fields that hold plain hashes: naming them in `expand[]` is allowed and changes nothing.
 HASHES = {

@@ -1,6 +1,8 @@
 """Invoice items: one-off amounts that wait for, or sit on, an invoice; prorations among them."""
 
 from sandbox.account import Account
+from sandbox.coupons import Found
+from sandbox.discounts import net_amount, redeem_all
 from sandbox.pricing import amount_of, unit_decimal
 from sandbox.types import Obj
 
@@ -21,8 +23,9 @@ def new_invoice_item(
     discountable: bool = True,
     metadata: Obj | None = None,
     invoice: str | None = None,
+    found: list[Found] | None = None,
 ) -> Obj:
-    """`amount` in minor units, else `price` times `quantity`."""
+    """`amount` in minor units, else `price` times `quantity`; `found` are the coupons that it redeems."""
     now = account.now()
     code = currency or (price["currency"] if price else "eur")
     cost = amount_of(account, price, quantity, currency=code) if price else 0
@@ -42,9 +45,11 @@ def new_invoice_item(
             details["subscription_item"] = subscription_item
         parent = {"type": "subscription_details", "subscription_details": details}
     start, end = period or (now, now)
+    item_id = account.ids.make("ii")
+    discounts = redeem_all(account, found or [], customer=customer["id"], owner={"invoice_item": item_id})
     return account.add(
         {
-            "id": account.ids.make("ii"),
+            "id": item_id,
             "object": "invoiceitem",
             "amount": total,
             "currency": code,
@@ -53,7 +58,7 @@ def new_invoice_item(
             "date": now,
             "description": description or name,
             "discountable": discountable and not proration,
-            "discounts": [],
+            "discounts": discounts,
             "invoice": invoice,
             "livemode": False,
             "metadata": metadata or {},
@@ -71,16 +76,27 @@ def new_invoice_item(
     )
 
 
-def prorate(account: Account, subscription: Obj, *, old: Obj | None, new: Obj | None, at: int) -> list[Obj]:
-    """Credit the unused rest of `old` and charge the rest of `new`, to the second, as pending invoice items."""
+def prorate(
+    account: Account,
+    subscription: Obj,
+    *,
+    old: Obj | None,
+    new: Obj | None,
+    before: list[Obj],
+    after: list[Obj],
+    at: int,
+) -> list[Obj]:
+    """Credit the unused rest of `old` and charge the rest of `new`, to the second and net of discounts, as pending
+    invoice items. `before` and `after` are all of the subscription's items, among which discounts are spread."""
     customer = account.get("customer", subscription["customer"])
     made = []
     for item, sign, words in ((old, -1, "Unused time on"), (new, 1, "Remaining time on")):
         if item is None:
             continue
+        among, served = (after, None) if sign > 0 else (before, subscription["latest_invoice"])
         start, end = item["current_period_start"], item["current_period_end"]
         share = max(0, min(1, (end - at) / max(1, end - start)))
-        full = amount_of(account, item["price"], item.get("quantity", 1), currency=subscription["currency"])
+        full = net_amount(account, subscription, item, among=among, invoice=served)
         name = account.get("product", item["price"]["product"])["name"]
         made.append(
             new_invoice_item(

@@ -2,7 +2,7 @@
 
 from sandbox import payments
 from sandbox.account import Account
-from sandbox.discounts import discount_lines, live_discounts
+from sandbox.discounts import discount_lines, settle_once
 from sandbox.errors import InvalidRequest
 from sandbox.pricing import unit_decimal
 from sandbox.types import DAY, Obj
@@ -78,7 +78,7 @@ def new_invoice(
             "default_source": None,
             "default_tax_rates": [],
             "description": description,
-            "discounts": list(subscription["discounts"]) if subscription else [],
+            "discounts": invoice_discounts(customer, subscription),
             "due_date": now + days_until_due * DAY if days_until_due is not None else None,
             "effective_at": None,
             "ending_balance": None,
@@ -127,6 +127,13 @@ def new_invoice(
     )
 
 
+def invoice_discounts(customer: Obj, subscription: Obj | None) -> list[str]:
+    """The subscription's discounts; without any, the customer's."""
+    if subscription and subscription["discounts"]:
+        return list(subscription["discounts"])
+    return [customer["discount"]["id"]] if customer["discount"] else []
+
+
 def add_line(
     account: Account,
     invoice: Obj,
@@ -139,6 +146,7 @@ def add_line(
     period: tuple[int, int],
     subscription: str | None = None,
     discountable: bool = True,
+    discounts: list[str] | None = None,
     metadata: Obj | None = None,
 ) -> Obj:
     """Append one line; totals are brought up to date by `total_up`."""
@@ -157,7 +165,7 @@ def add_line(
         "description": description,
         "discount_amounts": [],
         "discountable": discountable,
-        "discounts": [],
+        "discounts": list(discounts or []),
         "invoice": invoice["id"],
         "livemode": account.live,
         "metadata": metadata or {},
@@ -195,6 +203,7 @@ def take_item(account: Account, invoice: Obj, item: Obj) -> None:
         period=(item["period"]["start"], item["period"]["end"]),
         subscription=details["subscription"],
         discountable=item["discountable"],
+        discounts=item["discounts"],
         metadata=item["metadata"],
     )
     account.change(item, invoice=invoice["id"])
@@ -215,8 +224,7 @@ def total_up(account: Account, invoice: Obj) -> None:
     """Sums, discounts and the customer's credit balance."""
     lines = invoice["lines"]["data"]
     invoice["lines"]["url"] = f"/v1/invoices/{invoice['id']}/lines"
-    discounts = live_discounts(account, invoice["discounts"])
-    totals = discount_lines(account, lines, discounts)
+    totals = discount_lines(account, invoice)
     subtotal = sum(line["amount"] for line in lines)
     total = subtotal - sum(part["amount"] for part in totals)
     customer = account.get("customer", invoice["customer"])
@@ -243,6 +251,7 @@ def finalize(account: Account, invoice: Obj, *, auto_advance: bool | None = None
             code="invoice_not_editable",
         )
     total_up(account, invoice)
+    settle_once(account, invoice)
     now = account.now()
     customer = account.get("customer", invoice["customer"])
     number = customer["next_invoice_sequence"]

@@ -2,7 +2,8 @@
 
 from sandbox.account import Account
 from sandbox.catalogue import new_lines
-from sandbox.discounts import find_coupon, reduction
+from sandbox.coupons import Purchase, take_off
+from sandbox.discounts import find_coupons
 from sandbox.types import DAY, Obj, Params
 
 
@@ -12,7 +13,12 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
     trial = trial_end_of(account, params.get("subscription_data") or {}) if mode == "subscription" else None
     lines = new_lines(account, params.get("line_items") or [], currency=params.get("currency"), free=trial is not None)
     session_id = f"cs_{account.mode}_{account.ids.letters(58)}"
-    discounts = [find_coupon(account, wish, param="discounts[0]") for wish in params.get("discounts") or []]
+    purchase = Purchase(
+        currency=lines[0]["currency"] if lines else None,
+        amount=sum(line["amount_subtotal"] for line in lines),
+        customer=params.get("customer"),
+    )
+    discounts = find_coupons(account, params.get("discounts"), param="discounts", purchase=purchase)
     invoice_creation = params.get("invoice_creation")
     session = account.add(
         {
@@ -138,11 +144,8 @@ def total_session(account: Account, session: Obj) -> None:
     for line in lines:
         line["amount_discount"] = 0
     for coupon in coupons:
-        left = coupon["amount_off"]
-        for line in lines:
-            base = line["amount_subtotal"] - line["amount_discount"]
-            off = reduction(account, coupon, amount=base, product=line["price"]["product"], left=left)
-            left = left - off if left is not None else None
+        parts = [(line["amount_subtotal"] - line["amount_discount"], line["price"]["product"]) for line in lines]
+        for line, off in zip(lines, take_off(account, coupon, parts, currency=session["currency"]), strict=True):
             line["amount_discount"] += off
     for line in lines:
         line["amount_total"] = line["amount_subtotal"] - line["amount_discount"]

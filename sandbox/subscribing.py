@@ -6,7 +6,8 @@ from sandbox import collecting, invoicing, payments
 from sandbox.account import Account
 from sandbox.cards import default_method
 from sandbox.catalogue import ItemWish
-from sandbox.discounts import new_discount
+from sandbox.coupons import Found
+from sandbox.discounts import redeem_all
 from sandbox.errors import InvalidRequest
 from sandbox.periods import period_end
 from sandbox.pricing import amount_of
@@ -36,7 +37,7 @@ class Terms:
     billing_cycle_anchor: int | None = None
     save_default_payment_method: str = "off"
     payment_method_types: list[str] | None = None
-    discounts: list[tuple[Obj, Obj | None]] = field(default_factory=list)
+    discounts: list[Found] = field(default_factory=list)
     one_time: list[ItemWish] = field(default_factory=list)
     off_session: bool = False
     start_date: int | None = None
@@ -46,8 +47,9 @@ class Terms:
     session: str | None = None
 
 
-def new_item(account: Account, subscription_id: str, wish: ItemWish, *, start: int, end: int) -> Obj:
+def new_item(account: Account, subscription_id: str, wish: ItemWish, *, customer: str, start: int, end: int) -> Obj:
     item_id = account.ids.make("si")
+    owner = {"subscription": subscription_id, "subscription_item": item_id}
     account.item_owner[item_id] = subscription_id
     return {
         "id": item_id,
@@ -56,7 +58,7 @@ def new_item(account: Account, subscription_id: str, wish: ItemWish, *, start: i
         "created": account.now(),
         "current_period_end": end,
         "current_period_start": start,
-        "discounts": [],
+        "discounts": redeem_all(account, wish.found, customer=customer, owner=owner),
         "metadata": wish.metadata,
         "price": wish.price,
         "quantity": wish.quantity,
@@ -75,15 +77,17 @@ def start_subscription(account: Account, customer: Obj, wishes: list[ItemWish], 
     items = []
     for wish in wishes:
         end = anchor if anchor > now else period_end(now, wish.price["recurring"], anchor=anchor)
-        items.append(new_item(account, subscription_id, wish, start=now, end=end))
+        items.append(new_item(account, subscription_id, wish, customer=customer["id"], start=now, end=end))
     subscription = _subscription_object(
         account, customer, items, terms, subscription_id=subscription_id, anchor=anchor, trialing=trialing
     )
-    for coupon, code in terms.discounts:
-        discount = new_discount(
-            account, coupon, customer=customer["id"], subscription=subscription_id, session=terms.session, code=code
-        )
-        subscription["discounts"].append(discount["id"])
+    subscription["discounts"] = redeem_all(
+        account,
+        terms.discounts,
+        customer=customer["id"],
+        session=terms.session,
+        owner={"subscription": subscription_id},
+    )
     account.add(subscription, missing_payment_method=terms.missing_payment_method)
     if customer["currency"] is None:
         account.change(customer, currency=subscription["currency"])

@@ -4,7 +4,7 @@ from sandbox import collecting, invoicing
 from sandbox.account import Account
 from sandbox.catalogue import ItemWish
 from sandbox.currencies import written
-from sandbox.discounts import live_discounts
+from sandbox.discounts import drop_ended
 from sandbox.invoice_items import new_invoice_item
 from sandbox.pricing import amount_of, terms_in
 from sandbox.types import Obj
@@ -46,6 +46,7 @@ def bill(
             quantity=wish.quantity,
             period=(now, now),
             subscription=subscription["id"],
+            found=wish.found,
         )
         invoicing.take_item(account, invoice, extra)
     for item in items:
@@ -87,6 +88,7 @@ def add_item_line(account: Account, invoice: Obj, subscription: Obj, item: Obj, 
         quantity=quantity,
         period=(item["current_period_start"], item["current_period_end"]),
         subscription=subscription["id"],
+        discounts=item["discounts"],
         metadata=dict(item["metadata"]),
     )
 
@@ -115,14 +117,10 @@ def bill_period(account: Account, subscription: Obj, invoice: Obj) -> None:
 
 
 def drop_ended_discounts(account: Account, subscription: Obj) -> None:
-    """A `once` coupon served the first invoice; a `repeating` one ends by date."""
-    kept = []
-    for discount in live_discounts(account, subscription["discounts"]):
-        coupon = account.get("coupon", discount["source"]["coupon"])
-        used = coupon["duration"] == "once" and subscription["latest_invoice"] is not None
-        if used:
-            account.emit("customer.discount.deleted", discount)
-        else:
-            kept.append(discount["id"])
-    if kept != subscription["discounts"]:
-        subscription["discounts"] = kept
+    """A `once` coupon served an invoice; a `repeating` one ends by date."""
+    subscription["discounts"] = drop_ended(account, subscription["discounts"])
+    for item in subscription["items"]["data"]:
+        item["discounts"] = drop_ended(account, item["discounts"])
+    customer = account.get("customer", subscription["customer"])
+    if customer["discount"] and not drop_ended(account, [customer["discount"]["id"]]):
+        account.change(customer, event="customer.updated", discount=None)

@@ -26,7 +26,6 @@ INDEXES: dict[str, tuple[str, ...]] = {
     "credit_note": ("customer", "invoice"),
     "dispute": ("charge", "payment_intent"),
     "checkout.session": ("customer", "subscription", "payment_intent", "payment_link", "status"),
-    "promotion_code": ("code",),
 }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox.account import Account
-from sandbox.discounts import reduction
+from sandbox.coupons import take_off
 from sandbox.pages.wording import day, every, money
 from sandbox.pricing import amount_of, terms_in
 from sandbox.types import DAY, Obj
@@ -174,15 +174,12 @@ def adverb(recurring: Obj | None) -> str:
 
 def taken_off(account: Account, lines: list[Obj], *, coupons: list[Obj]) -> int:
     """What the coupons take off these lines at their full amounts (a trial's lines cost nothing today)."""
-    total = 0
-    for coupon in coupons:
-        left = coupon["amount_off"]
-        for line in lines:
-            product = line["price"]["product"] if line["price"] else None
-            off = reduction(account, coupon, amount=full_amount(account, line), product=product, left=left)
-            left = left - off if left is not None else None
-            total += off
-    return min(total, sum(full_amount(account, line) for line in lines))
+    left = [full_amount(account, line) for line in lines]
+    products = [line["price"]["product"] if line["price"] else None for line in lines]
+    for coupon in coupons if lines else ():
+        off = take_off(account, coupon, list(zip(left, products, strict=True)), currency=lines[0]["currency"])
+        left = [amount - taken for amount, taken in zip(left, off, strict=True)]
+    return sum(full_amount(account, line) for line in lines) - sum(left)
 
 
 def trial_end(account: Account, session: Obj) -> int | None:

@@ -20,10 +20,10 @@ from sandbox.resources.shared_fields import (
     AUTOMATIC_TAX,
     BILLING_MODE,
     CURRENCY,
-    DISCOUNTS,
     LINE_PRICE_DATA,
     METADATA,
     METHOD_TYPES,
+    ONE_DISCOUNT,
     SHIPPING,
 )
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
@@ -76,7 +76,7 @@ LOCALES = (
     customer_creation=Choice(options=("always", "if_required")),
     customer_email=Email(longest=800),
     customer_update=Hash(fields={name: Choice(options=("auto", "never")) for name in ("address", "name", "shipping")}),
-    discounts=DISCOUNTS,
+    discounts=ONE_DISCOUNT,
     expires_at=Whole(),
     invoice_creation=INVOICE_CREATION,
     line_items=Listed(each=LINE, most=100),

@@ -6,6 +6,7 @@ from sandbox.account import Account
 from sandbox.addresses import full_address, full_shipping
 from sandbox.cards import attach, find_method
 from sandbox.customers import delete_customer, new_customer
+from sandbox.discounts import end_discount
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
 from sandbox.resources.shared_fields import ADDRESS, METADATA, METHOD_TYPE
@@ -99,6 +100,16 @@ def retrieve_customer(call: Call) -> Obj:
 @endpoint("DELETE", "/v1/customers/{id}")
 def remove_customer(call: Call) -> Obj:
     return delete_customer(call.account, call.account.get("customer", call.id))
+
+
+@endpoint("DELETE", "/v1/customers/{id}/discount")
+def delete_discount(call: Call) -> Obj:
+    account, customer = call.account, call.account.get("customer", call.id)
+    if not customer["discount"]:
+        raise InvalidRequest(f"No active discount for customer: {call.id}", code="resource_missing", status=404)
+    ended = end_discount(account, account.get("discount", customer["discount"]["id"]))
+    account.change(customer, event="customer.updated", discount=None)
+    return ended
 
 
 @endpoint("GET", "/v1/customers", **PAGING, created=Span(), email=Text(), test_clock=Text())

@@ -3,9 +3,11 @@
 from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.catalogue import price_of
+from sandbox.coupons import Purchase
+from sandbox.discounts import find_coupons, replace_discounts
 from sandbox.errors import InvalidRequest
 from sandbox.invoice_items import new_invoice_item
-from sandbox.resources.shared_fields import CURRENCY, METADATA, ONE_OFF_PRICE_DATA
+from sandbox.resources.shared_fields import CURRENCY, DISCOUNTS, METADATA, ONE_OFF_PRICE_DATA
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj
 from sandbox.validation import Flag, Hash, Text, Whole, merge_metadata, needed
@@ -21,6 +23,7 @@ PERIOD = Hash(fields={"end": needed(Whole()), "start": needed(Whole())})
     customer=needed(Text()),
     description=Text(),
     discountable=Flag(),
+    discounts=DISCOUNTS,
     invoice=Text(),
     metadata=METADATA,
     period=PERIOD,
@@ -35,17 +38,20 @@ def create_item(call: Call) -> Obj:
     draft = account.get("invoice", params["invoice"], param="invoice") if params.get("invoice") else None
     if draft and draft["status"] != "draft":
         raise InvalidRequest("You can only add items to draft invoices.", code="invoice_not_editable", param="invoice")
-    period = params.get("period")
+    period, charge = params.get("period"), charge_of(account, params)
+    currency = charge.get("currency") or charge["price"]["currency"]
+    purchase = Purchase(currency, None, customer["id"])
     item = new_invoice_item(
         account,
         customer,
-        **charge_of(account, params),
+        **charge,
         quantity=params.get("quantity", 1),
         description=params.get("description"),
         period=(period["start"], period["end"]) if period else None,
         subscription=params.get("subscription"),
         discountable=params.get("discountable", True),
         metadata=params.get("metadata"),
+        found=find_coupons(account, params.get("discounts"), param="discounts", purchase=purchase),
     )
     if draft:
         invoicing.take_item(account, draft, item)
@@ -65,7 +71,7 @@ def charge_of(account: Account, params: Obj) -> Obj:
     return {"amount": params["amount"], "currency": params["currency"].lower()}
 
 
-@endpoint("POST", "/v1/invoiceitems/{id}", amount=Whole(), description=Text(), metadata=METADATA)
+@endpoint("POST", "/v1/invoiceitems/{id}", amount=Whole(), description=Text(), discounts=DISCOUNTS, metadata=METADATA)
 def update_item(call: Call) -> Obj:
     item = pending(call)
     changes = dict(call.params)
@@ -73,6 +79,14 @@ def update_item(call: Call) -> Obj:
         changes["metadata"] = merge_metadata(item["metadata"], changes["metadata"])
     if "amount" in changes:
         changes["net_amount"] = changes["amount"]
+    if "discounts" in changes:
+        changes["discounts"] = replace_discounts(
+            call.account,
+            item["discounts"],
+            changes["discounts"],
+            purchase=Purchase(item["currency"], None, item["customer"]),
+            owner={"invoice_item": item["id"]},
+        )
     return call.account.change(item, **changes)
 
 

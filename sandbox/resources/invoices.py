@@ -3,12 +3,15 @@
 from typing import Any
 
 from sandbox import collecting, invoicing
+from sandbox.account import Account
 from sandbox.cards import find_method
+from sandbox.coupons import Purchase
+from sandbox.discounts import replace_discounts
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_rows
-from sandbox.resources.shared_fields import CURRENCY, METADATA
+from sandbox.resources.shared_fields import CURRENCY, DISCOUNTS, METADATA
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
-from sandbox.types import DAY, Obj
+from sandbox.types import DAY, Obj, Params
 from sandbox.validation import Choice, Field, Flag, Hash, Span, Text, Whole, merge_metadata, needed
 
 COLLECTION = Choice(options=("charge_automatically", "send_invoice"))
@@ -18,6 +21,7 @@ SHARED: dict[str, Field] = {
     "days_until_due": Whole(least=0),
     "default_payment_method": Text(),
     "description": Text(),
+    "discounts": DISCOUNTS,
     "due_date": Whole(),
     "footer": Text(),
     "metadata": METADATA,
@@ -71,6 +75,8 @@ def create_invoice(call: Call) -> Obj:
     )
     for item in waiting:
         invoicing.take_item(account, invoice, item)
+    if "discounts" in params:
+        discount_invoice(account, invoice, params["discounts"])
     invoicing.total_up(account, invoice)
     if params.get("due_date"):
         account.change(invoice, due_date=params["due_date"])
@@ -78,6 +84,21 @@ def create_invoice(call: Call) -> Obj:
         account.change(invoice, default_payment_method=find_method(account, params["default_payment_method"])["id"])
     account.emit("invoice.created", invoice)
     return invoice
+
+
+def discount_invoice(account: Account, invoice: Obj, wishes: list[Params] | None) -> None:
+    """The discounts of one invoice; those of its subscription or customer are only left off it."""
+    own = [row for row in invoice["discounts"] if account.get("discount", row)["invoice"]]
+    inherited = [row for row in invoice["discounts"] if row not in own]
+    kept = [wish["discount"] for wish in wishes or [] if wish.get("discount") in inherited]
+    discounts = replace_discounts(
+        account,
+        own,
+        [wish for wish in wishes or [] if wish.get("discount") not in kept],
+        purchase=Purchase(invoice["currency"], None, invoice["customer"]),
+        owner={"invoice": invoice["id"]},
+    )
+    account.change(invoice, discounts=kept + discounts)
 
 
 @endpoint("POST", "/v1/invoices/{id}", **SHARED)
@@ -96,6 +117,9 @@ def update_invoice(call: Call) -> Obj:
         changes["due_date"] = invoice["created"] + days * DAY
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(invoice["metadata"], changes["metadata"])
+    if "discounts" in changes:
+        discount_invoice(account, invoice, changes.pop("discounts"))
+        invoicing.total_up(account, invoice)
     return account.change(invoice, event="invoice.updated", **changes)
 
 

@@ -105,7 +105,10 @@ ONE_OFF_PRICE_DATA: Field = Hash(
     }
 )
 ADJUSTABLE: Field = Hash(fields={"enabled": needed(Flag()), "maximum": Whole(least=1), "minimum": Whole(least=0)})
-DISCOUNTS: Field = unset(Listed(each=Hash(fields={"coupon": Text(), "promotion_code": Text()}), most=20))
+REDEEMED: Field = Hash(fields={"coupon": Text(), "discount": Text(), "promotion_code": Text()})
+DISCOUNTS: Field = unset(Listed(each=REDEEMED, most=20))
+# Checkout takes one coupon or code.
+ONE_DISCOUNT: Field = unset(Listed(each=Hash(fields={"coupon": Text(), "promotion_code": Text()}), most=1))
 # Checkout and payment links take tax off: switched on, they would need Stripe Tax, which is not modelled.
 AUTOMATIC_TAX: Field = Hash(fields={"enabled": needed(Choice(options=("false",)))})
 TRIAL_SETTINGS: Field = Hash(

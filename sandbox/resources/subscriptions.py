@@ -7,10 +7,11 @@ from sandbox.account import Account
 from sandbox.cards import find_method
 from sandbox.catalogue import ItemWish, price_of
 from sandbox.changing import change_items, move_trial
-from sandbox.discounts import find_coupon, new_discount
+from sandbox.coupons import Purchase
+from sandbox.discounts import end_discount, find_coupons, replace_discounts
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects, within
-from sandbox.pricing import terms_in
+from sandbox.pricing import amount_of, terms_in
 from sandbox.resources.shared_fields import (
     BILLING_MODE,
     CANCELLATION,
@@ -20,6 +21,7 @@ from sandbox.resources.shared_fields import (
     METADATA,
     METHOD_TYPES,
     ONE_OFF_PRICE_DATA,
+    REDEEMED,
     TRIAL_SETTINGS,
 )
 from sandbox.routing import PAGING, Call, endpoint, retrieve
@@ -50,13 +52,23 @@ SETTINGS = Hash(
     }
 )
 NEW_ITEM: dict[str, Field] = {
+    "discounts": DISCOUNTS,
     "metadata": METADATA,
     "price": Text(),
     "price_data": ITEM_PRICE_DATA,
     "quantity": Whole(least=0),
 }
 EXTRA = Listed(
-    each=Hash(fields={"price": Text(), "price_data": ONE_OFF_PRICE_DATA, "quantity": Whole(least=1)}), most=20
+    each=Hash(
+        fields={
+            "discounts": Listed(each=REDEEMED, most=20),
+            "metadata": METADATA,
+            "price": Text(),
+            "price_data": ONE_OFF_PRICE_DATA,
+            "quantity": Whole(least=1),
+        }
+    ),
+    most=20,
 )
 
 
@@ -89,19 +101,25 @@ EXTRA = Listed(
 def create_subscription(call: Call) -> Obj:
     account, params = call.account, call.params
     customer = account.get("customer", params["customer"], param="customer")
-    wishes = [
-        item_wish(account, wish, param=f"items[{at}]", use="recurring") for at, wish in enumerate(params["items"])
-    ]
-    extras = params.get("add_invoice_items") or []
-    one_time = [item_wish(account, wish, param=f"add_invoice_items[{at}]", use=None) for at, wish in enumerate(extras)]
+    wishes = item_wishes(account, params["items"], params, param="items", use="recurring")
+    one_time = item_wishes(account, params.get("add_invoice_items") or [], params, param="add_invoice_items", use=None)
     check_terms(params, wishes)
     check_currency(account, [*wishes, *one_time], currency=params.get("currency"))
-    return subscribing.start_subscription(account, customer, wishes, terms_of(account, params, one_time=one_time))
+    return subscribing.start_subscription(
+        account, customer, wishes, terms_of(account, params, wishes, one_time=one_time)
+    )
 
 
-def item_wish(account: Account, wish: Params, *, param: str, use: str | None) -> ItemWish:
-    price = price_of(account, wish, param=param, use=use)
-    return ItemWish(price, wish.get("quantity", 1), merge_metadata(None, wish.get("metadata", {})))
+def item_wishes(account: Account, rows: list[Params], params: Params, *, param: str, use: str | None) -> list[ItemWish]:
+    """`items[]` or `add_invoice_items[]` of a new subscription."""
+    wishes = []
+    for at, row in enumerate(rows):
+        price = price_of(account, row, param=f"{param}[{at}]", use=use)
+        purchase = Purchase(params.get("currency") or price["currency"], None, params["customer"])
+        found = find_coupons(account, row.get("discounts"), param=f"{param}[{at}][discounts]", purchase=purchase)
+        metadata = merge_metadata(None, row.get("metadata", {}))
+        wishes.append(ItemWish(price, row.get("quantity", 1), metadata, found))
+    return wishes
 
 
 def check_terms(params: Params, wishes: list[ItemWish]) -> None:
@@ -129,7 +147,10 @@ def check_currency(account: Account, wishes: list[ItemWish], *, currency: str | 
         terms_in(account, wish.price, currency or wishes[0].price["currency"])
 
 
-def terms_of(account: Account, params: Params, *, one_time: list[ItemWish]) -> Terms:
+def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_time: list[ItemWish]) -> Terms:
+    currency = params.get("currency") or wishes[0].price["currency"]
+    costs = [amount_of(account, wish.price, wish.quantity, currency=currency) for wish in [*wishes, *one_time]]
+    purchase = Purchase(currency, sum(costs), params["customer"])
     trial_end = params.get("trial_end")
     if params.get("trial_period_days"):
         trial_end = account.now() + params["trial_period_days"] * DAY
@@ -155,10 +176,7 @@ def terms_of(account: Account, params: Params, *, one_time: list[ItemWish]) -> T
         billing_cycle_anchor=params.get("billing_cycle_anchor"),
         save_default_payment_method=settings.get("save_default_payment_method", "off"),
         payment_method_types=settings.get("payment_method_types"),
-        discounts=[
-            find_coupon(account, wish, param=f"discounts[{at}]")
-            for at, wish in enumerate(params.get("discounts") or [])
-        ],
+        discounts=find_coupons(account, params.get("discounts"), param="discounts", purchase=purchase),
         one_time=one_time,
         start_date=params.get("backdate_start_date"),
     )
@@ -233,15 +251,13 @@ def plain_changes(account: Account, subscription: Obj, params: Params) -> dict[s
     if "payment_settings" in params:
         changes["payment_settings"] = {**subscription["payment_settings"], **params["payment_settings"]}
     if "discounts" in params:
-        changes["discounts"] = [
-            new_discount(
-                account, coupon, customer=subscription["customer"], subscription=subscription["id"], code=code
-            )["id"]
-            for coupon, code in (
-                find_coupon(account, wish, param=f"discounts[{at}]")
-                for at, wish in enumerate(params["discounts"] or [])
-            )
-        ]
+        changes["discounts"] = replace_discounts(
+            account,
+            subscription["discounts"],
+            params["discounts"],
+            purchase=Purchase(subscription["currency"], None, subscription["customer"]),
+            owner={"subscription": subscription["id"]},
+        )
     if "cancellation_details" in params and not {"cancel_at", "cancel_at_period_end"} & set(params):
         changes["cancellation_details"] = {**subscription["cancellation_details"], **params["cancellation_details"]}
     return changes
@@ -274,6 +290,17 @@ def cancel_subscription(call: Call) -> Obj:
     return renewing.end_subscription(
         call.account, subscription, details=call.params.get("cancellation_details"), reason="cancellation_requested"
     )
+
+
+@endpoint("DELETE", "/v1/subscriptions/{id}/discount")
+def delete_discounts(call: Call) -> Obj:
+    """Takes every discount of the subscription away; the newest is answered."""
+    account, subscription = call.account, call.account.get("subscription", call.id)
+    discounts = [account.get("discount", discount_id) for discount_id in subscription["discounts"]]
+    if not discounts:
+        raise InvalidRequest(f"No active discount for subscription: {call.id}", code="resource_missing", status=404)
+    account.change(subscription, event="customer.subscription.updated", discounts=[])
+    return [end_discount(account, discount) for discount in discounts][-1]
 
 
 @endpoint(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.contract import detours
 from tests.sandbox.shelf import DAY, THANKS, Shelf
 from tests.sandboxes import Json, Sandbox
 
@@ -15,6 +16,7 @@ def walk(sandbox: Sandbox) -> None:
     visit_checkout(sandbox, api, shelf, customer)
     visit_payments(sandbox, api, customer)
     visit_subscriptions(sandbox, api, shelf, customer)
+    detours.visit_discounts(sandbox, api, shelf, customer)
     visit_invoices(api, customer)
     visit_portal(sandbox, api, customer, shelf)
     visit_housekeeping(sandbox, api)
