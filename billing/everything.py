@@ -1,72 +1,150 @@
-"""The whole account, as one snapshot for each customer and each guest's payment.
+"""The whole account, page by page, beside what we know of it. Only what differs is kept, however many there are.
 
-Lists of a hundred say nearly all of it. Whoever was refunded, disputed or billed by invoice is fetched whole, because
-no list leads from a refund to the subscription that it was for.
+Lists of a hundred say nearly all of it. Whoever was refunded or disputed otherwise than we know, or billed by an
+invoice item, is fetched whole, because no list leads from a refund to the subscription that it was for.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
-from billing import listing
-from billing.entitling import links_of
+from billing import comparing, listing
+from billing.comparing import Rules
 from billing.errors import StripeMissing
 from billing.event_types import EVERYTHING
 from billing.facts import sid
 from billing.gateway import Gateway
-from billing.models import Connection, Order, Subscription
+from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
-from hub.models import Grant
+from hub.models import Grant, User
 
 Json = dict[str, Any]
 
 
-def snapshots_of_everything(gateway: Gateway, *, connection: Connection) -> Iterator[tuple[str, Snapshot]]:
-    """Every subject that Stripe or an open grant names, with what Stripe says of it now. Raises billing.errors."""
+class Survey:
+    """One reading of the account.
+
+    `subjects`: whom it names; `names`: every id by which a grant or an order may be known; `stale`: the subjects of
+    which we knew otherwise, whether or not that means anything for a grant.
+    """
+
+    def __init__(self, gateway: Gateway, *, connection: Connection, now: datetime) -> None:
+        self.gateway = gateway
+        self.rules = Rules.of(connection, now=now)
+        self.linked = frozenset(self.rules.links)
+        self.subjects: set[str] = set()
+        self.names: set[str] = set()
+        self.stale: set[str] = set()
+        self._news: dict[str, Snapshot] = {}
+        self._disputed: set[str] = set()
+
+    def suspects(self) -> Iterator[tuple[str, Snapshot]]:
+        """The subjects whose grants may not be as they should, each with what Stripe says that we do not know.
+
+        Raises billing.errors.
+        """
+        self._read_subscriptions()
+        self._read_sessions()
+        whole = self._read_the_rest() | self._disputed
+        self.stale |= self._news.keys()
+        unlike = set(comparing.subjects_unlike_their_grants(self.rules))
+        self.subjects |= whole | unlike
+        for subject in sorted(self._news.keys() | whole | unlike):
+            if subject in whole:
+                snapshot = fetch_whole(self.gateway, subject, linked=self.linked)
+                self.names |= _names_in(snapshot)
+                yield subject, snapshot
+            else:
+                yield subject, self._news.get(subject) or Snapshot(timezone.now())
+
+    def unknown_grants(self) -> Iterator[Grant]:
+        """Open grants whose subscription or purchase no list named, and Stripe does not know by its id either."""
+        bought = Grant.objects.filter(state__in=Grant.OPEN).exclude(source=Grant.Source.MANUAL)
+        columns = ("key", "session_id", "payment_intent", "invoice_id")
+        orders = {
+            found[0]: set(found)
+            for found in Order.objects.filter(key__in=bought.values("source_ref")).values_list(*columns)
+        }
+        for grant in bought.select_related("user", "product").order_by("pk"):
+            names = orders.get(grant.source_ref, set()) | {grant.source_ref}
+            if not names & self.names and not _exists(self.gateway, grant.source_ref):
+                yield grant
+
+    def _read_subscriptions(self) -> None:
+        asked_at = timezone.now()
+        open_invoices = listing.open_invoices_by_subscription(self.gateway)
+        for page in listing.subscription_pages(self.gateway):
+            self.names |= {sub["id"] for sub in page}
+            self.subjects |= {sid(sub["customer"]) for sub in page}
+            for sub in comparing.new_subscriptions(
+                page, open_invoices=open_invoices, rules=self.rules, asked_at=asked_at
+            ):
+                news = self._news.setdefault(sid(sub["customer"]), Snapshot(asked_at))
+                news.subscriptions = [*(news.subscriptions or []), sub]
+                news.open_invoices = [*(news.open_invoices or []), *open_invoices.get(sub["id"], [])]
+            asked_at = timezone.now()
+
+    def _read_sessions(self) -> None:
+        """A new subscription's session is news too: it may name the signed-in buyer."""
+        asked_at = timezone.now()
+        for page in listing.session_pages(self.gateway):
+            new = {session["id"] for session in comparing.new_sessions(page, rules=self.rules, asked_at=asked_at)}
+            for session in page:
+                subject = listing.subject_of_session(session)
+                self.subjects.add(subject)
+                self.names |= _names_of(session)
+                if session["id"] in new or (session.get("subscription") and subject in self._news):
+                    news = self._news.setdefault(subject, Snapshot(asked_at))
+                    news.sessions = [*(news.sessions or []), session]
+                    if (charge_of_session(session) or {}).get("disputed"):
+                        self._disputed.add(subject)
+            asked_at = timezone.now()
+
+    def _read_the_rest(self) -> set[str]:
+        """Who has to be asked about whole."""
+        found: set[str] = set()
+        for page in self.gateway.refund_pages():
+            found |= comparing.newly_refunded(page, rules=self.rules)
+        for page in self.gateway.dispute_pages():
+            found |= comparing.newly_disputed(page)
+        return (found & _ours()) | listing.billed_once(self.gateway, linked=self.linked)
+
+
+def fetch_whole(gateway: Gateway, subject: str, *, linked: Set[str]) -> Snapshot:
+    """Everything that Stripe says of a customer or a guest's payment. Raises billing.errors."""
     asked_at = timezone.now()
-    linked = frozenset(links_of(connection))
-    open_invoices = listing.open_invoices_by_subscription(gateway)
-    subscriptions = listing.subscriptions_by_customer(gateway)
-    sessions = listing.sessions_by_subject(gateway)
-    whole = (listing.refunded_or_disputed(gateway) & _ours()) | listing.billed_once(gateway, linked=linked)
-    for subject in sorted(subscriptions.keys() | sessions.keys() | whole | _behind_open_grants()):
-        if subject in whole:
-            yield subject, fetch_customer(gateway, subject, ask=Ask(EVERYTHING), linked=linked, asked_at=asked_at)
-        elif not subject.startswith("cus_") and _is_disputed(sessions.get(subject, [])):
-            yield subject, fetch_guest(gateway, subject, asked_at=asked_at)[0]
-        else:
-            snapshot = Snapshot(asked_at, sessions=sessions.get(subject, []))
-            if subject in subscriptions:
-                snapshot.subscriptions = subscriptions[subject]
-                snapshot.open_invoices = [
-                    invoice for sub in subscriptions[subject] for invoice in open_invoices.get(sub["id"], [])
-                ]
-            yield subject, snapshot
+    if subject.startswith("cus_"):
+        return fetch_customer(gateway, subject, ask=Ask(EVERYTHING), linked=linked, asked_at=asked_at)
+    return fetch_guest(gateway, subject, asked_at=asked_at)[0]
 
 
-def names_in(snapshot: Snapshot) -> set[str]:
-    """Every id by which a grant or an order may be known."""
+def subjects_of(user: User) -> list[str]:
+    """A person's Stripe customers, and the payments that they made as a guest."""
+    customers = StripeCustomer.objects.filter(user=user).values_list("stripe_id", flat=True)
+    return sorted({*customers, *Order.objects.filter(user=user).values_list("subject", flat=True)})
+
+
+def _names_in(snapshot: Snapshot) -> set[str]:
     found = {sub["id"] for sub in snapshot.subscriptions or []} | snapshot.intents.keys()
     for session in snapshot.sessions or []:
-        found |= {session["id"], sid(session.get("payment_intent")), sid(session.get("invoice"))}
-    return (found | {invoice["id"] for invoice in snapshot.paid_invoices or []}) - {""}
+        found |= _names_of(session)
+    return found | {invoice["id"] for invoice in snapshot.paid_invoices or []}
 
 
-def unknown_at_stripe(gateway: Gateway, *, seen: Set[str]) -> Iterator[Grant]:
-    """Open grants whose subscription or purchase no list named, and Stripe does not know by its id either."""
-    open_grants = Grant.objects.filter(state__in=Grant.OPEN).select_related("user", "product").order_by("pk")
-    orders = {order.key: order for order in Order.objects.filter(key__in=open_grants.values("source_ref"))}
-    for grant in open_grants.exclude(source=Grant.Source.MANUAL):
-        order = orders.get(grant.source_ref)
-        names = {grant.source_ref} | ({order.session_id, order.payment_intent, order.invoice_id} if order else set())
-        if not names & seen and not _exists(gateway, grant.source_ref):
-            yield grant
+def _names_of(session: Json) -> set[str]:
+    return {session["id"], sid(session.get("payment_intent")), sid(session.get("invoice"))} - {""}
 
 
 def _exists(gateway: Gateway, ref: str) -> bool:
     """Asked by id: what belongs to a test clock is in no list."""
-    ask = {"sub": gateway.subscription, "pi": gateway.payment_intent, "cs": gateway.session, "in": gateway.invoice}
+    ask: dict[str, Callable[[str], Json]] = {
+        "sub": gateway.subscription,
+        "pi": gateway.payment_intent,
+        "cs": gateway.session,
+        "in": gateway.invoice,
+    }
     try:
         ask[ref.partition("_")[0]](ref)
     except (KeyError, StripeMissing):
@@ -74,20 +152,8 @@ def _exists(gateway: Gateway, ref: str) -> bool:
     return True
 
 
-def _is_disputed(sessions: list[Json]) -> bool:
-    return any((charge_of_session(session) or {}).get("disputed") for session in sessions)
-
-
 def _ours() -> set[str]:
-    """The customers who ever had access from Stripe: others' refunds mean nothing here."""
-    return _customers_of(Grant.objects.exclude(source=Grant.Source.MANUAL).values_list("source_ref", flat=True))
-
-
-def _behind_open_grants() -> set[str]:
-    """Their clocks may have run out even where Stripe has nothing new."""
-    return _customers_of(Grant.objects.filter(state__in=Grant.OPEN).values_list("source_ref", flat=True))
-
-
-def _customers_of(refs: Any) -> set[str]:
+    """Whoever ever had access from Stripe: others' refunds mean nothing here."""
+    refs = Grant.objects.exclude(source=Grant.Source.MANUAL).values("source_ref")
     customers = Subscription.objects.filter(stripe_id__in=refs).values_list("customer_id", flat=True)
     return set(customers) | set(Order.objects.filter(key__in=refs).values_list("subject", flat=True))

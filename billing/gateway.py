@@ -4,7 +4,7 @@ Every function raises the errors of `billing.errors` and nothing of the SDK's. S
 `settings.STRIPE_API_VERSION`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -41,13 +41,15 @@ class Gateway:
         found = self._one(self._client.v1.subscriptions.retrieve, subscription, {"expand": SUBSCRIPTION_EXPAND})
         return self._with_all_items(found)
 
-    def subscription_page(self, *, after: str = "", created_from: int | None = None) -> tuple[list[Json], bool]:
-        """A page of the account's subscriptions, newest first, and whether more follow."""
+    def subscription_page(
+        self, *, after: str = "", created: Mapping[str, int] | None = None
+    ) -> tuple[list[Json], bool]:
+        """A page of the account's subscriptions, newest first, and whether more follow. `created`: "gte" and "lte"."""
         params: Params = {"status": "all", "limit": PAGE, "expand": _each(SUBSCRIPTION_EXPAND)}
         if after:
             params["starting_after"] = after
-        if created_from:
-            params["created"] = {"gte": created_from}
+        if created:
+            params["created"] = dict(created)
         page = self._call(self._client.v1.subscriptions.list, params)
         return [self._with_all_items(sub) for sub in page["data"]], page["has_more"]
 
@@ -70,9 +72,9 @@ class Gateway:
     def open_invoices_of(self, customer: str) -> list[Json]:
         return self._all(self._client.v1.invoices.list, {"customer": customer, "status": "open"})
 
-    def open_invoices(self) -> list[Json]:
+    def open_invoice_pages(self) -> Iterator[list[Json]]:
         """The open invoices of the whole account."""
-        return self._all(self._client.v1.invoices.list, {"status": "open"})
+        return self._pages(self._client.v1.invoices.list, {"status": "open"})
 
     def paid_invoices_of(self, customer: str) -> list[Json]:
         """Paid invoices with the payments that paid them and every line."""
@@ -99,17 +101,17 @@ class Gateway:
     def disputes_of(self, charge: str) -> list[Json]:
         return self._all(self._client.v1.disputes.list, {"charge": charge})
 
-    def disputes(self) -> list[Json]:
+    def dispute_pages(self) -> Iterator[list[Json]]:
         """The disputes of the whole account, with their charges."""
-        return self._all(self._client.v1.disputes.list, {"expand": ["data.charge"]})
+        return self._pages(self._client.v1.disputes.list, {"expand": ["data.charge"]})
 
-    def refunds(self) -> list[Json]:
+    def refund_pages(self) -> Iterator[list[Json]]:
         """The refunds of the whole account, with their charges."""
-        return self._all(self._client.v1.refunds.list, {"expand": ["data.charge"]})
+        return self._pages(self._client.v1.refunds.list, {"expand": ["data.charge"]})
 
-    def billed_invoice_items(self) -> list[Json]:
+    def billed_invoice_item_pages(self) -> Iterator[list[Json]]:
         """The invoice items of the whole account that are on an invoice."""
-        return self._all(self._client.v1.invoice_items.list, {"pending": False})
+        return self._pages(self._client.v1.invoice_items.list, {"pending": False})
 
     def payment_intent(self, payment_intent: str) -> Json:
         return self._one(self._client.v1.payment_intents.retrieve, payment_intent, {"expand": ["latest_charge"]})
@@ -215,14 +217,16 @@ class Gateway:
         return invoice
 
     def _all(self, method: Callable[..., Any], params: Params) -> list[Json]:
-        found: list[Json] = []
+        return [found for page in self._pages(method, params) for found in page]
+
+    def _pages(self, method: Callable[..., Any], params: Params) -> Iterator[list[Json]]:
         page_params = {"limit": PAGE, **params}
         while True:
             page = self._call(method, page_params)
-            found += page["data"]
+            yield page["data"]
             if not page["has_more"]:
-                return found
-            page_params = {**page_params, "starting_after": found[-1]["id"]}
+                return
+            page_params = {**page_params, "starting_after": page["data"][-1]["id"]}
 
     def _one(self, method: Callable[..., Any], object_id: str, params: Params) -> Json:
         return self._call(method, object_id, params)

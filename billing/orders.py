@@ -43,6 +43,22 @@ def write_orders(
 
     `happened_at`: when the news was made that led to this look.
     """
+    before, rows = order_rows(snapshot, connection=connection, now=now)
+    for row in rows:
+        known = before.get(row.key)
+        if row.state == Order.State.PAID and row.paid_at is None:
+            row.paid_at = _when_the_money_came(row, known, subject=subject, happened_at=happened_at)
+        row.subject = known.subject if known else subject
+    Order.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["key"], update_fields=ORDER_FIELDS, batch_size=200
+    )
+
+
+def order_rows(snapshot: Snapshot, *, connection: Connection, now: datetime) -> tuple[dict[str, Order], list[Order]]:
+    """What is known of the orders in a snapshot, by key, and the rows to write: none where something newer was written.
+
+    They lack their subject, and where Stripe does not say when the money came, `paid_at`.
+    """
     found: dict[str, Order] = {}
     for invoice in snapshot.paid_invoices or []:
         order = _order_of_invoice(invoice, snapshot, connection=connection)
@@ -61,13 +77,9 @@ def write_orders(
         if known is not None and known.fetched_at > snapshot.asked_at:
             continue
         _carry_over(order, known, snapshot, now=now)
-        if order.state == Order.State.PAID and order.paid_at is None:
-            order.paid_at = _when_the_money_came(order, known, subject=subject, happened_at=happened_at)
-        order.subject, order.fetched_at = known.subject if known else subject, snapshot.asked_at
+        order.fetched_at = snapshot.asked_at
         rows.append(order)
-    Order.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["key"], update_fields=ORDER_FIELDS, batch_size=200
-    )
+    return before, rows
 
 
 def _under_known_keys(found: dict[str, Order]) -> dict[str, Order]:
@@ -134,11 +146,7 @@ def _paid_at(session: Json, intent: Json, charge: Json) -> datetime | None:
 
 
 def _when_the_money_came(order: Order, known: Order | None, *, subject: str, happened_at: datetime) -> datetime:
-    """As was found before; else as Stripe's event says, or the news by which it is paid now and was not; else with
-    the purchase.
-    """
-    if known is not None and known.paid_at is not None:
-        return known.paid_at
+    """As Stripe's event says, or the news by which it is paid now and was not; else with the purchase."""
     named = [name for name in (order.session_id, order.payment_intent) if name]
     news = InboxEvent.objects.filter(
         subject=subject, state=InboxEvent.State.PENDING, type__in=MONEY_CAME, payload__data__object__id__in=named
@@ -225,5 +233,7 @@ def _carry_over(order: Order, known: Order | None, snapshot: Snapshot, *, now: d
         ):
             setattr(order, name, getattr(order, name) or getattr(known, name))
         order.dispute_lost_at = known.dispute_lost_at
+        if order.state == Order.State.PAID:
+            order.paid_at = order.paid_at or known.paid_at
     if "lost" in order.disputes.values():
         order.dispute_lost_at = order.dispute_lost_at or now

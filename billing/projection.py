@@ -70,6 +70,24 @@ def write_subscriptions(
     now: datetime,
 ) -> dict[str, Subscription]:
     """Upserts subscriptions. Returns what they were before, by Stripe's id."""
+    before, rows = subscription_rows(
+        subscriptions, open_invoices=open_invoices, connection=connection, asked_at=asked_at, now=now
+    )
+    Subscription.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["stripe_id"], update_fields=SUBSCRIPTION_FIELDS, batch_size=200
+    )
+    return before
+
+
+def subscription_rows(
+    subscriptions: list[Json],
+    *,
+    open_invoices: list[Json] | None,
+    connection: Connection,
+    asked_at: datetime,
+    now: datetime,
+) -> tuple[dict[str, Subscription], list[Subscription]]:
+    """What is known of them, by Stripe's id, and the rows to write: none where something newer was written."""
     ids = [sub["id"] for sub in subscriptions]
     before = {row.stripe_id: row for row in Subscription.objects.filter(stripe_id__in=ids)}
     open_by_subscription: dict[str, list[Json]] = {}
@@ -87,10 +105,7 @@ def write_subscriptions(
         for sub in subscriptions
         if sub["id"] not in before or before[sub["id"]].fetched_at <= asked_at
     ]
-    Subscription.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["stripe_id"], update_fields=SUBSCRIPTION_FIELDS, batch_size=200
-    )
-    return before
+    return before, rows
 
 
 def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Keeping true without being told: catch-up from Stripe's event list, and the full pass that finds drift."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,15 +11,15 @@ from django.utils import timezone
 from activities import clock
 from billing import attention, event_types, inbox
 from billing.connection import active_connection
+from billing.entitling import links_of
 from billing.errors import NotConnected, StripeUnavailable
 from billing.event_types import ACCESS_TYPES
-from billing.everything import names_in, snapshots_of_everything, unknown_at_stripe
+from billing.everything import Survey, fetch_whole
 from billing.facts import required_moment
 from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, InboxEvent, Pass, Subject
 from billing.refresh import look_again, note_answer, note_unavailable
 from billing.rehearsal import Difference, rehearse
-from billing.snapshots import Snapshot
 from hub.models import Grant
 
 log = structlog.get_logger(__name__)
@@ -75,12 +75,9 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
     now = clock.now()
     run = Pass.objects.create(kind="full", started_at=now)
     try:
-        gateway, seen, drifted = gateway_for(connection), set(), []
-        for subject, snapshot in snapshots_of_everything(gateway, connection=connection):
-            seen |= names_in(snapshot)
-            if found := _drift(subject, snapshot, run=run, connection=connection, now=now):
-                drifted.append((subject, found))
-        unknown = [Difference.unknown(grant) for grant in unknown_at_stripe(gateway, seen=seen)]
+        survey = Survey(gateway_for(connection), connection=connection, now=now)
+        drifted = list(_drifted(survey, connection=connection, now=now))
+        unknown = [Difference.unknown(grant) for grant in survey.unknown_grants()]
     except StripeUnavailable as error:
         note_unavailable(connection, error)
         run.stopped, run.finished_at = str(error)[:240], clock.now()
@@ -95,32 +92,49 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
         attention.raise_brake([_as_json(difference) for difference in closing], key=str(run.pk), now=now)
     else:
         attention.settle_brakes(now=now)
-        for subject, _ in drifted:
+        for subject in survey.stale | {subject for subject, _ in drifted}:
             look_again(subject)
-    run.finished_at = clock.now()
+    run.looked_at, run.finished_at = len(survey.subjects), clock.now()
     run.save()
     Connection.objects.filter(pk=connection.pk).update(full_pass_at=timezone.now())
     return run
 
 
-def differences() -> Iterator[Difference]:
-    """What is not as Stripe's present state and the policy want it. Writes nothing. Raises billing.errors."""
+def differences(subjects: Iterable[str] | None = None) -> Iterator[Difference]:
+    """What is not as Stripe's present state and the policy want it; of some subjects alone, where they are named.
+
+    Writes nothing. Raises billing.errors.
+    """
     connection = active_connection()
     if connection is None:
         raise NotConnected("No Stripe account is connected.")
-    now, gateway, seen = clock.now(), gateway_for(connection), set()
-    for subject, snapshot in snapshots_of_everything(gateway, connection=connection):
-        seen |= names_in(snapshot)
+    now, gateway = clock.now(), gateway_for(connection)
+    if subjects is not None:
+        linked = frozenset(links_of(connection))
+        for subject in subjects:
+            snapshot = fetch_whole(gateway, subject, linked=linked)
+            yield from rehearse(snapshot, subject=subject, connection=connection, now=now)
+        return
+    survey = Survey(gateway, connection=connection, now=now)
+    for subject, snapshot in survey.suspects():
         yield from rehearse(snapshot, subject=subject, connection=connection, now=now)
-    for grant in unknown_at_stripe(gateway, seen=seen):
+    for grant in survey.unknown_grants():
         yield Difference.unknown(grant)
 
 
-def _drift(subject: str, snapshot: Snapshot, *, run: Pass, connection: Connection, now: datetime) -> list[Difference]:
-    run.looked_at += 1
-    if Subject.objects.filter(key=subject, lease_until__gt=timezone.now()).exists():
-        return []  # being looked at right now: newer than this list
-    return rehearse(snapshot, subject=subject, connection=connection, now=now)
+def _drifted(survey: Survey, *, connection: Connection, now: datetime) -> Iterator[tuple[str, list[Difference]]]:
+    """Who is not as they should be, and how."""
+    for subject, snapshot in survey.suspects():
+        if Subject.objects.filter(key=subject, lease_until__gt=timezone.now()).exists():
+            continue  # being looked at right now: newer than what was listed
+        try:
+            found = rehearse(snapshot, subject=subject, connection=connection, now=now)
+        except Exception:  # looked at alone, it keeps its error with its row, and holds nobody else up
+            log.exception("not_compared", subject=subject)
+            yield subject, []
+        else:
+            if found:
+                yield subject, found
 
 
 def _is_too_much(closing: int) -> bool:

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from billing import draining, reconcile, retention
 
-# Comparing takes some 50 ms a customer: the limit of the other tasks would kill it at six thousand.
+# Listing takes Stripe about a second a hundred: the limit of the other tasks would kill it at thirty thousand.
 HOURS = 6 * 3600
 
 

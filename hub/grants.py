@@ -77,13 +77,13 @@ def apply(wanted: Sequence[Wanted], *, cause: str, now: datetime) -> list[Ledger
     if not wanted:
         return []
     _lock_people({want.user_id for want in wanted})
-    refs = {want.source_ref for want in wanted}
-    known = {
-        (grant.user_id, grant.product_id, grant.source, grant.source_ref): grant
-        for grant in Grant.objects.filter(source__in={want.source for want in wanted}, source_ref__in=refs)
-    }
-    changes = [change for want in wanted if (change := _change(known.get(want.key), want))]
+    changes = [change for _, change in _changes(wanted)]
     return _write(changes, cause=cause, now=now)
+
+
+def unlike(wanted: Sequence[Wanted]) -> list[Wanted]:
+    """Those that `apply` would do something about. One query, no lock: look again before anything is done."""
+    return [want for want, _ in _changes(wanted)]
 
 
 @transaction.atomic
@@ -167,6 +167,15 @@ def hold(grants: Iterable[Grant], *, now: datetime, cause: str, reason: str) -> 
         grant.ends_at = now + HOLD
         changes.append(Change(grant, grant.state, reason, "hold", 0, now))
     return _write(changes, cause=cause, now=now)
+
+
+def _changes(wanted: Sequence[Wanted]) -> list[tuple[Wanted, Change]]:
+    refs = {want.source_ref for want in wanted}
+    known = {
+        (grant.user_id, grant.product_id, grant.source, grant.source_ref): grant
+        for grant in Grant.objects.filter(source__in={want.source for want in wanted}, source_ref__in=refs)
+    }
+    return [(want, change) for want in wanted if (change := _change(known.get(want.key), want))]
 
 
 def _change(grant: Grant | None, want: Wanted) -> Change | None:

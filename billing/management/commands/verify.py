@@ -1,32 +1,40 @@
 import sys
+from argparse import ArgumentParser
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from billing import reconcile
 from billing.errors import StripeError
-from hub.models import Grant
+from billing.everything import subjects_of
+from billing.rehearsal import Difference
+from hub.models import Grant, User
+from hub.models.people import normalise_email
 from hub.rebuilding import disagreements
 
 
 class Command(BaseCommand):
     help = "Recomputes grants from Stripe's present state and from the ledger; prints every difference, writes nothing."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        only = parser.add_mutually_exclusive_group()
+        only.add_argument("--email", help="one person alone")
+        only.add_argument("--customer", metavar="CUS", help="one Stripe customer alone, or a guest's payment")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        user = _person(options["email"]) if options["email"] else None
+        subjects = [options["customer"]] if options["customer"] else subjects_of(user) if user else None
         wrong = past = 0
-        for line in disagreements():
+        for line in [] if options["customer"] else disagreements(user):
             self.stdout.write(f"ledger: {line}")
             wrong += 1
         try:
-            for found in reconcile.differences():
+            for found in reconcile.differences(subjects):
                 if found.is_past:
                     past += 1
                     continue
-                self.stdout.write(
-                    f"stripe: {found.email} {found.product} ({found.source_ref}): is {found.is_state or 'absent'} "
-                    f"until {found.is_ends_at or 'open end'}, should be {found.should_be} ({found.reason}) "
-                    f"until {found.should_end_at or 'open end'}"
-                )
+                self.stdout.write(f"stripe: {_say(found)}")
                 wrong += 1
         except StripeError as error:
             raise CommandError(f"Stripe could not be asked: {error}") from error
@@ -34,7 +42,32 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{past} bought before the link was made and not in yet: import them, or wait for the night"
             )
-        total = Grant.objects.filter(state__in=Grant.OPEN).count()
-        self.stdout.write(f"{total} open grants, {wrong} differences")
+        if wrong:
+            self.stdout.write("Nothing was changed. manage.py full_pass mends what differs from Stripe.")
+        open_grants = Grant.objects.filter(state__in=Grant.OPEN)
+        total = (open_grants.filter(user=user) if user else open_grants).count()
+        said = f"{len(subjects)} looked at" if subjects is not None else f"{total} open grants"
+        self.stdout.write(f"{said}, {wrong} differences")
         if wrong:
             sys.exit(1)
+
+
+def _person(email: str) -> User:
+    user = User.objects.filter(email=normalise_email(email)).first()
+    if user is None:
+        raise CommandError(f"Nobody here has the address {email}.")
+    return user
+
+
+def _say(found: Difference) -> str:
+    who = f"{found.email} {found.product} ({found.source_ref})"
+    if found.reason == "unknown_at_stripe":
+        return f"{who}: is {found.is_state}, and Stripe does not know it"
+    return (
+        f"{who}: is {found.is_state or 'absent'} until {_until(found.is_ends_at)}, "
+        f"should be {found.should_be} ({found.reason}) until {_until(found.should_end_at)}"
+    )
+
+
+def _until(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else "open end"
