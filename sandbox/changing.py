@@ -1,5 +1,7 @@
 """Changes to a running subscription: items added, removed, switched; prorations; trials moved."""
 
+import copy
+
 from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.catalogue import ItemWish, price_of
@@ -25,7 +27,7 @@ def change_items(
     """
     now = account.now()
     at = at or now
-    before = {"items": {**subscription["items"], "data": [dict(item) for item in subscription["items"]["data"]]}}
+    before = {name: copy.deepcopy(subscription[name]) for name in ("billing_cycle_anchor", "items", "latest_invoice")}
     was = list(subscription["items"]["data"])
     data = list(was)
     pairs: list[tuple[Obj | None, Obj | None]] = []
@@ -61,12 +63,20 @@ def change_items(
                     after=data,
                     at=at,
                 )
-    account.emit("customer.subscription.updated", subscription, before=before)
-    plan(account, subscription)
+    invoice = None
     if restarts and subscription["status"] != "trialing":
-        restart_period(account, subscription)
+        invoice = restart_period(account, subscription)
     elif proration == "always_invoice":
-        invoice_now(account, subscription)
+        invoice = bill_pending(account, subscription)
+    if invoice:
+        subscription["latest_invoice"] = invoice["id"]
+    account.save(subscription)
+    changed = {name: old for name, old in before.items() if old != subscription[name]}
+    account.emit("customer.subscription.updated", subscription, before=changed)
+    plan(account, subscription)
+    if invoice:
+        account.emit("invoice.created", invoice)
+        bill_period(account, subscription, invoice)
     return subscription
 
 
@@ -133,8 +143,8 @@ def price_changed(old: Obj, new: Obj) -> bool:
     return old["price"]["id"] != new["price"]["id"] or old.get("quantity") != new.get("quantity")
 
 
-def restart_period(account: Account, subscription: Obj) -> None:
-    """Another interval begins a new period at once and is billed at once, as at Stripe."""
+def restart_period(account: Account, subscription: Obj) -> Obj:
+    """Another interval begins a new period at once and is billed at once, as at Stripe: the draft of that invoice."""
     now = account.now()
     data = []
     for item in subscription["items"]["data"]:
@@ -142,21 +152,14 @@ def restart_period(account: Account, subscription: Obj) -> None:
         data.append({**item, "current_period_start": now, "current_period_end": end})
     subscription["billing_cycle_anchor"] = now
     subscription["items"] = {**subscription["items"], "data": data}
-    invoice = bill(account, subscription, data, reason="subscription_update")
-    account.change(subscription, latest_invoice=invoice["id"])
-    account.emit("invoice.created", invoice)
-    plan(account, subscription)
-    bill_period(account, subscription, invoice)
+    return bill(account, subscription, data, reason="subscription_update")
 
 
-def invoice_now(account: Account, subscription: Obj) -> None:
-    """Bill pending prorations at once."""
+def bill_pending(account: Account, subscription: Obj) -> Obj | None:
+    """A draft of the prorations that wait, if any do."""
     if not invoicing.pending_items(account, subscription["customer"], subscription=subscription["id"]):
-        return
-    invoice = bill(account, subscription, [], reason="subscription_update")
-    account.change(subscription, latest_invoice=invoice["id"])
-    account.emit("invoice.created", invoice)
-    bill_period(account, subscription, invoice)
+        return None
+    return bill(account, subscription, [], reason="subscription_update")
 
 
 def move_trial(account: Account, subscription: Obj, *, trial_end: int | str) -> Obj:
@@ -165,10 +168,11 @@ def move_trial(account: Account, subscription: Obj, *, trial_end: int | str) -> 
     if trial_end == "now" or (isinstance(trial_end, int) and trial_end <= now):
         if subscription["status"] != "trialing":
             return subscription
+        before = {name: subscription[name] for name in ("billing_cycle_anchor", "items", "trial_end")}
         data = [{**item, "current_period_end": now} for item in subscription["items"]["data"]]
-        subscription["items"] = {**subscription["items"], "data": data}
-        account.change(subscription, trial_end=now, billing_cycle_anchor=now)
-        end_trial(account, subscription)
+        items = {**subscription["items"], "data": data}
+        account.change(subscription, trial_end=now, billing_cycle_anchor=now, items=items)
+        end_trial(account, subscription, before=before)
         return subscription
     end = int(trial_end)
     data = [{**item, "current_period_end": end} for item in subscription["items"]["data"]]

@@ -87,21 +87,29 @@ def renew(account: Account, subscription_id: str) -> None:
         start_period(account, subscription, now=now)
 
 
-def end_trial(account: Account, subscription: Obj) -> None:
-    """The trial is over: the first paid period begins, or without a payment method what its settings say."""
+def end_trial(account: Account, subscription: Obj, *, before: Obj | None = None) -> None:
+    """The trial is over: the first paid period begins, or without a payment method what its settings say.
+
+    `before`: fields as they were, where the trial was ended early.
+    """
     choice = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     if has_method(account, subscription) or choice == "create_invoice":
-        start_period(account, subscription, now=account.now(), trial_over=True)
+        start_period(account, subscription, now=account.now(), ended_trial=before or {})
     elif choice == "cancel":
         end_subscription(account, subscription)
     else:
-        account.change(subscription, event="customer.subscription.updated", status="paused")
+        before = {**(before or {}), "status": subscription["status"]}
+        account.change(subscription, status="paused")
+        account.emit("customer.subscription.updated", subscription, before=before)
         plan(account, subscription)
         account.emit("customer.subscription.paused", subscription)
 
 
-def start_period(account: Account, subscription: Obj, *, now: int, trial_over: bool = False) -> Obj:
-    """Roll the items that are due into their next period and bill them."""
+def start_period(account: Account, subscription: Obj, *, now: int, ended_trial: Obj | None = None) -> Obj:
+    """Roll the items that are due into their next period and bill them.
+
+    `ended_trial`: a trial was before it; what of the subscription its end has changed already, as it was.
+    """
     old = subscription["items"]
     rolled = []
     fresh = []
@@ -121,8 +129,8 @@ def start_period(account: Account, subscription: Obj, *, now: int, trial_over: b
     drop_ended_discounts(account, subscription)
     invoice = bill(account, subscription, rolled, reason="subscription_cycle", period=period)
     before |= {"latest_invoice": subscription["latest_invoice"]}
-    if trial_over:
-        before |= {"status": subscription["status"]}
+    if ended_trial is not None:
+        before |= {"status": subscription["status"], **ended_trial}
         subscription["status"] = "active"
     subscription["latest_invoice"] = invoice["id"]
     account.save(subscription)
