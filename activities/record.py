@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from activities.inserting import insert_new
 from activities.models import Activity
 
@@ -53,6 +55,12 @@ def record(happenings: Sequence[Happening], *, now: datetime) -> list[Activity]:
             for happening in happenings
         ]
     )
+
+
+def hand_over(refs: Sequence[str], *, of: int | None, to: int | None) -> None:
+    """What was told of these purchases turns out to be another person's; None where nobody knows whose."""
+    about = Q(details__order__in=refs) | Q(details__subscription__in=refs)
+    Activity.objects.filter(about, user=of).update(user=to)
 
 
 def record_one(happening: Happening, *, now: datetime) -> Activity | None:

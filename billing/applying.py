@@ -28,7 +28,7 @@ from billing.policy import Access
 from billing.snapshots import Payment, Snapshot
 from hub import grants
 from hub.grants import Wanted
-from hub.models import Grant
+from hub.models import Grant, User
 
 Json = dict[str, Any]
 
@@ -106,8 +106,12 @@ def settle(
     payments: Sequence[Payment] = (),
     references: Mapping[str, str] = MappingProxyType({}),
     batch: str = "",
+    actor: User | None = None,
 ) -> dict[str, datetime]:
-    """Decides about rows of one or many customers, and writes what follows. Returns each subject's next deadline."""
+    """Decides about rows of one or many customers, and writes what follows. Returns each subject's next deadline.
+
+    `actor`: the person whose decision leads to it, for the ledger.
+    """
     links, knobs = links_of(connection), policies.load()
     how: Json = {"links": links, "policies": knobs, "now": now, "happened_at": happened_at}
     by_subscription = entitle_subscriptions(rows, **how)
@@ -129,7 +133,7 @@ def settle(
     ]
     _write_reasons(rows, orders, by_subscription, by_order)
     written = record(told, now=now)
-    grants.apply(_wanted(rows, orders, by_subscription, by_order, batch=batch), cause=cause, now=now)
+    grants.apply(_wanted(rows, orders, by_subscription, by_order, batch=batch), cause=cause, now=now, actor=actor)
     _hold_unknown(by_subscription, cause=cause, now=now)
     notices.queue(_payment_mails(written, by_subscription), now=now)
     raise_doubts(rows, orders, by_subscription, by_order, customers=customers, now=now)

@@ -4,6 +4,7 @@ from django import forms
 
 from billing.knobs import DEFAULTS, GROUPS, KNOBS, PERCENT, Knob
 from billing.prices import describe_price
+from hub.models import User
 
 Json = dict[str, Any]
 NEVER = 0
@@ -87,6 +88,20 @@ class ChoosePricesForm(forms.Form):
         field.choices = [(price["id"], _words(price)) for price in prices]
         if not prices:
             field.help_text = "No prices yet: make one in Stripe, or link it without."
+
+
+class PayerForm(forms.Form):
+    """Whose a payment is: a known person, or the address of a new one."""
+
+    person = forms.ModelChoiceField(User.objects.filter(is_active=True), required=False)
+    address = forms.EmailField(required=False)
+    name = forms.CharField(required=False, max_length=150)
+
+    def clean(self) -> Json:
+        given: Json = super().clean() or {}
+        if bool(given.get("person")) == bool(given.get("address")):
+            raise forms.ValidationError("Choose one person.")
+        return given
 
 
 class PolicyForm(forms.Form):

@@ -72,13 +72,16 @@ class Change:
 
 
 @transaction.atomic
-def apply(wanted: Sequence[Wanted], *, cause: str, now: datetime) -> list[Ledger]:
-    """Makes the grants as wanted and returns the ledger rows of what changed. A constant number of queries."""
+def apply(wanted: Sequence[Wanted], *, cause: str, now: datetime, actor: User | None = None) -> list[Ledger]:
+    """Makes the grants as wanted and returns the ledger rows of what changed. A constant number of queries.
+
+    `actor`: the person whose decision it follows from, if it does.
+    """
     if not wanted:
         return []
     _lock_people({want.user_id for want in wanted})
     changes = [change for _, change in _changes(wanted)]
-    return _write(changes, cause=cause, now=now)
+    return _write(changes, cause=cause, now=now, actor=actor)
 
 
 def unlike(wanted: Sequence[Wanted]) -> list[Wanted]:

@@ -1,25 +1,35 @@
 """What no rule can settle, before the people who can."""
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
-from billing import attention
+from billing import attaching, attention, identity
 from billing.console.words import actor_of
+from billing.forms import PayerForm
 from billing.models import Attention
+from hub.models import User
+from hub.people import Filters, find_people
 from hub.permissions import EDITORS, staff_only
 from hub.redirects import SeeOther
+
+SHOWN = 10
 
 
 @require_safe
 @staff_only()
 def decide(request: HttpRequest) -> HttpResponse:
-    """What no rule can settle: each with its evidence, the oldest first."""
+    """What no rule can settle: each with its evidence, the oldest first; and whose payments were decided lately."""
     found = Attention.objects.filter(resolved_at__isnull=True).select_related("user").order_by("opened_at", "pk")
-    return render(request, "billing/decide.html", {"found": found[:200], "count": found.count()})
+    decided = Attention.objects.filter(
+        kind=Attention.Kind.UNMATCHED, resolved_at__isnull=False, user__isnull=False
+    ).select_related("user")
+    context = {"found": found[:200], "count": found.count(), "decided": decided.order_by("-resolved_at")[:SHOWN]}
+    return render(request, "billing/decide.html", context)
 
 
 @require_POST
@@ -30,3 +40,54 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
     attention.settle(found, actor=actor_of(request), now=clock.now())
     messages.success(request, "Settled.")
     return SeeOther(reverse("billing:decide"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only()
+def payer(request: HttpRequest, pk: int) -> HttpResponse:
+    """Whose is this payment? The evidence, a search, and one button for each who is found. Nobody is suggested."""
+    question = get_object_or_404(Attention.objects.select_related("user"), pk=pk, kind=Attention.Kind.UNMATCHED)
+    form = PayerForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        return _attach(request, question, form)
+    words, now = request.GET.get("q", "").strip()[:254], clock.now()
+    people = find_people(Filters(words=words), now=now).people[:SHOWN] if words else []
+    address = identity.usable_address(words)
+    is_new = bool(address) and not User.objects.filter(email=address).exists()
+    context = {
+        "question": question,
+        "form": form,
+        "evidence": attaching.evidence_of(question),
+        "words": words,
+        "people": people,
+        "new_address": address if is_new else "",
+        "may_detach": attaching.may_detach(question),
+    }
+    return render(request, "billing/payer.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@staff_only()
+def take_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """It was somebody else's: as before, while nothing else has happened."""
+    question = get_object_or_404(Attention, pk=pk, kind=Attention.Kind.UNMATCHED)
+    try:
+        attaching.detach(question, actor=actor_of(request), now=clock.now())
+    except attaching.TooLate:
+        messages.error(request, "Something has happened since, so nothing was changed. Take the access back by hand.")
+    else:
+        messages.success(request, "Taken back: it waits for its payer again.")
+    return SeeOther(reverse("billing:payer", args=[pk]))
+
+
+def _attach(request: HttpRequest, question: Attention, form: PayerForm) -> HttpResponse:
+    now, actor, given = clock.now(), actor_of(request), form.cleaned_data
+    try:
+        with transaction.atomic():
+            person = given["person"] or attaching.person_of(given["address"], name=given["name"], actor=actor, now=now)
+            attaching.attach(question, person, actor=actor, now=now)
+    except attaching.Taken:
+        messages.error(request, "Somebody was faster: this is decided already, and nothing was changed.")
+    else:
+        messages.success(request, f"It is {person}'s now.")
+    return SeeOther(reverse("billing:payer", args=[question.pk]))

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 
 ADVICE = {
-    "unmatched": "Somebody paid and left no usable address. Find out who, and give them access by hand.",
+    "unmatched": "Somebody paid and left no usable address. Find out who, and say whose it is.",
     "no_product": "A paid line names no Stripe product, so it opens nothing. Give access by hand if it should.",
     "conflict": "The address at Stripe was changed to another member's. Access stays where it was.",
     "partial_refund": "Part of an order of several products was refunded. Take back the one that was meant, if any.",

@@ -1,0 +1,227 @@
+"""A payment that came without a sure person, given to one by somebody of the staff, and taken from them again.
+
+Nothing is guessed here: who decides has seen the evidence, and stands in the ledger. A Stripe customer is one person,
+so all that it bought and nobody owns goes along.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from activities.doorbell import ring
+from activities.models import Activity
+from activities.money import format_money
+from activities.record import Happening, hand_over, record_one
+from billing import applying, identity
+from billing.dashboard import page_of
+from billing.draining import TASK
+from billing.facts import products_of
+from billing.happenings import price_text_of
+from billing.models import Attention, Order, ProductLink, StripeCustomer, Subject, Subscription
+from billing.refresh import look_again
+from hub import grants
+from hub.grants import CLOSED, Wanted
+from hub.models import Grant, Ledger, User
+
+NOT_THEIRS = "not_theirs"
+
+
+class Taken(Exception):
+    """Somebody has decided meanwhile, or the payer became known."""
+
+
+class TooLate(Exception):
+    """Something happened since it was attached: to take it away would undo more than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one purchase of the payer's. `ref` is Stripe's id; `url` shows it there, or is empty."""
+
+    what: str
+    amount: str
+    at: datetime
+    name: str
+    address: str
+    ref: str
+    url: str
+
+
+def evidence_of(question: Attention) -> list[Evidence]:
+    """Every purchase of this payer, the newest first."""
+    customer = StripeCustomer.objects.filter(stripe_id=question.subject).first()
+    names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
+    found = [
+        Evidence(
+            what=", ".join(names[sold] for sold in products_of(row.data) if sold in names),
+            amount=price_text_of(row),
+            at=row.created,
+            name=customer.name if customer else "",
+            address=customer.email if customer else "",
+            ref=row.stripe_id,
+            url=page_of(row.stripe_id, connection=row.connection),
+        )
+        for row in Subscription.objects.filter(customer_id=question.subject).select_related("connection")
+    ]
+    found += [
+        Evidence(
+            what=", ".join(names.get(line["product"], line.get("name", "")) for line in order.lines),
+            amount=format_money(order.amount, order.currency),
+            at=order.paid_at or order.created,
+            name=order.name,
+            address=order.email,
+            ref=order.key,
+            url=page_of(order.key, connection=order.connection),
+        )
+        for order in Order.objects.filter(subject=question.subject).select_related("connection")
+    ]
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+@transaction.atomic
+def attach(question: Attention, person: User, *, actor: User, now: datetime) -> None:
+    """Makes the payer this person: access, feed and e-mail follow as from any purchase. Raises Taken."""
+    _lock(question.subject)
+    asked = Attention.objects.select_for_update().get(pk=question.pk)
+    customer = StripeCustomer.objects.filter(stripe_id=asked.subject).first()
+    rows, orders = _bought_by(asked.subject)
+    free = [row for row in _all(rows, orders) if row.user_id is None]
+    if asked.resolved_at is not None or not free or (customer and customer.user_id):
+        raise Taken
+    refs = [_ref(row) for row in free]
+    hand_over(refs, of=None, to=person.pk)
+    if customer:
+        customer.user, customer.bound_by = person, StripeCustomer.Binding.PERSON
+        customer.save(update_fields=["user", "bound_by"])
+    for order in orders:
+        order.user = order.user or person
+    Order.objects.bulk_update(orders, ["user"])
+    newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    applying.settle(
+        rows,
+        orders,
+        connection=free[0].connection,
+        before={row.stripe_id: row for row in rows},
+        cause=f"person:{actor.pk}",
+        happened_at=now,
+        now=now,
+        actor=actor,
+    )
+    asked.refresh_from_db()
+    asked.details |= {"person": person.pk, "refs": refs, "ledger": _newest_of(refs, after=newest)}
+    asked.user, asked.resolved_at = person, now
+    asked.save(update_fields=["details", "user", "resolved_at"])
+    _tell(asked, person, actor=actor, deed="decided whose a payment is", now=now)
+    _look_soon(asked.subject)
+
+
+def may_detach(question: Attention) -> bool:
+    """Whether nothing happened since: no other purchase came to this payer, and access did not change."""
+    person = question.details.get("person")
+    if question.resolved_at is None or person is None:
+        return False
+    customer = StripeCustomer.objects.filter(stripe_id=question.subject).first()
+    if customer and (customer.user_id, customer.bound_by) != (person, StripeCustomer.Binding.PERSON):
+        return False
+    rows, orders = _bought_by(question.subject)
+    theirs = {_ref(row) for row in _all(rows, orders) if row.user_id == person}
+    if theirs != set(question.details["refs"]):
+        return False
+    since = Ledger.objects.filter(grant__source_ref__in=theirs, grant__user=person, pk__gt=question.details["ledger"])
+    return all(line.actor_id is None and line.from_state == line.to_state for line in since)
+
+
+@transaction.atomic
+def detach(question: Attention, *, actor: User, now: datetime) -> None:
+    """Takes an attached payment from its person: access it gave is closed, and the question is open again.
+
+    Raises TooLate, with nothing changed.
+    """
+    _lock(question.subject)
+    asked = Attention.objects.select_for_update().get(pk=question.pk)
+    if not may_detach(asked):
+        raise TooLate
+    person, refs = User.objects.get(pk=asked.details["person"]), asked.details["refs"]
+    given = Grant.objects.filter(user=person, source_ref__in=refs).exclude(source=Grant.Source.MANUAL)
+    grants.apply([_closed(grant, now=now) for grant in given], cause=f"person:{actor.pk}", actor=actor, now=now)
+    StripeCustomer.objects.filter(stripe_id=asked.subject).update(user=None, bound_by=StripeCustomer.Binding.NONE)
+    Subscription.objects.filter(stripe_id__in=refs).update(user=None)
+    Order.objects.filter(key__in=refs).update(user=None)
+    hand_over(refs, of=person.pk, to=None)
+    names = [f"{Attention.Kind.UNMATCHED}:{ref}" for ref in refs]
+    Attention.objects.filter(key__in=names).update(resolved_at=None)
+    asked.details = {}
+    asked.user, asked.resolved_at = None, None
+    asked.save(update_fields=["details", "user", "resolved_at"])
+    _tell(asked, person, actor=actor, deed="took back whose a payment is", now=now)
+
+
+def person_of(address: str, *, name: str, actor: User, now: datetime) -> User:
+    """Whoever has this address, or a new member with it. Raises ValueError where it is none."""
+    if known := User.objects.filter(email=identity.usable_address(address)).first():
+        return known
+    made = identity.make_payer(email=address, name=name, at=now, cause=f"person:{actor.pk}", now=now)
+    if made is None:
+        raise ValueError(address)
+    return made.user
+
+
+def _lock(subject: str) -> None:
+    """Whoever looks at this subject now waits for us, or we for them."""
+    Subject.objects.bulk_create([Subject(key=subject)], ignore_conflicts=True)
+    Subject.objects.select_for_update().get(key=subject)
+
+
+def _bought_by(subject: str) -> tuple[list[Subscription], list[Order]]:
+    rows = Subscription.objects.filter(customer_id=subject).select_related("connection").order_by("pk")
+    orders = Order.objects.filter(subject=subject).select_related("connection").order_by("pk")
+    return list(rows), list(orders)
+
+
+def _all(rows: list[Subscription], orders: list[Order]) -> list[Subscription | Order]:
+    return [*rows, *orders]
+
+
+def _ref(row: Subscription | Order) -> str:
+    return row.stripe_id if isinstance(row, Subscription) else row.key
+
+
+def _newest_of(refs: list[str], *, after: int) -> int:
+    written = Ledger.objects.filter(grant__source_ref__in=refs, pk__gt=after).order_by("-pk")
+    return written.values_list("pk", flat=True).first() or after
+
+
+def _closed(grant: Grant, *, now: datetime) -> Wanted:
+    return Wanted(
+        user_id=grant.user_id,
+        product_id=grant.product_id,
+        source=grant.source,
+        source_ref=grant.source_ref,
+        state=CLOSED,
+        reason=NOT_THEIRS,
+        rule="person",
+        true_at=now,
+        starts_at=grant.starts_at,
+    )
+
+
+def _tell(question: Attention, person: User, *, actor: User, deed: str, now: datetime) -> None:
+    record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=f"attached:{question.pk}:{timezone.now().isoformat()}",
+            at=now,
+            user_id=person.pk,
+            actor_id=actor.pk,
+            details={"reason": deed},
+        ),
+        now=now,
+    )
+
+
+def _look_soon(subject: str) -> None:
+    look_again(subject)
+    transaction.on_commit(partial(ring, TASK), robust=True)

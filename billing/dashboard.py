@@ -1,0 +1,17 @@
+"""Where a Stripe object is shown to the owner: in Stripe's dashboard, or on the sandbox's own pages."""
+
+from django.conf import settings
+
+from billing.models import Connection
+
+SHELVES = {"cus": "customers", "sub": "subscriptions", "pi": "payments", "in": "invoices"}
+
+
+def page_of(ref: str, *, connection: Connection) -> str:
+    """The page's address; empty where there is none for such a thing."""
+    shelf = SHELVES.get(ref.partition("_")[0])
+    if shelf is None:
+        return ""
+    if settings.STRIPE_API_BASE:
+        return f"{settings.STRIPE_API_BASE}/sandbox/{shelf}/{ref}" if shelf != "invoices" else ""
+    return f"https://dashboard.stripe.com/{'' if connection.livemode else 'test/'}{shelf}/{ref}"
