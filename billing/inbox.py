@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from activities.inserting import insert_new
@@ -21,6 +21,12 @@ from billing.signers import find_signer
 
 Json = dict[str, Any]
 MAX_BYTES = 512 * 1024
+BOUGHT = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "customer.subscription.created",
+    "customer.subscription.resumed",
+)
 
 
 class Answer(Enum):
@@ -81,29 +87,38 @@ def store(events: Iterable[Json], *, connection_id: int, caught_up: bool = False
     )
 
 
+def buyers(*, limit: int) -> list[str]:
+    """The subjects that somebody has bought something as, and is not let in yet: nobody else waits at a door."""
+    return list(dict.fromkeys(_rung().filter(type__in=BOUGHT).values_list("subject", flat=True)[:limit]))
+
+
 def dirty_subjects(*, business_now: datetime, limit: int) -> list[str]:
-    """The subjects to look at again, longest waiting first: rung for, asked for, or past a deadline of theirs."""
-    now = timezone.now()
-    waiting = Subject.objects.filter(Q(retry_at__gt=now) | Q(lease_until__gt=now))
-    rung = (
-        InboxEvent.objects.filter(state=InboxEvent.State.PENDING)
-        .exclude(subject__in=waiting.values("key"))
-        .order_by("id")
-        .values_list("subject", flat=True)
-    )
+    """The subjects to look at again: buyers, then longest waiting first: rung for, asked for, or past a deadline."""
     asked = (
         Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now))
-        .exclude(pk__in=waiting.values("pk"))
+        .exclude(pk__in=_waiting().values("pk"))
         .order_by("due_at", "pk")
         .values_list("key", flat=True)
     )
-    return list(dict.fromkeys([*rung[: limit * 10], *asked[:limit]]))[:limit]
+    rung = _rung().values_list("subject", flat=True)
+    return list(dict.fromkeys([*buyers(limit=limit), *rung[: limit * 10], *asked[:limit]]))[:limit]
 
 
 def is_dirty(key: str, *, business_now: datetime) -> bool:
     """Whether a subject is still to be looked at: another one's look may have answered it since it was listed."""
     asked = Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now), key=key)
     return InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).exists() or asked.exists()
+
+
+def _rung() -> QuerySet[InboxEvent]:
+    """Events of subjects that nobody looks at just now, and that may be tried again, oldest first."""
+    pending = InboxEvent.objects.filter(state=InboxEvent.State.PENDING)
+    return pending.exclude(subject__in=_waiting().values("key")).order_by("id")
+
+
+def _waiting() -> QuerySet[Subject]:
+    now = timezone.now()
+    return Subject.objects.filter(Q(retry_at__gt=now) | Q(lease_until__gt=now))
 
 
 def _event(text: str) -> Json | None:

@@ -1,6 +1,6 @@
 """Stripe listed by pages of a hundred: cheaper than fetching as soon as many customers are to be looked at."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from billing.facts import expanded, sid, subscription_of_invoice
@@ -36,9 +36,13 @@ def subject_of_session(session: Json) -> str:
 
 
 def open_invoices_by_subscription(gateway: Gateway) -> dict[str, list[Json]]:
-    """Open invoices, cut to what dates the days of grace."""
+    """The account's open invoices, cut to what dates the days of grace."""
+    return gather_open_invoices(gateway.open_invoice_pages())
+
+
+def gather_open_invoices(pages: Iterable[list[Json]]) -> dict[str, list[Json]]:
     found: dict[str, list[Json]] = {}
-    for page in gateway.open_invoice_pages():
+    for page in pages:
         for invoice in page:
             cut = {name: invoice[name] for name in DATED if name in invoice}
             found.setdefault(subscription_of_invoice(invoice), []).append(cut)

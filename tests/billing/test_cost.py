@@ -92,14 +92,15 @@ def test_two_hundred_renewals_at_once_are_listed_by_the_hundred(shop: Shop) -> N
 def test_one_worker_lists_at_a_time(shop: Shop) -> None:
     shop.buy(shop.monthly, email=ADA)
     shop.deliver()
-    customers = {Subscription.objects.get().customer_id}
+    sub = Subscription.objects.get()
+    planned = renewal_day.Plan({sub.customer_id: {sub.stripe_id}}, sub.created, sub.created)
     lease = leases.take(renewal_day.LISTING)
     assert lease is not None
     with counted(shop.sandbox, at_most=0):
-        assert renewal_day.refresh_by_listing(customers, connection=shop.connection) == 0
+        assert renewal_day.refresh_by_listing(planned, connection=shop.connection, seconds=30) == 0
     leases.release(lease)
     with counted(shop.sandbox, at_most=3):
-        renewal_day.refresh_by_listing(customers, connection=shop.connection)
+        renewal_day.refresh_by_listing(planned, connection=shop.connection, seconds=30)
     assert leases.take(renewal_day.LISTING) is not None, "given back"
     drain()
     assert shop.has(ADA, shop.club)

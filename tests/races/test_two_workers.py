@@ -118,8 +118,10 @@ def test_a_purchase_told_during_a_renewal_days_listing_is_not_taken_for_answered
 
     customer = customer_of(subscribed)
     touch(subscribed)
+    made = Subscription.objects.get()
+    planned = renewal_day.Plan({customer: {made.stripe_id}}, made.created, made.created)
     listing = StoppedWorker(
-        lambda: renewal_day.refresh_by_listing({customer}, connection=subscribed.connection),
+        lambda: renewal_day.refresh_by_listing(planned, connection=subscribed.connection, seconds=30),
         step="billing.gateway:gateway_for:call",
     )
     deliveries = _buy_course_as(subscribed, customer)
