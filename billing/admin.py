@@ -1,10 +1,19 @@
-"""Stripe for support staff: everything can be looked up, nothing can be changed here, and no secret is shown."""
+"""Stripe for support staff: everything can be looked up, nothing can be changed here, and no secret is shown.
+
+A signed reference is one: whoever has it can make a stranger pay for its person.
+"""
+
+import json
+from typing import Any, cast
 
 import djstripe.admin  # noqa: F401  # registers its pages, so that they can be taken off below
 from django.apps import apps
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
 
 from activities.admin import ReadOnlyAdmin
+from billing.connection import REFERENCE_KEY
 from billing.mirror import MODELS as MIRRORED
 from billing.models import (
     AccessPolicy,
@@ -19,6 +28,22 @@ from billing.models import (
     Subject,
     Subscription,
 )
+from hub.models import User
+
+REFERENCES = {REFERENCE_KEY, "client_reference_id"}
+
+
+def shown(found: Any) -> str:
+    """Stripe's JSON, without the references in it."""
+    return format_html("<pre>{}</pre>", json.dumps(_without_references(found), indent=2))
+
+
+def _without_references(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_without_references(each) for each in found]
+    if isinstance(found, dict):
+        return {name: _without_references(value) for name, value in found.items() if name not in REFERENCES}
+    return found
 
 
 @admin.register(Connection)
@@ -54,6 +79,11 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     list_filter = ("status",)
     list_select_related = ("user",)
     search_fields = ("stripe_id", "customer_id", "user__email", "user__name")
+    exclude = ("data",)
+    readonly_fields = ("stripe_object",)
+
+    def stripe_object(self, row: Subscription) -> str:
+        return shown(row.data)
 
 
 @admin.register(Order)
@@ -62,6 +92,7 @@ class OrderAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     list_select_related = ("user",)
     search_fields = ("key", "customer_id", "session_id", "invoice_id", "charge_id", "email", "user__email")
+    exclude = ("reference",)
 
 
 @admin.register(InboxEvent)
@@ -69,6 +100,14 @@ class InboxEventAdmin(ReadOnlyAdmin):
     list_display = ("event_id", "type", "subject", "state", "created", "received_at", "caught_up", "attempts")
     list_filter = ("state", "caught_up", "type")
     search_fields = ("event_id", "subject", "type")
+    exclude = ("payload",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: InboxEvent | None = None) -> tuple[str, ...]:
+        """Support sees where an event points; what it says of people is for owners and admins."""
+        return () if cast(User, request.user).role == User.Role.SUPPORT else ("stripe_object",)
+
+    def stripe_object(self, row: InboxEvent) -> str:
+        return shown(row.payload)
 
 
 @admin.register(Subject)
@@ -100,7 +139,11 @@ class MirrorAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "created", "livemode")
     search_fields = ("id",)
-    fields = ("id", "livemode", "created", "metadata", "stripe_data")
+    fields = ("id", "livemode", "created", "stripe_object")
+    readonly_fields = ("stripe_object",)
+
+    def stripe_object(self, row: Any) -> str:
+        return shown(row.stripe_data)
 
 
 for model in apps.get_app_config("djstripe").get_models():

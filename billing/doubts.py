@@ -5,12 +5,13 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from billing import attention, identity
+from billing import attention
 from billing.entitling import Found
 from billing.facts import order_facts
 from billing.models import Order, StripeCustomer, Subscription
 from billing.policy import refund_needs_a_person
 from billing.twice import look_for_doubles
+from hub.addresses import usable_address
 from hub.models import User
 
 
@@ -50,7 +51,7 @@ def raise_doubts(
 
 def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> None:
     """An address at Stripe that belongs to another member moves nothing; a person may decide."""
-    bound = {identity.usable_address(found.email): found for found in customers if found.user_id and found.email}
+    bound = {usable_address(found.email): found for found in customers if found.user_id and found.email}
     others = User.objects.filter(Q(email__in=bound)) if bound else []
     for other in others:
         customer = bound[other.email]

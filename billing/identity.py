@@ -10,8 +10,6 @@ The person it names gets what was bought; the cards and invoices are theirs wher
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -19,8 +17,8 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from activities.models import Activity
 from activities.record import Happening, record
 from billing.models import StripeCustomer
+from hub.addresses import usable_address
 from hub.models import User
-from hub.models.people import normalise_email
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +68,12 @@ def binding_of(payer: Payer, *, address: str, is_our_session: bool) -> str:
 
 
 def customers_managed_by(user: User) -> QuerySet[StripeCustomer]:
-    """The living customers whose portal is this person's: not those that a reference alone connects with them."""
-    theirs = ~Q(bound_by=StripeCustomer.Binding.REFERENCE) | Q(email__iexact=user.email)
+    """The living customers whose portal is this person's: not those that a reference alone connects with them.
+
+    Addresses are kept in the form that we compare. A database that ignores case takes one person for another: to
+    PostgreSQL `ı` and `I` are one letter.
+    """
+    theirs = ~Q(bound_by=StripeCustomer.Binding.REFERENCE) | Q(email=user.email)
     return StripeCustomer.objects.filter(theirs, user=user, deleted_at__isnull=True)
 
 
@@ -101,13 +103,3 @@ def member_added(user: User, *, at: datetime, cause: str, imported: bool = False
         cause=cause,
         imported=imported,
     )
-
-
-def usable_address(email: str) -> str:
-    """The address as we store it; empty where it is none."""
-    address = normalise_email(email or "")
-    try:
-        validate_email(address)
-    except ValidationError:
-        return ""
-    return address

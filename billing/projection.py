@@ -20,6 +20,7 @@ from billing.facts import (
 )
 from billing.models import Connection, StripeCustomer, Subscription
 from billing.snapshots import Snapshot
+from hub.addresses import usable_address
 
 Json = dict[str, Any]
 
@@ -40,6 +41,11 @@ SUBSCRIPTION_FIELDS = [
 ]
 
 
+def address_of(customer: Json) -> str:
+    """As we compare addresses; as it stands at Stripe where it is none that an account can have."""
+    return usable_address(customer.get("email")) or (customer.get("email") or "")[:512]
+
+
 def write_customers(customers: Iterable[Json], *, connection: Connection, now: datetime) -> None:
     """Upserts who they are at Stripe; whom they stand for is not touched. A deleted one keeps its last address."""
     living = [found for found in customers if not found.get("deleted")]
@@ -48,7 +54,7 @@ def write_customers(customers: Iterable[Json], *, connection: Connection, now: d
             StripeCustomer(
                 stripe_id=found["id"],
                 connection=connection,
-                email=found.get("email") or "",
+                email=address_of(found),
                 name=(found.get("name") or "")[:255],
             )
             for found in living

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from hub import codes
+from hub.addresses import normalise_email, validate_unmistakable
 from hub.models import Site
-from hub.models.people import normalise_email
 from hub.sealing import seal, unseal
 
 # The page that follows shows it anyway.
@@ -33,7 +33,9 @@ class AccountAdapter(DefaultAccountAdapter):
             codes.note_mail(email, code=context.get("code", ""), now=now)
 
     def clean_email(self, email: str) -> str:
-        return normalise_email(super().clean_email(email))
+        address = normalise_email(super().clean_email(email))
+        validate_unmistakable(address)
+        return address
 
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any

@@ -17,8 +17,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+from hub.addresses import normalise_email
 from hub.models import CodeMail
-from hub.models.people import normalise_email
 from hub.throttling import visitor_of
 
 COUNTED = timedelta(minutes=10)

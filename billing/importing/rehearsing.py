@@ -19,6 +19,7 @@ from billing.applying import apply_snapshots
 from billing.facts import email_of_session, expanded
 from billing.importing.reading import snapshot_of
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subscription
+from hub.addresses import usable_address
 from hub.models import Ledger, User
 
 log = structlog.get_logger(__name__)
@@ -208,4 +209,4 @@ def _address(row: ImportRow) -> str:
     ]
     given += [email_of_session(session) for session in sessions]
     given += [invoice.get("customer_email") or "" for invoice in row.snapshot.get("paid_invoices") or []]
-    return next((address for email in given if (address := identity.usable_address(email))), "")
+    return next((address for email in given if (address := usable_address(email))), "")

@@ -8,14 +8,11 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils.timezone import now as real_now
 
+from hub.addresses import normalise_email, validate_unmistakable
+
 # Where those who were never here stand in a list by last visit.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 NAME_OR_ADDRESS = Coalesce(NullIf("name", Value("")), "email", output_field=models.CharField())
-
-
-def normalise_email(email: str) -> str:
-    """The one form in which addresses are stored and compared: trimmed, lower-case, nothing folded."""
-    return email.strip().lower()
 
 
 class UserManager(BaseUserManager["User"]):
@@ -49,7 +46,11 @@ class User(AbstractBaseUser):
         SUPPORT = "support", "Support"
         MEMBER = "member", "Member"
 
-    email = models.EmailField(unique=True, error_messages={"unique": "Somebody already has this address."})
+    email = models.EmailField(
+        unique=True,
+        validators=[validate_unmistakable],
+        error_messages={"unique": "Somebody already has this address."},
+    )
     name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
     timezone = models.CharField(max_length=64, default="UTC")

@@ -9,8 +9,8 @@ from billing import reconcile
 from billing.errors import StripeError
 from billing.everything import subjects_of
 from billing.rehearsal import Difference
+from hub.addresses import normalise_email
 from hub.models import Grant, User
-from hub.models.people import normalise_email
 from hub.rebuilding import disagreements
 
 

@@ -13,8 +13,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 from activities import clock
 from billing.why import as_json
 from hub.access import Explanation, LedgerLine, explain_all
+from hub.addresses import normalise_email
 from hub.models import Product, User
-from hub.models.people import normalise_email
 
 CANDIDATES = 5000
 

@@ -1,0 +1,106 @@
+"""Addresses that a database takes for one another, and references in the wrong hands."""
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from billing import portal
+from billing.checkout import billing_customer
+from billing.identity import reference_for
+from billing.models import InboxEvent, Order, StripeCustomer, Subscription
+from hub.addresses import usable_address
+from hub.models import User
+from tests import cast
+from tests.shops import Shop
+
+LOOKALIKES = [
+    ("victim@gma\u0131l.example.com", "victim@gmail.example.com"),
+    ("victim@po\u017ft.example.com", "victim@post.example.com"),
+    ("v\u0131ctim@example.com", "victim@example.com"),
+]
+
+
+def inside(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize(("lookalike", "address"), LOOKALIKES)
+def test_who_has_an_address_that_looks_like_the_payers_is_given_no_cards(
+    shop: Shop, lookalike: str, address: str
+) -> None:
+    thief = cast.UserFactory(email=lookalike)
+    cast.UserFactory(email=address)
+    bought = shop.buy(shop.monthly, email=address, client_reference_id=reference_for(thief))
+    shop.deliver()
+    assert StripeCustomer.objects.get().bound_by == StripeCustomer.Binding.REFERENCE
+    assert billing_customer(thief) == ""
+    with pytest.raises(portal.NotTheirs):
+        portal.open_portal(thief, customer=bought["customer"])
+    assert inside(thief).post("/portal/").status_code == 200
+    assert address not in inside(thief).get("/account/").content.decode()
+
+
+def test_who_is_given_a_purchase_manages_it_when_stripe_writes_their_address_in_capitals(shop: Shop, ada: User) -> None:
+    bought = shop.buy(shop.monthly, email="work@example.org", client_reference_id=reference_for(ada))
+    shop.deliver()
+    shop.sandbox.api.customers.update(bought["customer"], {"email": "ADA@Example.org"})
+    shop.deliver()
+    assert [found.stripe_id for found in portal.customers_of(ada)] == [bought["customer"]]
+
+
+@pytest.mark.parametrize("lookalike", [lookalike for lookalike, _ in LOOKALIKES])
+@pytest.mark.django_db
+def test_nobody_joins_with_an_address_that_can_be_mistaken(settings: object, lookalike: str) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
+    answer = Client().post("/accounts/signup/", {"email": lookalike})
+    assert answer.status_code == 200
+    assert "can be mistaken" in answer.content.decode()
+    assert not mail.outbox and not User.objects.exists()
+
+
+@pytest.mark.parametrize("lookalike", [lookalike for lookalike, _ in LOOKALIKES])
+def test_an_owner_adds_nobody_with_such_an_address(owner: User, lookalike: str) -> None:
+    form = {"email": lookalike, "name": "X", "role": "support", "timezone": "UTC", "is_active": "on"}
+    assert "can be mistaken" in inside(owner).post("/admin/hub/user/add/", form).content.decode()
+    assert list(User.objects.all()) == [owner]
+
+
+def test_who_pays_with_such_an_address_is_put_before_a_person(shop: Shop) -> None:
+    shop.buy(shop.once, email=LOOKALIKES[0][0])
+    shop.deliver()
+    assert not User.objects.exists()
+    assert Order.objects.get().user is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        (" Ada@Example.org ", "ada@example.org"),
+        ("ada@M\u00dcnchen.example", "ada@m\u00fcnchen.example"),
+        ("ada@\ud800.example", ""),
+        ("ada@example", ""),
+        ("a" * 60 + "@" + ".".join(["b" * 60] * 4) + ".com", ""),
+        (None, ""),
+    ],
+)
+def test_an_address_has_one_form(typed: str | None, stored: str) -> None:
+    assert usable_address(typed) == stored
+
+
+@pytest.mark.parametrize("role", [User.Role.OWNER, User.Role.SUPPORT])
+def test_no_page_of_the_admin_shows_a_reference(shop: Shop, ada: User, role: User.Role) -> None:
+    for offer in (shop.once, shop.monthly):
+        shop.buy(offer, email="work@example.org", client_reference_id=reference_for(ada))
+    shop.deliver()
+    row = Subscription.objects.get()
+    row.data["metadata"] = {"foyer_reference": reference_for(ada), "kept": "mark"}
+    row.save()
+    staff = inside(cast.UserFactory(role=role))
+    paths = [f"/admin/billing/order/{Order.objects.get().pk}/change/", f"/admin/billing/subscription/{row.pk}/change/"]
+    paths += [f"/admin/billing/inboxevent/{event.pk}/change/" for event in InboxEvent.objects.all()]
+    pages = "".join(staff.get(path).content.decode() for path in paths)
+    assert reference_for(ada) not in pages
+    assert "mark" in pages
+    assert ("pending_webhooks" in pages) is (role == User.Role.OWNER)
