@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from activities.alone import alone
 from billing import draining, reconcile, retention
 
 # Listing takes Stripe about a second a hundred: the limit of the other tasks would kill it at thirty thousand.
@@ -19,12 +20,14 @@ def sweep() -> None:
 
 
 @shared_task(time_limit=HOURS)
+@alone
 def catch_up() -> None:
     if reconcile.catch_up():
         draining.drain()
 
 
 @shared_task(time_limit=HOURS)
+@alone
 def full_pass() -> None:
     reconcile.full_pass()
     draining.drain()

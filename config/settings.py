@@ -2,6 +2,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from kombu import Queue
+
 from config.env import BASE_DIR, DEBUG, SITE_URL, VAR_DIR, env, listed
 from config.live_keys import refuse_live_key
 from config.logs import logging_settings
@@ -245,6 +247,17 @@ if CELERY_BROKER_URL.startswith("folder"):
         "store_processed": True,
         "polling_interval": 0.1,
     }
+# Access waits neither for a thousand e-mails nor for a comparison of everything: each has a queue of its own.
+# A worker that is not told which (-Q) works off all three.
+CELERY_TASK_DEFAULT_QUEUE = "access"
+CELERY_TASK_QUEUES = [Queue(name) for name in ("access", "mail", "passes")]
+CELERY_TASK_ROUTES = {
+    "activities.tasks.*": {"queue": "mail"},
+    "billing.tasks.catch_up": {"queue": "passes"},
+    "billing.tasks.full_pass": {"queue": "passes"},
+    "billing.tasks.tidy": {"queue": "passes"},
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 2

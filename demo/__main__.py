@@ -94,7 +94,7 @@ def _web_command(place: Place) -> list[str]:
 
 def _worker_options() -> list[str]:
     """Threads: one process is enough here, and the folder broker has nobody to gossip with."""
-    return ["--pool", "threads", "-c", "2", "-l", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return ["--pool", "threads", "-c", "4", "-l", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 
 def _beat_options(place: Place) -> list[str]:
