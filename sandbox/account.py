@@ -1,7 +1,7 @@
 """The whole state of one Stripe account and mode: its objects, its clock, its events."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 
 from sandbox.clock import Timeline
@@ -39,6 +39,8 @@ DEFAULT_SETTINGS: Obj = {
     "debit_days": 3,  # how long a bank debit is `processing`
     "refund_failure_days": 1,
     "requests_per_second": None,  # Stripe's limit is 25 in a sandbox and 100 live; None: no limit
+    "upcoming_days": 7,  # how long before a renewal `invoice.upcoming` comes; None: never
+    "due_soon_days": None,  # how long before a sent invoice is due `invoice.will_be_due` comes
     "portal_saved": False,  # whether the owner ever saved the settings of the customer portal
     "embedded_items": 20,  # subscription items shown inside a subscription before `has_more`
 }
@@ -65,7 +67,8 @@ class Account:
         self.request_ids = IdMaker(self.seed)  # apart, so that looking changes no object's id
         self.tables: dict[str, Table] = {}
         self.private: dict[str, Obj] = {}
-        self.item_owner: dict[str, str] = {}
+        self.item_owner: MutableMapping[str, str] = {}
+        self.rehearsed = False  # whether what happens is only tried out: see `sandbox.rehearsing`
         self.events = EventLog(live=self.live)
         self.settings: Obj = copy.deepcopy(DEFAULT_SETTINGS)
         self.main.clear()

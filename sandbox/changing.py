@@ -1,6 +1,7 @@
 """Changes to a running subscription: items added, removed, switched; prorations; trials moved."""
 
 import copy
+from dataclasses import dataclass
 
 from sandbox import invoicing
 from sandbox.account import Account
@@ -8,7 +9,7 @@ from sandbox.catalogue import ItemWish, price_of
 from sandbox.coupons import Purchase
 from sandbox.discounts import find_coupons, replace_discounts
 from sandbox.errors import InvalidRequest, NotFound
-from sandbox.invoice_items import prorate
+from sandbox.invoice_items import new_invoice_item, prorate
 from sandbox.periods import period_end
 from sandbox.pricing import terms_in
 from sandbox.renewing import end_trial, plan
@@ -18,20 +19,62 @@ from sandbox.types import Obj, Params
 from sandbox.validation import merge_metadata
 
 
-def change_items(
-    account: Account, subscription: Obj, wishes: list[Params], *, proration: str, at: int | None = None
-) -> Obj:
-    """Apply `items[]` of a subscription update; each wish names an item by id, or a new price.
+@dataclass(frozen=True)
+class Change:
+    """What an update asks for. `items`, `extras`: `items[]`, `add_invoice_items[]`; `proration`: create_prorations,
+    always_invoice or none, as of `at`; `trial_end`: epoch seconds or "now"; `restart`: a new cycle begins now."""
 
-    `proration`: create_prorations, always_invoice or none. Emits one `customer.subscription.updated`.
-    """
-    now = account.now()
-    at = at or now
+    items: tuple[Params, ...] = ()
+    extras: tuple[ItemWish, ...] = ()
+    proration: str = "create_prorations"
+    at: int | None = None
+    trial_end: int | str | None = None
+    restart: bool = False
+
+
+def apply_change(account: Account, subscription: Obj, change: Change, *, wait: bool = False) -> None:
+    """Make the change and bill what it costs now. `wait`: the bill is left to be paid by its PaymentIntent."""
+    add_extras(account, subscription, change)
+    if change.items or change.restart:
+        change_items(account, subscription, change, wait=wait)
+    elif change.extras and change.proration == "always_invoice" and subscription["billing_mode"]["type"] == "classic":
+        bill_extras(account, subscription, wait=wait)
+    if change.trial_end is not None:
+        move_trial(account, subscription, trial_end=change.trial_end, proration=change.proration, wait=wait)
+    plan(account, subscription)
+
+
+def add_extras(account: Account, subscription: Obj, change: Change) -> None:
+    """One-time prices wait for the next invoice."""
+    for wish in change.extras:
+        new_invoice_item(
+            account,
+            account.get("customer", subscription["customer"]),
+            price=wish.price,
+            currency=subscription["currency"],
+            quantity=wish.quantity,
+            subscription=subscription["id"],
+            metadata=wish.metadata,
+            found=wish.found,
+        )
+
+
+def bill_extras(account: Account, subscription: Obj, *, wait: bool) -> None:
+    """Bill what waits at once, with nothing else changed."""
+    if invoice := bill_pending(account, subscription):
+        account.change(subscription, event="customer.subscription.updated", latest_invoice=invoice["id"])
+        account.emit("invoice.created", invoice)
+        bill_period(account, subscription, invoice, wait=wait)
+
+
+def change_items(account: Account, subscription: Obj, change: Change, *, wait: bool = False) -> None:
+    """Apply `items[]`; each wish names an item by id, or a new price. Emits one `customer.subscription.updated`."""
+    at = change.at or account.now()
     before = {name: copy.deepcopy(subscription[name]) for name in ("billing_cycle_anchor", "items", "latest_invoice")}
     was = list(subscription["items"]["data"])
     data = list(was)
     pairs: list[tuple[Obj | None, Obj | None]] = []
-    for number, wish in enumerate(wishes):
+    for number, wish in enumerate(change.items):
         old = named_item(data, wish, param=f"items[{number}][id]")
         new = changed_item(account, subscription, wish, old=old, param=f"items[{number}]")
         if old is None and new is not None:
@@ -50,10 +93,12 @@ def change_items(
     check_items(account, data, currency=subscription["currency"])
     subscription["items"] = {**subscription["items"], "data": data}
     account.save(subscription)
-    restarts = [pair for pair in pairs if pair[0] and pair[1] and interval_of(pair[0]) != interval_of(pair[1])]
-    if proration != "none" and subscription["status"] != "trialing":
-        for old, new in pairs:
-            if old is None or new is None or price_changed(old, new):
+    other_interval = [pair for pair in pairs if pair[0] and pair[1] and interval_of(pair[0]) != interval_of(pair[1])]
+    restarts = (bool(other_interval) or change.restart) and subscription["status"] != "trialing"
+    if change.proration != "none" and subscription["status"] != "trialing":
+        untouched = [(item, item) for item in was if not any(old is item for old, _ in pairs)] if restarts else []
+        for old, new in [*pairs, *untouched]:
+            if restarts or old is None or new is None or price_changed(old, new):
                 prorate(
                     account,
                     subscription,
@@ -64,9 +109,9 @@ def change_items(
                     at=at,
                 )
     invoice = None
-    if restarts and subscription["status"] != "trialing":
+    if restarts:
         invoice = restart_period(account, subscription)
-    elif proration == "always_invoice":
+    elif change.proration == "always_invoice":
         invoice = bill_pending(account, subscription)
     if invoice:
         subscription["latest_invoice"] = invoice["id"]
@@ -76,8 +121,7 @@ def change_items(
     plan(account, subscription)
     if invoice:
         account.emit("invoice.created", invoice)
-        bill_period(account, subscription, invoice)
-    return subscription
+        bill_period(account, subscription, invoice, wait=wait)
 
 
 def named_item(data: list[Obj], wish: Params, *, param: str) -> Obj | None:
@@ -156,26 +200,28 @@ def restart_period(account: Account, subscription: Obj) -> Obj:
 
 
 def bill_pending(account: Account, subscription: Obj) -> Obj | None:
-    """A draft of the prorations that wait, if any do."""
+    """A draft of what waits, if anything does."""
     if not invoicing.pending_items(account, subscription["customer"], subscription=subscription["id"]):
         return None
     return bill(account, subscription, [], reason="subscription_update")
 
 
-def move_trial(account: Account, subscription: Obj, *, trial_end: int | str) -> Obj:
-    """Set the end of the trial, epoch seconds or "now"."""
+def move_trial(account: Account, subscription: Obj, *, trial_end: int | str, proration: str, wait: bool) -> None:
+    """Set the end of the trial, epoch seconds or "now". Free days in a paid period give the rest of it back."""
     now = account.now()
+    items = subscription["items"]["data"]
     if trial_end == "now" or (isinstance(trial_end, int) and trial_end <= now):
-        if subscription["status"] != "trialing":
-            return subscription
-        before = {name: subscription[name] for name in ("billing_cycle_anchor", "items", "trial_end")}
-        data = [{**item, "current_period_end": now} for item in subscription["items"]["data"]]
-        items = {**subscription["items"], "data": data}
-        account.change(subscription, trial_end=now, billing_cycle_anchor=now, items=items)
-        end_trial(account, subscription, before=before)
-        return subscription
+        if subscription["status"] == "trialing":
+            before = {name: subscription[name] for name in ("billing_cycle_anchor", "items", "trial_end")}
+            ended = {**subscription["items"], "data": [{**item, "current_period_end": now} for item in items]}
+            account.change(subscription, trial_end=now, billing_cycle_anchor=now, items=ended)
+            end_trial(account, subscription, before=before, wait=wait)
+        return
+    if proration != "none" and subscription["status"] in ("active", "past_due"):
+        for item in items:
+            prorate(account, subscription, old=item, new=None, before=items, after=items, at=now)
     end = int(trial_end)
-    data = [{**item, "current_period_end": end} for item in subscription["items"]["data"]]
+    data = [{**item, "current_period_end": end} for item in items]
     account.change(
         subscription,
         event="customer.subscription.updated",
@@ -186,5 +232,3 @@ def move_trial(account: Account, subscription: Obj, *, trial_end: int | str) -> 
         trial_start=subscription["trial_start"] or now,
     )
     account.note(subscription["id"], warned=False)
-    plan(account, subscription)
-    return subscription

@@ -87,6 +87,13 @@ def collect(
     return True
 
 
+def collect_first_try(account: Account, invoice: Obj) -> None:
+    """Finalise an invoice and try it once: nobody retries it."""
+    invoicing.finalize(account, invoice, auto_advance=False)
+    if invoice["status"] == "open":
+        collect(account, invoice)
+
+
 def failed(account: Account, invoice: Obj) -> None:
     """An attempt failed: plan the next one, tell the world and the subscription."""
     subscription = _subscription(account, invoice)
@@ -122,6 +129,13 @@ def retry(account: Account, invoice_id: str) -> None:
     if invoice["status"] == "open":
         account.note(invoice_id, retries=account.notes(invoice_id).get("retries", 0) + 1)
         collect(account, invoice)
+
+
+@due("invoice_due_soon")
+def announce_due_date(account: Account, invoice_id: str) -> None:
+    invoice = account.get("invoice", invoice_id)
+    if invoice["status"] == "open":
+        account.emit("invoice.will_be_due", invoice)
 
 
 @due("invoice_due")
@@ -169,7 +183,7 @@ def mark_uncollectible(account: Account, invoice: Obj) -> Obj:
 
 def _close(account: Account, invoice: Obj, *, status: str, stamp: str, event: str) -> Obj:
     account.schedule("invoice_retry", invoice["id"], at=None)
-    account.schedule("invoice_due", invoice["id"], at=None)
+    invoicing.forget_due_date(account, invoice)
     if status == "void":
         for payment in account.list("invoice_payment", invoice=invoice["id"]):
             if payment["status"] == "open":

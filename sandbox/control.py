@@ -147,6 +147,10 @@ def reset(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     return {"ok": True}
 
 
+# Settings that may be switched off.
+OPTIONAL = ("due_soon_days", "requests_per_second", "upcoming_days")
+
+
 def is_setting(name: str, value: Any) -> bool:
     """Whether the setting can have this value: whole days and counts, a list of days, or one of a few words."""
     if name == "display_name":
@@ -157,7 +161,7 @@ def is_setting(name: str, value: Any) -> bool:
         return value in ("cancel", "unpaid", "past_due")
     if name == "retry_days":
         return isinstance(value, list) and all(is_count(days) for days in value)
-    return is_count(value) or (name == "requests_per_second" and value is None)
+    return is_count(value) or (name in OPTIONAL and value is None)
 
 
 def is_count(value: Any) -> bool:

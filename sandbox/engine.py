@@ -1,5 +1,27 @@
 """Everything that has appointments with the clock or listens to payments: importing this registers it all."""
 
-from sandbox import checkout, collecting, payments, refunds, renewing, standing, subscribing
+from sandbox import (
+    checkout,
+    collecting,
+    coupons,
+    payments,
+    pending,
+    previews,
+    refunds,
+    renewing,
+    standing,
+    subscribing,
+)
 
-__all__ = ["checkout", "collecting", "payments", "refunds", "renewing", "standing", "subscribing"]
+__all__ = [
+    "checkout",
+    "collecting",
+    "coupons",
+    "payments",
+    "pending",
+    "previews",
+    "refunds",
+    "renewing",
+    "standing",
+    "subscribing",
+]

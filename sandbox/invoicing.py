@@ -273,10 +273,22 @@ def finalize(account: Account, invoice: Obj, *, auto_advance: bool | None = None
         mark_paid(account, invoice)
     else:
         if invoice["due_date"]:
-            account.schedule("invoice_due", invoice["id"], at=invoice["due_date"])
+            await_due_date(account, invoice)
         if invoice["collection_method"] == "send_invoice":
             account.emit("invoice.sent", invoice)
     return invoice
+
+
+def await_due_date(account: Account, invoice: Obj) -> None:
+    days = account.settings["due_soon_days"]
+    account.schedule("invoice_due", invoice["id"], at=invoice["due_date"])
+    if days is not None:
+        account.schedule("invoice_due_soon", invoice["id"], at=max(account.now(), invoice["due_date"] - days * DAY))
+
+
+def forget_due_date(account: Account, invoice: Obj) -> None:
+    for appointment in ("invoice_due", "invoice_due_soon"):
+        account.schedule(appointment, invoice["id"], at=None)
 
 
 def intent_of(account: Account, invoice: Obj) -> Obj:
@@ -324,7 +336,7 @@ def mark_paid(account: Account, invoice: Obj, *, amount: int | None = None, off_
     """Open → paid, with the events, and the subscription told."""
     paid = invoice["amount_due"] if amount is None else amount
     account.schedule("invoice_retry", invoice["id"], at=None)
-    account.schedule("invoice_due", invoice["id"], at=None)
+    forget_due_date(account, invoice)
     account.change(
         invoice,
         amount_paid=paid,

@@ -3,7 +3,7 @@
 from sandbox import collecting, renewing
 from sandbox.account import Account
 from sandbox.cards import attach, find_method
-from sandbox.changing import change_items
+from sandbox.changing import Change, apply_change
 from sandbox.customers import set_default_card, use_method
 from sandbox.errors import InvalidRequest
 from sandbox.types import Obj, Params
@@ -212,6 +212,6 @@ def switch_price(account: Account, session_id: str, *, subscription_id: str, pri
         raise InvalidRequest("This price is not offered in this customer portal.", param="price")
     subscription = own_subscription(account, session, subscription_id)
     item = subscription["items"]["data"][0]
-    return change_items(
-        account, subscription, [{"id": item["id"], "price": price_id}], proration=feature["proration_behavior"]
-    )
+    wish = {"id": item["id"], "price": price_id}
+    apply_change(account, subscription, Change(items=(wish,), proration=feature["proration_behavior"]))
+    return subscription

@@ -5,6 +5,7 @@ from sandbox.account import Account
 from sandbox.cards import default_method
 from sandbox.clock import due
 from sandbox.errors import InvalidRequest
+from sandbox.pending import drop_pending
 from sandbox.periods import period_end
 from sandbox.subscription_billing import bill, bill_period, drop_ended_discounts
 from sandbox.types import DAY, Obj
@@ -16,6 +17,12 @@ TERMINAL = ("canceled", "incomplete_expired")
 
 def earliest_end(subscription: Obj) -> int:
     return min(int(item["current_period_end"]) for item in subscription["items"]["data"])
+
+
+def is_ending(subscription: Obj) -> bool:
+    """Whether it ends before it is billed again."""
+    ends = subscription["cancel_at"]
+    return bool(subscription["cancel_at_period_end"] or (ends and ends <= earliest_end(subscription)))
 
 
 def plan(account: Account, subscription: Obj) -> None:
@@ -31,8 +38,19 @@ def plan(account: Account, subscription: Obj) -> None:
     trial_end = subscription["trial_end"] if subscription["status"] == "trialing" else None
     warn_at = trial_end - TRIAL_WARNING if trial_end and not account.notes(subscription["id"]).get("warned") else None
     account.schedule("trial_will_end", subscription["id"], at=max(warn_at, now) if warn_at else None)
+    upcoming = upcoming_at(account, subscription) if running and not is_ending(subscription) else None
+    account.schedule("invoice_upcoming", subscription["id"], at=upcoming)
     pause = subscription["pause_collection"]
     account.schedule("collection_resumes", subscription["id"], at=pause["resumes_at"] if pause and live else None)
+
+
+def upcoming_at(account: Account, subscription: Obj) -> int | None:
+    """When the next bill is announced: at once where the period is shorter than that, and once for each."""
+    days: int | None = account.settings["upcoming_days"]
+    end = earliest_end(subscription)
+    if days is None or account.notes(subscription["id"]).get("upcoming_told") == end:
+        return None
+    return max(account.now(), end - days * DAY)
 
 
 @due("trial_will_end")
@@ -87,14 +105,14 @@ def renew(account: Account, subscription_id: str) -> None:
         start_period(account, subscription, now=now)
 
 
-def end_trial(account: Account, subscription: Obj, *, before: Obj | None = None) -> None:
+def end_trial(account: Account, subscription: Obj, *, before: Obj | None = None, wait: bool = False) -> None:
     """The trial is over: the first paid period begins, or without a payment method what its settings say.
 
     `before`: fields as they were, where the trial was ended early.
     """
     choice = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     if has_method(account, subscription) or choice == "create_invoice":
-        start_period(account, subscription, now=account.now(), ended_trial=before or {})
+        start_period(account, subscription, now=account.now(), ended_trial=before or {}, wait=wait)
     elif choice == "cancel":
         end_subscription(account, subscription)
     else:
@@ -105,28 +123,20 @@ def end_trial(account: Account, subscription: Obj, *, before: Obj | None = None)
         account.emit("customer.subscription.paused", subscription)
 
 
-def start_period(account: Account, subscription: Obj, *, now: int, ended_trial: Obj | None = None) -> Obj:
+def start_period(
+    account: Account, subscription: Obj, *, now: int, ended_trial: Obj | None = None, wait: bool = False
+) -> Obj:
     """Roll the items that are due into their next period and bill them.
 
     `ended_trial`: a trial was before it; what of the subscription its end has changed already, as it was.
     """
     old = subscription["items"]
-    rolled = []
-    fresh = []
-    period = (now, now)
-    for item in old["data"]:
-        if item["current_period_end"] > now:
-            fresh.append(item)
-            continue
-        period = (item["current_period_start"], item["current_period_end"])
-        start = item["current_period_end"]
-        end = period_end(start, item["price"]["recurring"], anchor=subscription["billing_cycle_anchor"])
-        item = {**item, "current_period_start": start, "current_period_end": end}
-        rolled.append(item)
-        fresh.append(item)
+    fresh, rolled, period = roll(subscription, now=now)
     before = {"items": {**old, "data": [dict(item) for item in old["data"]]}}
-    subscription["items"] = {**old, "data": fresh}
+    subscription["items"] = fresh
+    discounts = subscription["discounts"]
     drop_ended_discounts(account, subscription)
+    before |= {"discounts": discounts} if discounts != subscription["discounts"] else {}
     invoice = bill(account, subscription, rolled, reason="subscription_cycle", period=period)
     before |= {"latest_invoice": subscription["latest_invoice"]}
     if ended_trial is not None:
@@ -137,8 +147,22 @@ def start_period(account: Account, subscription: Obj, *, now: int, ended_trial: 
     account.emit("customer.subscription.updated", subscription, before=before)
     account.emit("invoice.created", invoice)
     plan(account, subscription)
-    bill_period(account, subscription, invoice)
+    bill_period(account, subscription, invoice, wait=wait)
     return invoice
+
+
+def roll(subscription: Obj, *, now: int) -> tuple[Obj, list[Obj], tuple[int, int]]:
+    """(all items, those that are due in their next period, the period that is over)."""
+    rolled, data, period = [], [], (now, now)
+    for item in subscription["items"]["data"]:
+        if item["current_period_end"] <= now:
+            start = item["current_period_end"]
+            period = (item["current_period_start"], start)
+            end = period_end(start, item["price"]["recurring"], anchor=subscription["billing_cycle_anchor"])
+            item = {**item, "current_period_start": start, "current_period_end": end}
+            rolled.append(item)
+        data.append(item)
+    return {**subscription["items"], "data": data}, rolled, period
 
 
 def has_method(account: Account, subscription: Obj) -> bool:
@@ -153,6 +177,7 @@ def end_subscription(
 ) -> Obj:
     """Cancel now: terminal. Open invoices stop being collected, as Stripe turns off their auto-advance."""
     now = account.now()
+    drop_pending(account, subscription)
     old = subscription["cancellation_details"] or {}
     reason = reason or old.get("reason") or "cancellation_requested"
     status = "incomplete_expired" if subscription["status"] == "incomplete" else "canceled"

@@ -3,12 +3,17 @@
 from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.cards import attach
+from sandbox.pending import drop_pending, waits_with
 from sandbox.renewing import TERMINAL, end_subscription, plan
 from sandbox.tables import subscription_of
 from sandbox.types import Obj
+from sandbox.updating import apply_pending
 
 
 def _paid(account: Account, invoice: Obj) -> None:
+    if waiting := waits_with(account, invoice):
+        apply_pending(account, waiting)
+        return
     subscription = account.find("subscription", subscription_of(invoice))
     if subscription is None or subscription["status"] in TERMINAL:
         return
@@ -48,6 +53,8 @@ def _failed(account: Account, invoice: Obj) -> None:
     subscription = account.find("subscription", subscription_of(invoice))
     if subscription is None or subscription["status"] not in ("active", "trialing", "past_due", "unpaid"):
         return
+    if waits_with(account, invoice):
+        return
     if subscription["status"] in ("active", "trialing"):
         _set_status(account, subscription, "past_due")
     retries = account.notes(invoice["id"]).get("retries", 0)
@@ -71,6 +78,9 @@ def _overdue(account: Account, invoice: Obj) -> None:
 
 
 def _closed(account: Account, invoice: Obj) -> None:
+    if waiting := waits_with(account, invoice):
+        drop_pending(account, waiting)
+        return
     subscription = account.find("subscription", subscription_of(invoice))
     if subscription is None:
         return

@@ -203,6 +203,8 @@ def _subscription_object(
 
 def collect_first(account: Account, subscription: Obj, invoice: Obj, terms: Terms) -> None:
     """Finalise and collect the first invoice; without the money the subscription waits 23 hours."""
+    if account.rehearsed:
+        return
     wait = not terms.born_active and subscription["status"] == "incomplete"
     invoicing.finalize(account, invoice)
     if invoice["status"] == "paid" or subscription["collection_method"] == "send_invoice":

@@ -99,8 +99,11 @@ def rate_of(account: Account, price: Obj, *, currency: str) -> str:
     return "by tiers" if price["billing_scheme"] == "tiered" else f"at {written(unit or 0, currency)}"
 
 
-def bill_period(account: Account, subscription: Obj, invoice: Obj) -> None:
-    """Finalise and collect a renewal, unless collection is paused or the subscription is unpaid."""
+def bill_period(account: Account, subscription: Obj, invoice: Obj, *, wait: bool = False) -> None:
+    """Finalise and collect, unless collection is paused or the subscription is unpaid. `wait`: leave the payment to
+    whoever confirms the PaymentIntent."""
+    if account.rehearsed:
+        return
     pause = subscription["pause_collection"]
     if subscription["status"] == "unpaid" or (pause and pause["behavior"] == "keep_as_draft"):
         account.change(invoice, auto_advance=False)
@@ -112,7 +115,10 @@ def bill_period(account: Account, subscription: Obj, invoice: Obj) -> None:
         close = collecting.void if pause["behavior"] == "void" else collecting.mark_uncollectible
         close(account, invoice)
         return
-    if subscription["collection_method"] == "charge_automatically":
+    if subscription["collection_method"] == "charge_automatically" and wait:
+        invoicing.intent_of(account, invoice)
+        account.change(subscription, event="customer.subscription.updated", status="past_due")
+    elif subscription["collection_method"] == "charge_automatically":
         collecting.collect(account, invoice)
 
 

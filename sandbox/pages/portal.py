@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sandbox import portal as engine
-from sandbox.changing import change_items
+from sandbox.changing import Change, apply_change
 from sandbox.customers import use_method
 from sandbox.errors import CardDeclined, StripeRefusal
 from sandbox.pages.acting import call_api
@@ -191,7 +191,8 @@ def change(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
     update = visit.features["subscription_update"]
     if request.method == "POST":
         try:
-            change_items(visit.account, subscription, [wish], proration=update["proration_behavior"])
+            change = Change(items=(wish,), proration=update["proration_behavior"])
+            apply_change(visit.account, subscription, change)
         except StripeRefusal as refusal:
             return leave_note(visit.go_home(), text=str(refusal), tone="bad")
         return show_done(request, visit, title="Your plan has changed", text=f"You now pay {price_text(price)}.")

@@ -1,15 +1,16 @@
 """`/v1/subscription_items`."""
 
 from sandbox.account import Account
-from sandbox.changing import change_items
+from sandbox.changing import Change
 from sandbox.errors import NotFound
 from sandbox.paging import list_rows
-from sandbox.resources.subscriptions import BEHAVIOR, NEW_ITEM, PRORATION
+from sandbox.resources.subscription_terms import CHANGE_BEHAVIOR, NEW_ITEM, PRORATION
 from sandbox.routing import PAGING, Call, endpoint
 from sandbox.types import Obj
+from sandbox.updating import make_change
 from sandbox.validation import Text, Whole, needed
 
-CHANGE = {"payment_behavior": BEHAVIOR, "proration_behavior": PRORATION, "proration_date": Whole()}
+CHANGE = {"payment_behavior": CHANGE_BEHAVIOR, "proration_behavior": PRORATION, "proration_date": Whole()}
 KEYS = ("metadata", "price", "price_data", "quantity")
 
 
@@ -22,14 +23,13 @@ def find_item(account: Account, item_id: str) -> tuple[Obj, Obj]:
     raise NotFound("subscription_item", item_id)
 
 
-def apply(call: Call, subscription: Obj, wish: Obj) -> Obj:
-    return change_items(
-        call.account,
-        subscription,
-        [wish],
+def apply(call: Call, subscription: Obj, wish: Obj) -> None:
+    change = Change(
+        items=(wish,),
         proration=call.params.get("proration_behavior", "create_prorations"),
         at=call.params.get("proration_date"),
     )
+    make_change(call.account, subscription, change, behavior=call.params.get("payment_behavior", "allow_incomplete"))
 
 
 @endpoint("POST", "/v1/subscription_items", **NEW_ITEM, **CHANGE, subscription=needed(Text()))

@@ -5,32 +5,40 @@ from typing import Any
 from sandbox import renewing, subscribing
 from sandbox.account import Account
 from sandbox.cards import find_method
-from sandbox.catalogue import ItemWish, price_of
-from sandbox.changing import change_items, move_trial
+from sandbox.changing import Change
 from sandbox.coupons import Purchase
-from sandbox.discounts import end_discount, find_coupons, replace_discounts
+from sandbox.discounts import end_discount, replace_discounts
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects, within
-from sandbox.pricing import amount_of, terms_in
 from sandbox.resources.shared_fields import (
     BILLING_MODE,
     CANCELLATION,
     CURRENCY,
     DISCOUNTS,
-    ITEM_PRICE_DATA,
     METADATA,
-    METHOD_TYPES,
-    ONE_OFF_PRICE_DATA,
-    REDEEMED,
     TRIAL_SETTINGS,
 )
+from sandbox.resources.subscription_terms import (
+    BEHAVIOR,
+    CHANGE_BEHAVIOR,
+    CHANGED_ITEM,
+    EXTRA,
+    MAY_PEND,
+    NEW_ITEM,
+    PRORATION,
+    SETTINGS,
+    change_of,
+    check_currency,
+    check_terms,
+    item_wishes,
+    terms_of,
+)
 from sandbox.routing import PAGING, Call, endpoint, retrieve
-from sandbox.subscribing import Terms
-from sandbox.types import DAY, Obj, Params
+from sandbox.types import Obj, Params
+from sandbox.updating import make_change
 from sandbox.validation import (
     Choice,
     Either,
-    Field,
     Flag,
     Hash,
     Listed,
@@ -43,33 +51,6 @@ from sandbox.validation import (
 )
 
 STATUSES = ("active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due", "paused", "trialing")
-BEHAVIOR = Choice(options=("allow_incomplete", "default_incomplete", "error_if_incomplete"))
-PRORATION = Choice(options=("always_invoice", "create_prorations", "none"))
-SETTINGS = Hash(
-    fields={
-        "payment_method_types": unset(METHOD_TYPES),
-        "save_default_payment_method": Choice(options=("off", "on_subscription")),
-    }
-)
-NEW_ITEM: dict[str, Field] = {
-    "discounts": DISCOUNTS,
-    "metadata": METADATA,
-    "price": Text(),
-    "price_data": ITEM_PRICE_DATA,
-    "quantity": Whole(least=0),
-}
-EXTRA = Listed(
-    each=Hash(
-        fields={
-            "discounts": Listed(each=REDEEMED, most=20),
-            "metadata": METADATA,
-            "price": Text(),
-            "price_data": ONE_OFF_PRICE_DATA,
-            "quantity": Whole(least=1),
-        }
-    ),
-    most=20,
-)
 
 
 @endpoint(
@@ -110,81 +91,11 @@ def create_subscription(call: Call) -> Obj:
     )
 
 
-def item_wishes(account: Account, rows: list[Params], params: Params, *, param: str, use: str | None) -> list[ItemWish]:
-    """`items[]` or `add_invoice_items[]` of a new subscription."""
-    wishes = []
-    for at, row in enumerate(rows):
-        price = price_of(account, row, param=f"{param}[{at}]", use=use)
-        purchase = Purchase(params.get("currency") or price["currency"], None, params["customer"])
-        found = find_coupons(account, row.get("discounts"), param=f"{param}[{at}][discounts]", purchase=purchase)
-        metadata = merge_metadata(None, row.get("metadata", {}))
-        wishes.append(ItemWish(price, row.get("quantity", 1), metadata, found))
-    return wishes
-
-
-def check_terms(params: Params, wishes: list[ItemWish]) -> None:
-    send = params.get("collection_method") == "send_invoice"
-    if send and params.get("days_until_due") is None:
-        raise InvalidRequest(
-            "If `collection_method` is `send_invoice`, you must specify `days_until_due`.", param="days_until_due"
-        )
-    if not send and params.get("days_until_due") is not None:
-        raise InvalidRequest(
-            "You can only set `days_until_due` if `collection_method` is `send_invoice`.", param="days_until_due"
-        )
-    intervals = {str(wish.price["recurring"]["interval"]) for wish in wishes}
-    if len(intervals) > 1 and (params.get("billing_mode") or {}).get("type") == "classic":
-        raise InvalidRequest(
-            "Currently, all plans on a subscription must have the same billing interval.", param="items"
-        )
-    if params.get("trial_end") is not None and params.get("trial_period_days") is not None:
-        raise InvalidRequest("You may only specify one of these parameters: trial_end, trial_period_days.")
-
-
-def check_currency(account: Account, wishes: list[ItemWish], *, currency: str | None) -> None:
-    """Everything on a subscription is paid in one currency, which each price has to offer."""
-    for wish in wishes:
-        terms_in(account, wish.price, currency or wishes[0].price["currency"])
-
-
-def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_time: list[ItemWish]) -> Terms:
-    currency = params.get("currency") or wishes[0].price["currency"]
-    costs = [amount_of(account, wish.price, wish.quantity, currency=currency) for wish in [*wishes, *one_time]]
-    purchase = Purchase(currency, sum(costs), params["customer"])
-    trial_end = params.get("trial_end")
-    if params.get("trial_period_days"):
-        trial_end = account.now() + params["trial_period_days"] * DAY
-    behavior = (params.get("trial_settings") or {}).get("end_behavior") or {}
-    settings = params.get("payment_settings") or {}
-    named = params.get("default_payment_method")
-    cancel_at = params.get("cancel_at")
-    if isinstance(cancel_at, str):
-        raise InvalidRequest("Give `cancel_at` as a timestamp when creating a subscription.", param="cancel_at")
-    return Terms(
-        metadata=merge_metadata(None, params.get("metadata", {})),
-        description=params.get("description"),
-        currency=params.get("currency"),
-        trial_end=trial_end if isinstance(trial_end, int) else None,
-        missing_payment_method=behavior.get("missing_payment_method", "create_invoice"),
-        cancel_at=cancel_at,
-        cancel_at_period_end=params.get("cancel_at_period_end", False),
-        collection_method=params.get("collection_method", "charge_automatically"),
-        days_until_due=params.get("days_until_due"),
-        default_payment_method=find_method(account, named, param="default_payment_method")["id"] if named else None,
-        payment_behavior=params.get("payment_behavior", "allow_incomplete"),
-        billing_mode=(params.get("billing_mode") or {}).get("type", "flexible"),
-        billing_cycle_anchor=params.get("billing_cycle_anchor"),
-        save_default_payment_method=settings.get("save_default_payment_method", "off"),
-        payment_method_types=settings.get("payment_method_types"),
-        discounts=find_coupons(account, params.get("discounts"), param="discounts", purchase=purchase),
-        one_time=one_time,
-        start_date=params.get("backdate_start_date"),
-    )
-
-
 @endpoint(
     "POST",
     "/v1/subscriptions/{id}",
+    add_invoice_items=EXTRA,
+    billing_cycle_anchor=Choice(options=("now", "unchanged")),
     cancel_at=unset(Either(words=("max_period_end", "min_period_end"))),
     cancel_at_period_end=Flag(),
     cancellation_details=CANCELLATION,
@@ -193,7 +104,7 @@ def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_ti
     default_payment_method=Text(),
     description=unset(Text(longest=500)),
     discounts=DISCOUNTS,
-    items=Listed(each=Hash(fields={**NEW_ITEM, "deleted": Flag(), "id": Text()}), least=1),
+    items=Listed(each=CHANGED_ITEM, least=1),
     metadata=METADATA,
     off_session=Flag(),
     pause_collection=unset(
@@ -204,7 +115,7 @@ def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_ti
             }
         )
     ),
-    payment_behavior=BEHAVIOR,
+    payment_behavior=CHANGE_BEHAVIOR,
     payment_settings=SETTINGS,
     proration_behavior=PRORATION,
     proration_date=Whole(),
@@ -218,20 +129,18 @@ def update_subscription(call: Call) -> Obj:
         raise InvalidRequest(
             "A canceled subscription can only update its cancellation_details and metadata.", param=next(iter(params))
         )
+    behavior = params.get("payment_behavior", "allow_incomplete")
+    if behavior == "pending_if_incomplete" and (unfit := sorted(set(params) - MAY_PEND)):
+        raise InvalidRequest(
+            f"You cannot pass `{unfit[0]}` with `payment_behavior=pending_if_incomplete`.", param=unfit[0]
+        )
+    change = change_of(account, subscription, params)
     plain = plain_changes(account, subscription, params)
     account.change(subscription, event="customer.subscription.updated", **plain)
     if "cancel_at" in params or "cancel_at_period_end" in params:
         request_end(account, subscription, params)
-    if params.get("items"):
-        change_items(
-            account,
-            subscription,
-            params["items"],
-            proration=params.get("proration_behavior", "create_prorations"),
-            at=params.get("proration_date"),
-        )
-    if params.get("trial_end") is not None:
-        move_trial(account, subscription, trial_end=params["trial_end"])
+    if change != Change(proration=change.proration, at=change.at):
+        make_change(account, subscription, change, behavior=behavior)
     renewing.plan(account, subscription)
     return subscription
 

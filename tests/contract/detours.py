@@ -1,8 +1,8 @@
-"""The rarer endpoints of the tour: discounts."""
+"""The rarer endpoints of the tour: discounts, changes that wait for their payment, previews."""
 
 from typing import Any
 
-from tests.sandbox.shelf import Shelf
+from tests.sandbox.shelf import FAILS_LATER, GOOD, Shelf
 from tests.sandboxes import Sandbox
 
 
@@ -27,3 +27,21 @@ def visit_discounts(sandbox: Sandbox, api: Any, shelf: Shelf, customer: str) -> 
     )
     api.subscriptions.delete_discount(discounted.id)
     api.subscriptions.cancel(discounted.id)
+
+
+def visit_changes(sandbox: Sandbox, api: Any, shelf: Shelf) -> None:
+    member = api.customers.create({"email": "eve@example.org"})
+    sandbox.post(f"/sandbox/customers/{member.id}/card", {"card": FAILS_LATER})
+    free = api.subscriptions.create(
+        {"customer": member.id, "items": [{"price": shelf.monthly}], "trial_period_days": 3}
+    )
+    item = {"id": free["items"].data[0].id, "price": shelf.monthly, "quantity": 4}
+    details = {"items": [item], "trial_end": "now"}
+    api.invoices.create_preview({"subscription": free.id, "subscription_details": details})
+    wish = {**details, "payment_behavior": "pending_if_incomplete", "expand": ["latest_invoice"]}
+    waiting = api.subscriptions.update(free.id, wish)
+    assert waiting.pending_update is not None
+    sandbox.post(f"/sandbox/customers/{member.id}/card", {"card": GOOD})
+    api.invoices.pay(waiting.latest_invoice.id)
+    api.subscriptions.update(free.id, {"billing_cycle_anchor": "now", "add_invoice_items": [{"price": shelf.once}]})
+    api.invoices.create_preview({"customer": member.id, "invoice_items": [{"amount": 1, "currency": "eur"}]})

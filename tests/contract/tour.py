@@ -17,6 +17,7 @@ def walk(sandbox: Sandbox) -> None:
     visit_payments(sandbox, api, customer)
     visit_subscriptions(sandbox, api, shelf, customer)
     detours.visit_discounts(sandbox, api, shelf, customer)
+    detours.visit_changes(sandbox, api, shelf)
     visit_invoices(api, customer)
     visit_portal(sandbox, api, customer, shelf)
     visit_housekeeping(sandbox, api)

@@ -1,0 +1,156 @@
+"""What `/v1/subscriptions` and `/v1/subscription_items` take, and the terms that it comes to."""
+
+from sandbox import renewing
+from sandbox.account import Account
+from sandbox.cards import find_method
+from sandbox.catalogue import ItemWish, price_of
+from sandbox.changing import Change
+from sandbox.coupons import Purchase
+from sandbox.discounts import find_coupons
+from sandbox.errors import InvalidRequest
+from sandbox.pricing import amount_of, terms_in
+from sandbox.resources.shared_fields import (
+    DISCOUNTS,
+    ITEM_PRICE_DATA,
+    METADATA,
+    METHOD_TYPES,
+    ONE_OFF_PRICE_DATA,
+    REDEEMED,
+)
+from sandbox.subscribing import Terms
+from sandbox.types import DAY, Obj, Params
+from sandbox.validation import Choice, Field, Flag, Hash, Listed, Text, Whole, merge_metadata, unset
+
+BEHAVIOR = Choice(options=("allow_incomplete", "default_incomplete", "error_if_incomplete"))
+CHANGE_BEHAVIOR = Choice(options=(*BEHAVIOR.options, "pending_if_incomplete"))
+# All that an update which may stay pending can change.
+MAY_PEND = {
+    "billing_cycle_anchor",
+    "expand",
+    "items",
+    "off_session",
+    "payment_behavior",
+    "proration_behavior",
+    "proration_date",
+    "trial_end",
+}
+PRORATION = Choice(options=("always_invoice", "create_prorations", "none"))
+SETTINGS = Hash(
+    fields={
+        "payment_method_types": unset(METHOD_TYPES),
+        "save_default_payment_method": Choice(options=("off", "on_subscription")),
+    }
+)
+NEW_ITEM: dict[str, Field] = {
+    "discounts": DISCOUNTS,
+    "metadata": METADATA,
+    "price": Text(),
+    "price_data": ITEM_PRICE_DATA,
+    "quantity": Whole(least=0),
+}
+CHANGED_ITEM: Field = Hash(fields={**NEW_ITEM, "deleted": Flag(), "id": Text()})
+EXTRA = Listed(
+    each=Hash(
+        fields={
+            "discounts": Listed(each=REDEEMED, most=20),
+            "metadata": METADATA,
+            "price": Text(),
+            "price_data": ONE_OFF_PRICE_DATA,
+            "quantity": Whole(least=1),
+        }
+    ),
+    most=20,
+)
+
+
+def item_wishes(account: Account, rows: list[Params], params: Params, *, param: str, use: str | None) -> list[ItemWish]:
+    """`items[]` or `add_invoice_items[]` of a new subscription."""
+    wishes = []
+    for at, row in enumerate(rows):
+        price = price_of(account, row, param=f"{param}[{at}]", use=use)
+        purchase = Purchase(params.get("currency") or price["currency"], None, params["customer"])
+        found = find_coupons(account, row.get("discounts"), param=f"{param}[{at}][discounts]", purchase=purchase)
+        metadata = merge_metadata(None, row.get("metadata", {}))
+        wishes.append(ItemWish(price, row.get("quantity", 1), metadata, found))
+    return wishes
+
+
+def check_terms(params: Params, wishes: list[ItemWish]) -> None:
+    send = params.get("collection_method") == "send_invoice"
+    if send and params.get("days_until_due") is None:
+        raise InvalidRequest(
+            "If `collection_method` is `send_invoice`, you must specify `days_until_due`.", param="days_until_due"
+        )
+    if not send and params.get("days_until_due") is not None:
+        raise InvalidRequest(
+            "You can only set `days_until_due` if `collection_method` is `send_invoice`.", param="days_until_due"
+        )
+    intervals = {str(wish.price["recurring"]["interval"]) for wish in wishes}
+    if len(intervals) > 1 and (params.get("billing_mode") or {}).get("type") == "classic":
+        raise InvalidRequest(
+            "Currently, all plans on a subscription must have the same billing interval.", param="items"
+        )
+    if params.get("trial_end") is not None and params.get("trial_period_days") is not None:
+        raise InvalidRequest("You may only specify one of these parameters: trial_end, trial_period_days.")
+
+
+def check_currency(account: Account, wishes: list[ItemWish], *, currency: str | None) -> None:
+    """Everything on a subscription is paid in one currency, which each price has to offer."""
+    for wish in wishes:
+        terms_in(account, wish.price, currency or wishes[0].price["currency"])
+
+
+def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_time: list[ItemWish]) -> Terms:
+    currency = params.get("currency") or wishes[0].price["currency"]
+    costs = [amount_of(account, wish.price, wish.quantity, currency=currency) for wish in [*wishes, *one_time]]
+    purchase = Purchase(currency, sum(costs), params["customer"])
+    trial_end = params.get("trial_end")
+    if params.get("trial_period_days"):
+        trial_end = account.now() + params["trial_period_days"] * DAY
+    behavior = (params.get("trial_settings") or {}).get("end_behavior") or {}
+    settings = params.get("payment_settings") or {}
+    named = params.get("default_payment_method")
+    cancel_at = params.get("cancel_at")
+    if isinstance(cancel_at, str):
+        raise InvalidRequest("Give `cancel_at` as a timestamp when creating a subscription.", param="cancel_at")
+    return Terms(
+        metadata=merge_metadata(None, params.get("metadata", {})),
+        description=params.get("description"),
+        currency=params.get("currency"),
+        trial_end=trial_end if isinstance(trial_end, int) else None,
+        missing_payment_method=behavior.get("missing_payment_method", "create_invoice"),
+        cancel_at=cancel_at,
+        cancel_at_period_end=params.get("cancel_at_period_end", False),
+        collection_method=params.get("collection_method", "charge_automatically"),
+        days_until_due=params.get("days_until_due"),
+        default_payment_method=find_method(account, named, param="default_payment_method")["id"] if named else None,
+        payment_behavior=params.get("payment_behavior", "allow_incomplete"),
+        billing_mode=(params.get("billing_mode") or {}).get("type", "flexible"),
+        billing_cycle_anchor=params.get("billing_cycle_anchor"),
+        save_default_payment_method=settings.get("save_default_payment_method", "off"),
+        payment_method_types=settings.get("payment_method_types"),
+        discounts=find_coupons(account, params.get("discounts"), param="discounts", purchase=purchase),
+        one_time=one_time,
+        start_date=params.get("backdate_start_date"),
+    )
+
+
+def change_of(account: Account, subscription: Obj, params: Params) -> Change:
+    """What of an update may have to be paid for."""
+    at = params.get("proration_date")
+    first = min(item["current_period_start"] for item in subscription["items"]["data"])
+    if at is not None and not first <= at <= renewing.earliest_end(subscription):
+        raise InvalidRequest(
+            "Cannot specify `proration_date` outside of current period.",
+            param="proration_date",
+        )
+    owner = {"customer": subscription["customer"], "currency": subscription["currency"]}
+    extras = params.get("add_invoice_items") or []
+    return Change(
+        items=tuple(params.get("items") or ()),
+        extras=tuple(item_wishes(account, extras, owner, param="add_invoice_items", use="one_time")),
+        proration=params.get("proration_behavior", "create_prorations"),
+        at=at,
+        trial_end=params.get("trial_end"),
+        restart=params.get("billing_cycle_anchor") == "now",
+    )
