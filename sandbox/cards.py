@@ -1,5 +1,6 @@
 """Stripe's published test cards and bank debits, and what each does when it is charged."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,7 @@ NAMED = {
 
 
 # Stripe's published test IBANs: what becomes of their debits, and how many seconds later.
+IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 IBANS = {
     "AT611904300234573201": ("succeed", 0),
     "AT321904300235473204": ("succeed", 180),
@@ -185,6 +187,21 @@ def new_debit_method(
     else:
         raise InvalidRequest(f"The payment method type {kind} is not modelled here.", param="payment_method_types")
     return _method(account, kind, details, email=email, name=name, debit=outcome, settles=settles)
+
+
+def read_iban(text: str) -> str:
+    """The IBAN without its spaces. Raises InvalidRequest where its check digits are wrong."""
+    iban = "".join(text.split()).upper()
+    digits = "".join(str(int(letter, 36)) for letter in iban[4:] + iban[:4]) if iban.isalnum() else ""
+    if not IBAN.fullmatch(iban) or int(digits) % 97 != 1:
+        raise InvalidRequest("The IBAN you entered is invalid.", param="iban")
+    return iban
+
+
+def new_iban_method(account: Account, iban: str, *, email: str | None = None, name: str | None = None) -> Obj:
+    """A SEPA debit of an account. Of Stripe's test IBANs each says what becomes of its payments."""
+    outcome, settles = IBANS.get(iban, ("succeed", None))
+    return new_debit_method(account, "sepa_debit", email=email, name=name, outcome=outcome, iban=iban, settles=settles)
 
 
 def _method(

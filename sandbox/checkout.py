@@ -2,7 +2,7 @@
 
 from sandbox import payments
 from sandbox.account import Account
-from sandbox.cards import find_method, new_card_method, new_debit_method
+from sandbox.cards import IBAN, find_method, new_card_method, new_debit_method, new_iban_method
 from sandbox.choosing import apply_code, choose_amount, refuse_unchosen
 from sandbox.clock import due
 from sandbox.errors import InvalidRequest
@@ -92,7 +92,8 @@ def pay_session(
 ) -> Obj:
     """Pay as the hosted page does; returns the completed session.
 
-    `card`: a test card number, a ready-made name (pm_card_visa) or a bank debit (us_bank_account, sepa_debit);
+    `card`: a test card number, a saved or ready-made method (pm_card_visa), an IBAN, or a bank debit (us_bank_account,
+    sepa_debit);
     `outcome`: "succeed" or "fail", of a bank debit days later; `amount`: minor units, where the buyer says how much.
     Raises CardDeclined (the session stays open),
     AuthenticationRequired (call `answer_authentication`), InvalidRequest for a session that is not open.
@@ -130,6 +131,8 @@ def payer_email(account: Account, session: Obj, email: str | None) -> str:
 
 
 def method_for(account: Account, card: str, *, email: str, name: str | None, outcome: str) -> Obj:
+    if IBAN.fullmatch(card):
+        return new_iban_method(account, card, email=email, name=name)
     if card in DEBITS:
         return new_debit_method(account, card, email=email, name=name, outcome=outcome)
     if card.startswith(("pm_", "tok_")):

@@ -25,6 +25,12 @@ HINTS: Final = [
     Hint("4000 0000 0000 0259", "Succeeds, then is disputed"),
     Hint("4000 0000 0000 5126", "Succeeds; its refund fails later"),
 ]
+IBAN_HINTS: Final = [
+    Hint("DE89 3704 0044 0532 0130 00", "Payment succeeds"),
+    Hint("DE08 3704 0044 0532 0130 03", "Succeeds after three minutes"),
+    Hint("DE62 3704 0044 0532 0130 01", "Fails"),
+    Hint("DE78 3704 0044 0532 0130 04", "Fails after three minutes"),
+]
 SWAPS: Final = [
     Hint("4242424242424242", "4242: payments succeed"),
     Hint("4000000000000341", "0341: payments fail"),

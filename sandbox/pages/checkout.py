@@ -1,41 +1,40 @@
 """Hosted Checkout and Payment Links: pay, be declined in place, prove it is you, leave for the shop."""
 
-import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from sandbox.account import Account
-from sandbox.checkout import (
-    answer_authentication,
-    needs_method,
-    open_session_from_link,
-    pay_session,
-    redirect_url,
-)
-from sandbox.choosing import apply_code, remove_code, set_quantity
+from sandbox.checkout import answer_authentication, needs_method, open_session_from_link, pay_session, redirect_url
+from sandbox.choosing import apply_code, choose_amount, remove_code, set_quantity
 from sandbox.errors import AuthenticationRequired, CardDeclined, StripeRefusal
 from sandbox.pages.acting import in_account
-from sandbox.pages.cards import HINTS, find_card_errors
-from sandbox.pages.order import Order, read_order
+from sandbox.pages.amounts import read_amount
+from sandbox.pages.attempts import forget_attempt, keep_attempt, last_attempt
+from sandbox.pages.cards import HINTS, IBAN_HINTS
+from sandbox.pages.order import read_order
+from sandbox.pages.payform import (
+    amount_choice,
+    asks_terms,
+    chosen_method,
+    decline_errors,
+    find_errors,
+    first_values,
+    fixed_email,
+    method_choices,
+    payment_source,
+    submit_label,
+)
 from sandbox.pages.rows import merchant_name
 from sandbox.pages.security import allow_leaving_to
 from sandbox.types import Obj
-
-EMAIL: Final = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-METHODS: Final = {
-    "card": ("Card", ""),
-    "us_bank_account": ("US bank account", "Takes some days: the payment is processing until then."),
-    "sepa_debit": ("SEPA debit", "Takes some days: the payment is processing until then."),
-}
-VERBS: Final = {"book": "Book", "donate": "Donate", "subscribe": "Subscribe"}
 
 
 @require_GET
@@ -84,58 +83,68 @@ def pay(request: HttpRequest, account: Account, session_id: str) -> HttpResponse
         )
     if request.method == "POST":
         return submit(request, account, session)
-    return show_form(request, account, session, typed=first_values(account, session))
+    return show_form(request, account, session)
 
 
 def submit(request: HttpRequest, account: Account, session: Obj) -> HttpResponse:
-    """Pay with what was typed; a refusal comes back to the field it is about."""
+    """Pay with what was typed; a refusal is shown on the form, at the field it is about."""
     typed = request.POST.dict()
     if email := fixed_email(account, session):
         typed["email"] = email
     errors = find_errors(account, session, request.POST, email=typed.get("email", ""))
     if errors:
-        return show_form(request, account, session, typed=typed, errors=errors, status=422)
-    method = typed.get("method", "card")
+        return back_to_form(account, session, typed=typed, errors=errors)
+    method = chosen_method(account, session, request.POST)
     attempt = partial(
         pay_session,
         account,
         session["id"],
         email=typed["email"].strip(),
         name=typed.get("name", "").strip() or None,
-        card=typed.get("card", "") if method == "card" else method,
+        card=payment_source(method, request.POST),
     )
-    return finish(request, account, session, attempt=attempt, typed=typed)
+    return finish(request, account, session, attempt=attempt, typed=typed, method=method)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @in_account
 def verify(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
-    """The answer to the bank's question about the attempt before it."""
+    """The bank's question about the last attempt, and the answer to it."""
     session = account.get("checkout.session", session_id)
-    payer = account.notes(session_id).get("payer")
-    if request.method != "POST" or session["status"] != "open" or not payer:
-        return back_to_form(session_id)
-    approved = request.POST.get("answer") == "approve"
+    notes = account.notes(session_id)
+    if session["status"] != "open" or not notes.get("asked"):
+        return redirect_to("checkout", session_id)
+    if request.method != "POST":
+        return show_question(request, account, session)
+    account.note(session_id, asked=False)
+    approved, payer = request.POST.get("answer") == "approve", notes["payer"]
     attempt = partial(answer_authentication, account, session_id, approved=approved)
     typed = {"email": payer["email"] or "", "name": payer["name"] or "", "method": "card"}
-    return finish(request, account, session, attempt=attempt, typed=typed)
+    return finish(request, account, session, attempt=attempt, typed=typed, method="card")
 
 
 def finish(
-    request: HttpRequest, account: Account, session: Obj, *, attempt: Callable[[], Obj], typed: dict[str, str]
+    request: HttpRequest,
+    account: Account,
+    session: Obj,
+    *,
+    attempt: Callable[[], Obj],
+    typed: dict[str, str],
+    method: str,
 ) -> HttpResponse:
-    """Complete the session, ask the bank's question, or show the decline where it belongs."""
+    """Complete the session, let the bank ask, or go back to the form with the decline."""
     try:
         attempt()
     except AuthenticationRequired:
-        return show_question(request, account, session)
+        account.note(session["id"], asked=True)
+        forget_attempt(account, session["id"])
+        return redirect_to("checkout-verify", session["id"])
     except CardDeclined as declined:
-        field = {"incorrect_cvc": "cvc", "expired_card": "expiry"}.get(declined.code, "card")
-        errors = {field: decline_text(declined)}
-        return show_form(request, account, session, typed=typed, errors=errors, status=402)
+        return back_to_form(account, session, typed=typed, errors=decline_errors(declined, method=method))
     except StripeRefusal as refusal:
-        return show_form(request, account, session, typed=typed, errors={"form": str(refusal)}, status=422)
+        field = "amount" if refusal.error.get("param") == "amount" else "form"
+        return back_to_form(account, session, typed=typed, errors={field: str(refusal)})
     return leave(request, account, session)
 
 
@@ -146,18 +155,17 @@ def promotion(request: HttpRequest, account: Account, session_id: str) -> HttpRe
     """Enter a promotion code, or take it off."""
     session = account.get("checkout.session", session_id)
     if request.method != "POST" or session["status"] != "open":
-        return back_to_form(session_id)
+        return redirect_to("checkout", session_id)
     code = request.POST.get("promotion_code", "").strip()
     if request.POST.get("do") == "remove" or not code:
         remove_code(account, session)
-        return back_to_form(session_id)
+        return back_to_form(account, session)
     try:
         apply_code(account, session, code)
     except StripeRefusal:
         typed = first_values(account, session) | {"promotion_code": code}
-        errors = {"promotion": "This code is not valid."}
-        return show_form(request, account, session, typed=typed, errors=errors, status=422)
-    return back_to_form(session_id)
+        return back_to_form(account, session, typed=typed, errors={"promotion": "This code is not valid."})
+    return back_to_form(account, session)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -169,22 +177,41 @@ def quantity(request: HttpRequest, account: Account, session_id: str) -> HttpRes
     wanted = request.POST.get("quantity", "")
     if request.method == "POST" and session["status"] == "open" and wanted.isdecimal():
         set_quantity(account, session, line_id=request.POST.get("line", ""), quantity=int(wanted))
-    return back_to_form(session_id)
+    return redirect_to("checkout", session_id)
 
 
-def back_to_form(session_id: str) -> HttpResponse:
-    response = HttpResponseRedirect(reverse("checkout", args=[session_id]))
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@in_account
+def amount(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
+    """Say how much to pay, where the shop leaves it to the buyer."""
+    session = account.get("checkout.session", session_id)
+    if request.method != "POST" or session["status"] != "open":
+        return redirect_to("checkout", session_id)
+    try:
+        wanted = read_amount(request.POST.get("amount", ""), currency=session["currency"])
+        choose_amount(account, session, amount=wanted)
+    except (ValueError, StripeRefusal) as refusal:
+        typed = first_values(account, session) | {"amount": request.POST.get("amount", "")}
+        return back_to_form(account, session, typed=typed, errors={"amount": str(refusal)})
+    return back_to_form(account, session)
+
+
+def back_to_form(
+    account: Account, session: Obj, *, typed: dict[str, str] | None = None, errors: dict[str, str] | None = None
+) -> HttpResponse:
+    """Show the form again: afresh, or with what was typed and what is wrong with it."""
+    if errors:
+        keep_attempt(account, session["id"], typed=typed or {}, errors=errors)
+    else:
+        forget_attempt(account, session["id"])
+    return redirect_to("checkout", session["id"])
+
+
+def redirect_to(name: str, session_id: str) -> HttpResponse:
+    response = HttpResponseRedirect(reverse(name, args=[session_id]))
     response.status_code = 303
     return response
-
-
-def decline_text(declined: CardDeclined) -> str:
-    """The bank's words, and what to do."""
-    if declined.decline_code == "test_mode_live_card":
-        return "Only test cards work in the sandbox. Choose one below."
-    if declined.code == "payment_intent_authentication_failure":
-        return "The bank could not confirm that it is you. Try again or use another card."
-    return f"{declined.message.rstrip('.')}. Try another card."
 
 
 def leaving_url(account: Account, session: Obj) -> str | None:
@@ -217,86 +244,28 @@ def show_question(request: HttpRequest, account: Account, session: Obj) -> HttpR
     return allow_leaving_to(render(request, "sandbox/checkout/verify.html", context), leaving_url(account, session))
 
 
-def show_form(
-    request: HttpRequest,
-    account: Account,
-    session: Obj,
-    *,
-    typed: dict[str, str],
-    errors: dict[str, str] | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    """The two columns: what is bought, and the form with what was typed so far (never the card's number)."""
+def show_form(request: HttpRequest, account: Account, session: Obj) -> HttpResponse:
+    """The two columns: what is bought, and the form with what was typed last (never the card's number)."""
     order = read_order(account, session)
     merchant = merchant_name(account)
+    typed, errors = last_attempt(account, session["id"])
     context = {
         "session": session,
         "merchant": merchant,
         "summary": order.as_context(merchant=merchant),
-        "typed": typed,
-        "errors": errors or {},
+        "typed": first_values(account, session) | typed,
+        "errors": errors,
         "fixed_email": bool(fixed_email(account, session)),
         "needs_method": needs_method(session),
-        "methods": method_choices(session),
+        "methods": (methods := method_choices(account, session)),
+        "offers": {choice.value for choice in methods},
+        "amount_choice": amount_choice(account, session),
         "asks_terms": asks_terms(session),
         "submit_label": submit_label(session, order),
         "card_hints": HINTS,
+        "iban_hints": IBAN_HINTS,
     }
-    response = render(request, "sandbox/checkout/pay.html", context, status=status)
-    return allow_leaving_to(response, leaving_url(account, session))
-
-
-def find_errors(account: Account, session: Obj, typed: QueryDict, *, email: str) -> dict[str, str]:
-    """What is wrong with the form, by field."""
-    errors = {}
-    if not EMAIL.match(email.strip()):
-        errors["email"] = "Enter a complete e-mail address."
-    if asks_terms(session) and not typed.get("terms"):
-        errors["terms"] = "Agree to the terms to continue."
-    if not needs_method(session):
-        return errors
-    if not typed.get("name", "").strip():
-        errors["name"] = "Enter the name."
-    if typed.get("method", "card") == "card":
-        errors |= find_card_errors(typed, now=account.now())
-    return errors
-
-
-def method_choices(session: Obj) -> list[dict[str, str]]:
-    """Payment methods that the session takes and we model."""
-    types = [kind for kind in session["payment_method_types"] or ["card"] if kind in METHODS] or ["card"]
-    return [{"type": kind, "label": METHODS[kind][0], "help": METHODS[kind][1]} for kind in types]
-
-
-def asks_terms(session: Obj) -> bool:
-    """Whether the shop wants its terms accepted."""
-    return (session["consent_collection"] or {}).get("terms_of_service") == "required"
-
-
-def submit_label(session: Obj, order: Order) -> str:
-    """The button says what it does."""
-    if order.trial_end:
-        return "Start trial"
-    if session["mode"] == "subscription":
-        return "Subscribe"
-    if session["mode"] == "setup":
-        return "Save card"
-    total = order.as_context(merchant="")["total"]
-    return f"{VERBS.get(session['submit_type'] or '', 'Pay')} {total}" if order.due else "Complete order"
-
-
-def fixed_email(account: Account, session: Obj) -> str:
-    """The address that cannot be changed here: the known customer's, or one that the link locks."""
-    customer = account.find("customer", session["customer"])
-    if customer and customer.get("email"):
-        return str(customer["email"])
-    return str(session["customer_email"] or "")
-
-
-def first_values(account: Account, session: Obj) -> dict[str, str]:
-    """What the form shows before anybody typed."""
-    email = fixed_email(account, session) or account.notes(session["id"]).get("prefilled_email") or ""
-    return {"email": email, "method": method_choices(session)[0]["type"]}
+    return allow_leaving_to(render(request, "sandbox/checkout/pay.html", context), leaving_url(account, session))
 
 
 def show_complete(request: HttpRequest, account: Account, session: Obj) -> HttpResponse:

@@ -1,5 +1,7 @@
 """The hosted invoice: what it is for, how it stands, and a way to pay it."""
 
+from urllib.parse import urlencode
+
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -11,6 +13,7 @@ from sandbox.cards import attach, new_card_method
 from sandbox.collecting import pay
 from sandbox.errors import CardDeclined, StripeRefusal
 from sandbox.pages.acting import in_account
+from sandbox.pages.attempts import forget_attempt, keep_attempt, last_attempt
 from sandbox.pages.cards import HINTS, find_card_errors
 from sandbox.pages.notes import forget_note, leave_note, read_note
 from sandbox.pages.rows import merchant_name
@@ -27,17 +30,28 @@ def invoice(request: HttpRequest, account: Account, invoice_id: str) -> HttpResp
     """Show an invoice; a POST pays it with the card typed, or answers the bank's question."""
     found = account.get("invoice", invoice_id)
     if request.method != "POST" or not payable(found):
-        return show_invoice(request, account, found)
+        number = asked_about(request.GET.get("pending", "")) if payable(found) else None
+        return (
+            show_question(request, account, found, number=number) if number else show_invoice(request, account, found)
+        )
     if "pending" in request.POST:
-        try:
-            number = signing.loads(request.POST["pending"], salt=SALT, max_age=3600)
-        except signing.BadSignature:
-            return show_invoice(request, account, found)
+        number = asked_about(request.POST["pending"])
+        if number is None:
+            return go_back(request)
         return pay_with(request, account, found, number=number, authenticated=request.POST.get("answer") == "approve")
     errors = find_card_errors(request.POST, now=account.now())
     if errors:
-        return show_invoice(request, account, found, errors=errors, status=422)
+        keep_attempt(account, found["id"], typed={}, errors=errors)
+        return go_back(request)
     return pay_with(request, account, found, number=request.POST["card"])
+
+
+def asked_about(signed: str) -> str | None:
+    """The number of the card that the bank asks about; None where we did not sign it within the hour."""
+    try:
+        return str(signing.loads(signed, salt=SALT, max_age=3600))
+    except signing.BadSignature:
+        return None
 
 
 def pay_with(
@@ -51,14 +65,22 @@ def pay_with(
         pay(account, found, method=method, off_session=False, authenticated=authenticated)
     except CardDeclined as declined:
         errors = {"card": f"{declined.message.rstrip('.')}. Try another card."}
-        return show_invoice(request, account, found, errors=errors, status=402)
+        keep_attempt(account, found["id"], typed={}, errors=errors)
+        return go_back(request)
     except StripeRefusal as refusal:
-        return show_invoice(request, account, found, errors={"form": str(refusal)}, status=422)
+        keep_attempt(account, found["id"], typed={}, errors={"form": str(refusal)})
+        return go_back(request)
+    forget_attempt(account, found["id"])
     if found["status"] == "open":
-        return show_question(request, account, found, number=number)
-    response = HttpResponseRedirect(request.path)
+        return go_back(request, query=urlencode({"pending": signing.dumps(number, salt=SALT)}))
+    return leave_note(go_back(request), text="Thank you: this invoice is paid.")
+
+
+def go_back(request: HttpRequest, *, query: str = "") -> HttpResponse:
+    """The invoice's page again: what became of a POST is for a GET to show."""
+    response = HttpResponseRedirect(f"{request.path}?{query}" if query else request.path)
     response.status_code = 303
-    return leave_note(response, text="Thank you: this invoice is paid.")
+    return response
 
 
 def payable(found: Obj) -> bool:
@@ -78,28 +100,22 @@ def show_question(request: HttpRequest, account: Account, found: Obj, *, number:
     return render(request, "sandbox/checkout/verify.html", context)
 
 
-def show_invoice(
-    request: HttpRequest,
-    account: Account,
-    found: Obj,
-    *,
-    errors: dict[str, str] | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    """Render the invoice."""
+def show_invoice(request: HttpRequest, account: Account, found: Obj) -> HttpResponse:
+    """Render the invoice, with what became of the last attempt to pay it."""
     note = read_note(request)
+    typed, errors = last_attempt(account, found["id"])
     context = {
         "invoice": found,
         "lines": found["lines"]["data"],
         "merchant": merchant_name(account),
         "state_text": state_text(found),
         "payable": payable(found),
-        "errors": errors or {},
-        "typed": request.POST,
+        "errors": errors,
+        "typed": typed,
         "card_hints": HINTS,
         "note": note,
     }
-    response = render(request, "sandbox/portal/invoice.html", context, status=status)
+    response = render(request, "sandbox/portal/invoice.html", context)
     return forget_note(response) if note else response
 
 

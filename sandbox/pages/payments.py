@@ -1,6 +1,5 @@
 """Payments, refunds and disputes."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
@@ -8,10 +7,10 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sandbox.account import Account
-from sandbox.currencies import digits_of
 from sandbox.disputes import move_dispute
 from sandbox.errors import StripeRefusal
 from sandbox.pages.acting import call_api, in_account
+from sandbox.pages.amounts import read_amount, write_amount
 from sandbox.pages.levers import dispute_payment
 from sandbox.pages.lists import page_of
 from sandbox.pages.notes import leave_note
@@ -61,7 +60,7 @@ def show_payment(
             "row": payment_row(account, intent),
             "refunds": account.list("refund", charge=charge["id"]) if charge else [],
             "refundable": refundable,
-            "refundable_text": request.POST.get("amount") or write_amount(refundable, intent["currency"]),
+            "refundable_text": request.POST.get("amount") or write_amount(refundable, currency=intent["currency"]),
             "errors": {"amount": error},
             "disputes": account.list("dispute", charge=charge["id"]) if charge else [],
             "disputable": captured > 0,
@@ -82,31 +81,13 @@ def refund(request: HttpRequest, account: Account, intent_id: str) -> HttpRespon
     if request.method != "POST":
         return response
     try:
-        amount = read_amount(request.POST.get("amount", ""), intent["currency"])
+        amount = read_amount(request.POST.get("amount", ""), currency=intent["currency"])
         call_api(account, "POST", "/v1/refunds", payment_intent=intent_id, amount=str(amount))
     except ValueError as wrong:
         return show_payment(request, account, intent_id, error=str(wrong), status=422)
     except StripeRefusal as refusal:
         return show_payment(request, account, intent_id, error=str(refusal), status=422)
     return leave_note(response, text=f"Refunded {money(amount, intent['currency'])}.")
-
-
-def read_amount(text: str, currency: str) -> int:
-    """Minor units of an amount written in the currency's major unit. Raises ValueError in plain words."""
-    try:
-        minor = Decimal(text.strip().replace(",", ".")) * 10 ** digits_of(currency)
-        amount = int(minor)
-    except (InvalidOperation, ValueError, OverflowError):
-        raise ValueError("Write an amount, such as 12.50.") from None
-    if amount != minor or amount <= 0:
-        raise ValueError("Write an amount above zero, in whole minor units.")
-    return amount
-
-
-def write_amount(amount: int, currency: str) -> str:
-    """An amount in its major unit, as ``read_amount`` reads it."""
-    digits = digits_of(currency)
-    return f"{Decimal(amount) / 10**digits:.{digits}f}"
 
 
 @require_POST

@@ -12,10 +12,11 @@ from sandbox.changing import Change, apply_change
 from sandbox.customers import use_method
 from sandbox.errors import CardDeclined, StripeRefusal
 from sandbox.pages.acting import call_api
+from sandbox.pages.attempts import forget_attempt, keep_attempt, last_attempt
 from sandbox.pages.cards import HINTS, find_card_errors
 from sandbox.pages.levers import open_invoices
 from sandbox.pages.notes import leave_note
-from sandbox.pages.portal_visit import Visit, in_portal, show, show_done
+from sandbox.pages.portal_visit import Visit, in_portal, see, show, show_done
 from sandbox.pages.rows import item_text, method_rows, methods_in_use, product_name, subscription_row
 from sandbox.pages.wording import day, money, price_text
 from sandbox.types import Obj
@@ -35,6 +36,15 @@ DETAILS: Final = {
     "email": ("E-mail", "email", "email"),
     "phone": ("Phone", "tel", "tel"),
 }
+
+
+@require_safe
+@never_cache
+@in_portal()
+def done(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """The last page of a flow."""
+    told = visit.account.notes(visit.session["id"]).get("done")
+    return show(request, visit, "done", told) if told else visit.go_home()
 
 
 @require_safe
@@ -82,26 +92,34 @@ def flow_url(visit: Visit) -> str:
 @in_portal(feature="payment_method_update")
 def card(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Save another card; overdue invoices are paid with it at once."""
-    errors: dict[str, str] = {}
     if request.method == "POST":
-        errors = find_card_errors(request.POST, now=visit.account.now())
-        if not errors:
-            try:
-                engine.update_card(visit.account, visit.session["id"], card=request.POST["card"])
-            except CardDeclined as declined:
-                errors = {"card": f"{declined.message.rstrip('.')}. Try another card."}
-            else:
-                return show_done(request, visit, text="Your new card is saved. It is used for your next payments.")
+        return save_card(request, visit)
+    typed, errors = last_attempt(visit.account, visit.session["id"])
     due = [
         invoice for invoice in open_invoices(visit.account, customer_id=visit.customer["id"]) if invoice["attempted"]
     ]
     context = {
-        "typed": request.POST,
+        "typed": typed,
         "errors": errors,
         "card_hints": HINTS,
         "overdue": money(due[0]["amount_remaining"], due[0]["currency"]) if due else "",
     }
-    return show(request, visit, "card", context, status=422 if errors else 200)
+    return show(request, visit, "card", context)
+
+
+def save_card(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Take the card that was typed, or show the form again with what is wrong with it."""
+    errors = find_card_errors(request.POST, now=visit.account.now())
+    if not errors:
+        try:
+            engine.update_card(visit.account, visit.session["id"], card=request.POST["card"])
+        except CardDeclined as declined:
+            errors = {"card": f"{declined.message.rstrip('.')}. Try another card."}
+    if errors:
+        keep_attempt(visit.account, visit.session["id"], typed={}, errors=errors)
+        return see(request.path)
+    forget_attempt(visit.account, visit.session["id"])
+    return show_done(request, visit, text="Your new card is saved. It is used for your next payments.")
 
 
 @require_POST

@@ -125,16 +125,22 @@ def after_flow(visit: Visit) -> str | None:
 def show_done(request: HttpRequest, visit: Visit, *, text: str, title: str = "Done") -> HttpResponse:
     """After a step: home with a note on a free visit; in a flow, what its ``after_completion`` says."""
     if target := after_flow(visit):
-        response: HttpResponse = HttpResponseRedirect(target)
-        response.status_code = 303
-        return response
+        return see(target)
     after = visit.flow.get("after_completion") or {}
     if not visit.flow or after.get("type") == "portal_homepage":
         visit.account.note(visit.session["id"], flow_done=True)
         return leave_note(visit.go_home(), text=text)
     if after.get("type") == "hosted_confirmation":
         text = (after["hosted_confirmation"] or {}).get("custom_message") or text
-    return show(request, visit, "done", {"title": title, "text": text})
+    visit.account.note(visit.session["id"], done={"title": title, "text": text})
+    return see(reverse("portal-done", args=[visit.token]))
+
+
+def see(url: str) -> HttpResponse:
+    """Go there with a GET."""
+    response = HttpResponseRedirect(url)
+    response.status_code = 303
+    return response
 
 
 def show_expired(request: HttpRequest, account: Account) -> HttpResponse:

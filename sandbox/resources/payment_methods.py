@@ -2,7 +2,7 @@
 
 from sandbox.account import Account
 from sandbox.addresses import full_address
-from sandbox.cards import IBANS, attach, find_method, new_card_method, new_debit_method
+from sandbox.cards import attach, find_method, new_card_method, new_debit_method, new_iban_method
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
 from sandbox.resources.shared_fields import BILLING_DETAILS, METADATA, METHOD_TYPE
@@ -44,7 +44,7 @@ def create_method(call: Call) -> Obj:
         failing = (params.get("us_bank_account") or {}).get("account_number") == "000111111116"
         method = new_debit_method(account, kind, outcome="fail" if failing else "succeed")
     elif kind == "sepa_debit":
-        method = new_iban_method(account, params)
+        method = new_debit(account, params)
     else:
         raise InvalidRequest("Missing required param: type.", code="parameter_missing", param="type")
     details = with_billing(method, params.get("billing_details"))
@@ -57,7 +57,7 @@ def with_billing(method: Obj, wish: Obj | None) -> Obj:
     return {**details, "address": full_address(details["address"])}
 
 
-def new_iban_method(account: Account, params: Obj) -> Obj:
+def new_debit(account: Account, params: Obj) -> Obj:
     given = params.get("sepa_debit")
     if not given:
         raise InvalidRequest("Missing required param: sepa_debit.", code="parameter_missing", param="sepa_debit")
@@ -66,8 +66,7 @@ def new_iban_method(account: Account, params: Obj) -> Obj:
             param = f"billing_details[{name}]"
             raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
     iban = given["iban"].replace(" ", "").upper()
-    outcome, settles = IBANS.get(iban, ("succeed", None))
-    return new_debit_method(account, "sepa_debit", outcome=outcome, iban=iban, settles=settles)
+    return new_iban_method(account, iban)
 
 
 def require_expiry(card: Obj) -> None:

@@ -168,12 +168,12 @@ def check_books(rows: dict[str, list[Json]], invoices: list[Json]) -> None:
 
 def check_periods(invoices: list[Json], *, yearly: str) -> None:
     """Nothing is billed twice: what an invoice bills of an item begins where the one before ended, if not later.
-    Only another interval begins at once."""
+    Only another interval begins at once, and what follows a trial that was ended early."""
     periods: dict[str, list[tuple[bool, int, int]]] = defaultdict(list)
     for invoice in reversed(invoices):
         for line in invoice["lines"]["data"]:
             details = line["parent"]["subscription_item_details"]
-            if details and not details["proration"]:
+            if details and not details["proration"] and line["amount"]:
                 is_yearly = line["pricing"]["price_details"]["price"] == yearly
                 periods[details["subscription_item"]].append(
                     (is_yearly, line["period"]["start"], line["period"]["end"])

@@ -87,7 +87,7 @@ def test_a_new_card_pays_what_is_overdue(sandbox: Sandbox, visitor: Visitor, clu
     url = open_portal(sandbox, ben.customer)
     assert "The payment of €24.00 failed." in visitor.open(url).text
     step = visitor.open(f"{url}/card")
-    declined = visitor.send(step, card="4000000000000002", expiry="12/34", cvc="123")
+    declined = visitor.follow(visitor.send(step, card="4000000000000002", expiry="12/34", cvc="123"))
     assert "Your card was declined." in declined.text
     home = visitor.follow(visitor.send(declined, card="4242424242424242", expiry="12/34", cvc="123"))
     assert "Your new card is saved." in home.text
@@ -172,8 +172,11 @@ def test_an_open_invoice_can_be_paid_from_its_page(sandbox: Sandbox, visitor: Vi
     invoice = sandbox.api.invoices.list(params={"customer": ben.customer, "status": "open"}).data[0]
     page = visitor.open(invoice.hosted_invoice_url)
     assert "Pay €24.00 now" in page.text
-    question = visitor.send(page, card="4000002500003155", expiry="12/34", cvc="123")
+    declined = visitor.follow(visitor.send(page, card="4000000000000002", expiry="12/34", cvc="123"))
+    assert "Your card was declined." in declined.text
+    question = visitor.follow(visitor.send(declined, card="4000002500003155", expiry="12/34", cvc="123"))
     assert "Confirm it is you" in question.text
+    assert "Confirm it is you" in visitor.open(question.url).text
     paid = visitor.follow(visitor.send(question, answer="approve"))
     assert "this invoice is paid" in paid.text
     assert sandbox.api.invoices.retrieve(invoice.id).status == "paid"

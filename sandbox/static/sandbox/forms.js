@@ -5,6 +5,15 @@ for (const button of document.querySelectorAll("[data-fill-card]")) {
   button.addEventListener("click", () => fillCard(button.dataset.fillCard));
 }
 
+for (const button of document.querySelectorAll("[data-fill]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const field = document.getElementById(button.dataset.fill);
+    field.value = button.dataset.value;
+    field.focus();
+  });
+}
+
 for (const field of document.querySelectorAll("[data-card]")) {
   field.addEventListener("input", () => {
     if (field.selectionStart === field.value.length) field.value = inFours(field.value);
