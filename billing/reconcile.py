@@ -66,8 +66,8 @@ def catch_up() -> int:
 def full_pass(*, confirmed: bool = False) -> Pass | None:
     """Compares everything with Stripe and mends what drifted. Lets in, silently, who bought before the link.
 
-    A pass that would close more than 20 grants, or more than 5 % of the open ones, changes nothing: it keeps its
-    list and asks, until it is run `confirmed`.
+    A pass that would close more than 20 grants, or more than 5 % of the open ones, leaves everybody alone for whom it
+    would close something: it keeps their list and asks, until it is run `confirmed`. Who paid is let in all the same.
     """
     connection = active_connection()
     if connection is None:
@@ -87,13 +87,15 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
     run.found = [_as_json(difference) for _, found in drifted for difference in found if not difference.is_past]
     run.found += [_as_json(difference) for difference in unknown]
     attention.raise_missing([difference.source_ref for difference in unknown], now=now)
+    waiting: set[str] = set()
     if not confirmed and _is_too_much(len(closing)):
         run.stopped = f"{len(closing)} grants would close: waiting for the owner."
         attention.raise_brake([_as_json(difference) for difference in closing], key=str(run.pk), now=now)
+        waiting = {subject for subject, found in drifted if any(difference.closes for difference in found)}
     else:
         attention.settle_brakes(now=now)
-        for subject in survey.stale | {subject for subject, _ in drifted}:
-            look_again(subject)
+    for subject in (survey.stale | {subject for subject, _ in drifted}) - waiting:
+        look_again(subject)
     run.looked_at, run.finished_at = len(survey.subjects), clock.now()
     run.save()
     Connection.objects.filter(pk=connection.pk).update(full_pass_at=timezone.now())

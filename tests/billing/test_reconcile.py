@@ -172,6 +172,25 @@ def test_case_62_a_pass_that_would_close_too_much_stops_and_asks(shop: Shop) -> 
     assert brake.resolved_at is not None
 
 
+def test_a_pass_that_stops_lets_those_in_who_paid(shop: Shop) -> None:
+    """After a long absence both are due: what closes waits for the owner, and nobody who paid waits with it."""
+    emails = [f"member{n}@example.org" for n in range(4)]
+    for email in emails:
+        shop.buy(shop.yearly, email=email)
+    shop.deliver()
+    catch_up()
+    for email in emails[:3]:
+        cancel(shop, email)
+    shop.buy(shop.once, email=CLEO)
+    lose_deliveries(shop)
+    shop.sandbox.advance("31d")
+    catch_up()
+    sweep()
+    assert "waiting for the owner" in Pass.objects.get(kind="full").stopped
+    assert shop.has(CLEO, shop.course)
+    assert all(shop.has(email, shop.club) for email in emails)
+
+
 def test_one_closing_never_brakes_a_small_site(shop: Shop) -> None:
     shop.buy(shop.monthly, email=ADA)
     shop.deliver()

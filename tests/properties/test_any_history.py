@@ -94,6 +94,8 @@ def _come_to_rest(history: History, *, by: str) -> None:
     """Catch-up finds what was lost; or everybody is looked at again, or compared with Stripe, where no inbox helps."""
     if by == "catch_up":
         reconcile.catch_up()
+        if Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True).exists():
+            reconcile.full_pass(confirmed=True)  # the owner answers
     elif by == "full_pass":
         sweep()
         reconcile.full_pass(confirmed=True)

@@ -20,7 +20,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{found['email']} {found['product']}: {found['is_state'] or 'none'} to {found['should_be']}"
             )
+        draining.drain()
         if run.stopped:
             raise CommandError(run.stopped)
-        draining.drain()
         self.stdout.write(f"looked at {run.looked_at}, {len(run.found)} drifted")
