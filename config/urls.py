@@ -3,6 +3,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import health
+from hub.views import entrance
 
 # Staff sign in as everybody does: this has to come before the admin's addresses are read.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -12,6 +13,9 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("health/", health.report, name="health"),
     path("admin/", admin.site.urls),
+    path("accounts/login/", entrance.SignInView.as_view(), name="account_login"),
+    path("accounts/login/code/confirm/", entrance.EnterCodeView.as_view(), name="account_confirm_login_code"),
+    path("accounts/signup/", entrance.JoinView.as_view(), name="account_signup"),
     path("accounts/", include("allauth.urls")),
     path("", include("activities.urls")),
     path("", include("billing.urls")),

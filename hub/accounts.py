@@ -1,12 +1,14 @@
 """How allauth meets our people: one account per address whatever its case."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
+from activities import links
 from hub import codes
 from hub.addresses import normalise_email, validate_unmistakable
 from hub.models import Site
@@ -22,6 +24,14 @@ UNASKED = frozenset(f"account/email/{name}" for name in ("login_code", "unknown_
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "The address and the password do not fit together.",
+        "incorrect_code": "That is not the code.",
+        "incorrect_password": "That is not the password.",
+        "rate_limited": "Wait a moment: an e-mail went out just now. Its code works.",
+        "too_many_login_attempts": "Too many wrong tries. Ask for a new code, or wait ten minutes.",
+    }
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Sign-in mails speak in the owner's name, their subjects too; there are only so many to one address."""
         now = timezone.now()
@@ -31,6 +41,10 @@ class AccountAdapter(DefaultAccountAdapter):
         super().send_mail(template_prefix, email, {"our_site": Site.load(), **context})
         if is_counted:
             codes.note_mail(email, code=context.get("code", ""), now=now)
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        way_in = links.sign_in_by_code(email=email, next_path=reverse("hub:library"))
+        self.send_mail("account/email/account_already_exists", email, {"login_url": way_in})
 
     def clean_email(self, email: str) -> str:
         address = normalise_email(super().clean_email(email))

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from allauth.core import ratelimit
 from allauth.core.internal.cryptokit import normalize_user_code
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
@@ -22,7 +23,7 @@ from hub.models import CodeMail
 from hub.throttling import visitor_of
 
 COUNTED = timedelta(minutes=10)
-LIFE = timedelta(minutes=15)
+LIFE = timedelta(seconds=settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT)
 MAILS = 6  # to one address while they are counted
 
 
