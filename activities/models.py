@@ -24,6 +24,7 @@ class Activity(models.Model):
         ACCESS_GRANTED = "access_granted", "Access granted"
         ACCESS_REMOVED = "access_removed", "Access removed"
         SIGNED_IN = "signed_in", "Signed in"
+        ADDRESS_CHANGED = "address_changed", "E-mail address changed"
         MEMBER_ADDED = "member_added", "Member added"
         PAGE_COMPLETED = "page_completed", "Page completed"
         EMAIL_SENT = "email_sent", "E-mail sent"

@@ -18,7 +18,7 @@ class Happening:
     `key` is the natural key of the happening (for instance "payment_failed:in_1:2"), at most 255 characters:
     the same key is the same happening, whoever learns of it, and however often. `details` is plain JSON;
     known entries: amount (minor units) and currency, invoice, subscription, order, failure, attempt,
-    ends_at (ISO 8601), reason, price_text, ip.
+    ends_at (ISO 8601), reason, price_text, ip, from and to (addresses), note (somebody's own words).
     """
 
     verb: Activity.Verb

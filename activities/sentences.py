@@ -88,6 +88,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     Verb.ACCESS_GRANTED: ("{who} got access[ to {product}]", "You got access[ to {product}]"),
     Verb.ACCESS_REMOVED: ("{who} lost access[ to {product}]", "Your access[ to {product}] ended"),
     Verb.SIGNED_IN: ("{who} signed in", "You signed in"),
+    Verb.ADDRESS_CHANGED: ("{whose} e-mail address was changed", "Your e-mail address was changed"),
     Verb.MEMBER_ADDED: ("{who} became a member", "You became a member"),
     Verb.PAGE_COMPLETED: ("{who} completed[ “{page}”][ in {product}]", "You completed[ “{page}”][ in {product}]"),
     Verb.EMAIL_SENT: ("{who} was sent {mail}[ about {product}]", "We sent you {mail}[ about {product}]"),
@@ -108,6 +109,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     Verb.ACCESS_GRANTED: ("good", "key-round"),
     Verb.ACCESS_REMOVED: ("", "lock"),
     Verb.SIGNED_IN: ("", "log-in"),
+    Verb.ADDRESS_CHANGED: ("warn", "at-sign"),
     Verb.MEMBER_ADDED: ("info", "user-plus"),
     Verb.PAGE_COMPLETED: ("", "circle-check"),
     Verb.EMAIL_SENT: ("", "mail"),
@@ -213,12 +215,16 @@ def _details(activity: Activity, *, voice: Voice) -> Iterator[str]:
         yield f"attempt {attempt}"
     if next_try := _day(details.get("next_try")):
         yield f"next try {next_try}"
+    if before := details.get("from"):
+        yield f"from {before} to {details.get('to', '')}"
     if activity.verb in ENDS and (ends := _end(activity)):
         yield ENDS[Verb(activity.verb)].format(ends)
     if activity.verb != Verb.STAFF_ACTION and (reason := details.get("reason")):
         yield _reason(reason)
     if ip := details.get("ip"):
         yield f"from {ip}"
+    if note := details.get("note"):
+        yield note
     others_deed = activity.actor_id is not None and activity.actor_id != activity.user_id
     if others_deed and activity.verb != Verb.STAFF_ACTION:
         yield f"by {activity.actor}" if voice is Voice.STAFF else "by the team"

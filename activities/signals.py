@@ -1,9 +1,9 @@
-"""What people do at the door: signing in, signing up."""
+"""What people do at the door: signing in, signing up, another address."""
 
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.signals import user_signed_up
+from allauth.account.signals import email_changed, user_signed_up
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
@@ -45,6 +45,23 @@ def record_sign_up(*, user: Any, **_kwargs: Any) -> None:
         ),
         now=clock.now(),
     )
+
+
+@receiver(email_changed, dispatch_uid="activities.address_changed")
+def record_new_address(*, user: Any, from_email_address: Any, to_email_address: Any, **_kwargs: Any) -> None:
+    """A first address that is proved replaces none."""
+    if from_email_address is not None:
+        record_one(
+            Happening(
+                verb=Activity.Verb.ADDRESS_CHANGED,
+                key=f"address_changed:{user.pk}:{timezone.now().isoformat()}",
+                at=clock.now(),
+                user_id=user.pk,
+                actor_id=user.pk,
+                details={"from": from_email_address.email, "to": to_email_address.email},
+            ),
+            now=clock.now(),
+        )
 
 
 def _address_of(request: HttpRequest | None) -> str:

@@ -23,6 +23,7 @@ from billing.happenings import price_text_of
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subject, Subscription
 from billing.refresh import look_again
 from hub import grants
+from hub.addresses import usable_address
 from hub.grants import CLOSED, Wanted
 from hub.models import Grant, Ledger, User
 
@@ -161,7 +162,7 @@ def detach(question: Attention, *, actor: User, now: datetime) -> None:
 
 def person_of(address: str, *, name: str, actor: User, now: datetime) -> User:
     """Whoever has this address, or a new member with it. Raises ValueError where it is none."""
-    if known := User.objects.filter(email=identity.usable_address(address)).first():
+    if known := User.objects.filter(email=usable_address(address)).first():
         return known
     made = identity.make_payer(email=address, name=name, at=now, cause=f"person:{actor.pk}", now=now)
     if made is None:

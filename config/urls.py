@@ -1,4 +1,8 @@
-from allauth.account.decorators import secure_admin_login
+from functools import partial
+
+from allauth.account.decorators import reauthentication_required, secure_admin_login
+from allauth.account.views import password_set
+from allauth.usersessions.views import list_usersessions
 from django.contrib import admin
 from django.urls import include, path
 
@@ -8,6 +12,8 @@ from hub.views import entrance
 # Staff sign in as everybody does: this has to come before the admin's addresses are read.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+still_there = partial(reauthentication_required, app="allauth.account")
+
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
@@ -16,6 +22,9 @@ urlpatterns = [
     path("accounts/login/", entrance.SignInView.as_view(), name="account_login"),
     path("accounts/login/code/confirm/", entrance.EnterCodeView.as_view(), name="account_confirm_login_code"),
     path("accounts/signup/", entrance.JoinView.as_view(), name="account_signup"),
+    # allauth asks again before everything but these two.
+    path("accounts/password/set/", still_there(password_set), name="account_set_password"),
+    path("accounts/sessions/", still_there(list_usersessions, allow_get=True), name="usersessions_list"),
     path("accounts/", include("allauth.urls")),
     path("", include("activities.urls")),
     path("", include("billing.urls")),

@@ -3,13 +3,15 @@
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from activities import links
-from hub import codes
+from hub import codes, reentry
 from hub.addresses import normalise_email, validate_unmistakable
 from hub.models import Site
 from hub.sealing import seal, unseal
@@ -21,6 +23,8 @@ NEEDLESS = frozenset(
 CONFIRMED = "account/messages/email_confirmed.txt"
 # What anybody can have mailed to anybody.
 UNASKED = frozenset(f"account/email/{name}" for name in ("login_code", "unknown_account", "account_already_exists"))
+# What holds a code, whoever asked for it.
+COUNTED = UNASKED | {"account/email/reentry_code"}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -35,7 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Sign-in mails speak in the owner's name, their subjects too; there are only so many to one address."""
         now = timezone.now()
-        is_counted = template_prefix in UNASKED
+        is_counted = template_prefix in COUNTED
         if is_counted and not codes.may_mail(self.request, email, now=now):
             return
         super().send_mail(template_prefix, email, {"our_site": Site.load(), **context})
@@ -45,6 +49,19 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_account_already_exists_mail(self, email: str) -> None:
         way_in = links.sign_in_by_code(email=email, next_path=reverse("hub:library"))
         self.send_mail("account/email/account_already_exists", email, {"login_url": way_in})
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Nobody goes on unasked: allauth has no way for those who have neither a password nor a second factor."""
+        request = context.request
+        if super().get_reauthentication_methods(request.user):
+            return bool(super().is_reauthentication_required(app=app, **kwargs))
+        if not reentry.is_fresh(request):
+            raise ReauthenticationRequired
+        return False
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, str]]:
+        by_code = {"id": "code", "description": "Use a code by e-mail", "url": reverse("hub:reenter")}
+        return super().get_reauthentication_methods(user) or ([by_code] if user.is_authenticated else [])
 
     def clean_email(self, email: str) -> str:
         address = normalise_email(super().clean_email(email))

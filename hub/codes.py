@@ -11,6 +11,7 @@ eight years.
 
 from datetime import datetime, timedelta
 
+from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
 from allauth.core.internal.cryptokit import normalize_user_code
 from django.conf import settings
@@ -46,6 +47,15 @@ def take_code(address: str, code: str, *, now: datetime) -> bool:
     if taken:
         living.update(code="")
     return bool(taken)
+
+
+def take_or_refuse(request: HttpRequest, address: str, code: str, *, now: datetime) -> None:
+    """Takes a code that somebody typed. Raises ValidationError for a wrong one, and for whoever tries too many."""
+    if not may_guess(request, address):
+        raise get_adapter().validation_error("too_many_login_attempts")
+    if not take_code(address, code, now=now):
+        note_wrong_code(request, address)
+        raise get_adapter().validation_error("incorrect_code")
 
 
 def may_guess(request: HttpRequest, address: str) -> bool:

@@ -1,9 +1,9 @@
 from datetime import date, datetime
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from allauth.account.forms import (
     AddEmailForm,
+    BaseConfirmCodeForm,
     ConfirmLoginCodeForm,
     LoginForm,
     RequestLoginCodeForm,
@@ -16,8 +16,10 @@ from django import forms
 from django.utils import timezone
 
 from hub import codes
-from hub.models import Product
+from hub.addresses import LONGEST, normalise_email, validate_unmistakable
+from hub.models import Product, User
 from hub.people import ORDERS, SEEN, STATES, Filters
+from hub.reentry import check_code
 
 
 class SignInForm(LoginForm):
@@ -68,12 +70,30 @@ class EnterCodeForm(ConfirmLoginCodeForm):
         code: str = self.cleaned_data["code"]
         stage = LoginStageController.enter(context.request, LoginByCodeStage.key)
         address = stage.state["email"]
-        if not codes.may_guess(context.request, address):
-            raise get_adapter().validation_error("too_many_login_attempts")
-        if not codes.take_code(address, code, now=timezone.now()):
-            codes.note_wrong_code(context.request, address)
-            raise get_adapter().validation_error("incorrect_code")
+        codes.take_or_refuse(context.request, address, code, now=timezone.now())
         return code
+
+
+class ReentryForm(BaseConfirmCodeForm):
+    """The code that proves that a signed-in person still is who they were."""
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        check_code(context.request, context.request.user, code)
+        return code
+
+
+class MoveForm(forms.Form):
+    """Another address for somebody who lost their own."""
+
+    address = forms.EmailField(label="New e-mail address", max_length=LONGEST, validators=[validate_unmistakable])
+    why = forms.CharField(label="Reason", max_length=240, help_text="Kept in the feed, for whoever asks later.")
+
+    def clean_address(self) -> str:
+        address = normalise_email(self.cleaned_data["address"])
+        if User.objects.filter(email=address).exists():
+            raise forms.ValidationError("Somebody already has this address.")
+        return address
 
 
 class GiveForm(forms.Form):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from hub.views import library, products, sales, theme
+from hub.views import library, products, reentry, sales, theme
 from hub.views.console import overview, people
 from hub.views.console import products as console_products
 
@@ -14,11 +14,13 @@ urlpatterns = [
     path("products/<slug:slug>/<slug:page>/", products.page, name="page"),
     path("products/<slug:slug>/<slug:page>/complete/", products.complete, name="complete"),
     path("buy/<slug:slug>/", sales.buy, name="buy"),
+    path("accounts/reauthenticate/code/", reentry.reenter, name="reenter"),
     path("console/", overview.overview, name="console"),
     path("console/products/", console_products.products, name="console_products"),
     path("console/people/", people.people, name="console_people"),
     path("console/people/export/", people.export, name="console_people_export"),
     path("console/people/<int:pk>/", people.person, name="console_person"),
+    path("console/people/<int:pk>/address/", people.move, name="console_move"),
     path("console/people/<int:pk>/give/", people.give, name="console_give"),
     path("console/grants/<int:pk>/revoke/", people.revoke, name="console_revoke"),
     path("console/grants/<int:pk>/restore/", people.restore, name="console_restore"),

@@ -8,10 +8,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
-from billing import attaching, attention, identity
+from billing import attaching, attention
 from billing.console.words import actor_of
 from billing.forms import PayerForm
 from billing.models import Attention
+from hub.addresses import usable_address
 from hub.models import User
 from hub.people import Filters, find_people
 from hub.permissions import EDITORS, staff_only
@@ -52,7 +53,7 @@ def payer(request: HttpRequest, pk: int) -> HttpResponse:
         return _attach(request, question, form)
     words, now = request.GET.get("q", "").strip()[:254], clock.now()
     people = find_people(Filters(words=words), now=now).people[:SHOWN] if words else []
-    address = identity.usable_address(words)
+    address = usable_address(words)
     is_new = bool(address) and not User.objects.filter(email=address).exists()
     context = {
         "question": question,

@@ -112,6 +112,8 @@ def test_making_an_account_greets_with_the_page_alone(studio: Studio, client: Cl
 
 def test_a_changed_address_is_said_to_be_confirmed(studio: Studio, ada: User, signed_in: Enter) -> None:
     client = signed_in(ada)
+    client.post("/accounts/reauthenticate/code/", {"action": "send"})
+    client.post("/accounts/reauthenticate/code/", {"code": code_sent()})
     response = client.post("/accounts/email/", {"action_add": "", "email": "ada@elsewhere.example"}, follow=True)
     path = response.redirect_chain[-1][0]
     page = client.post(path, {"code": code_sent()}, follow=True).content.decode()

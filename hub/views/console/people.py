@@ -1,5 +1,7 @@
 from datetime import date, datetime, time, timedelta
 
+from allauth.account.adapter import get_adapter
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -13,11 +15,12 @@ from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
 from hub import access, grants
-from hub.forms import DayForm, GiveBackForm, GiveForm, PeopleForm, ReasonForm
+from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, PeopleForm, ReasonForm
 from hub.models import Grant, Product, User
 from hub.people import export_people, find_people
-from hub.permissions import EDITORS, staff_only
+from hub.permissions import EDITORS, OWNER, staff_only
 from hub.reasons import say
+from hub.recovery import move_to_address
 from hub.redirects import SeeOther
 
 
@@ -88,6 +91,23 @@ def give(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@staff_only(OWNER)
+@reauthentication_required(app="allauth.account")
+def move(request: HttpRequest, pk: int) -> HttpResponse:
+    """For who lost their address: an owner gives the account another one, and both are written to."""
+    user, form = get_object_or_404(User, pk=pk), MoveForm(request.POST)
+    if not form.is_valid():
+        return _show(request, user, moving=form)
+    to = form.cleaned_data["address"]
+    before = move_to_address(user, address=to, actor=_actor(request), reason=form.cleaned_data["why"], now=clock.now())
+    for address in (before, to):
+        told = {"from_email": before, "to_email": to}
+        get_adapter(request).send_mail("account/email/address_moved", address, told)
+    messages.success(request, f"{to} is the address of this account now. Both addresses were written to.")
+    return SeeOther(reverse("hub:console_person", args=[user.pk]))
+
+
+@require_POST
 @staff_only()
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     grant = get_object_or_404(Grant.objects.select_related("user", "product"), pk=pk)
@@ -120,8 +140,10 @@ def restore(request: HttpRequest, pk: int) -> HttpResponse:
     return SeeOther(reverse("hub:console_person", args=[grant.user_id]))
 
 
-def _show(request: HttpRequest, user: User, *, form: GiveForm | None = None) -> HttpResponse:
-    """The person's page; with a `form` that was refused, its errors too."""
+def _show(
+    request: HttpRequest, user: User, *, form: GiveForm | None = None, moving: MoveForm | None = None
+) -> HttpResponse:
+    """The person's page; with a form that was refused, its errors too."""
     now = clock.now()
     day = DayForm(request.GET).chosen(now=now)
     at = _end_of(day) if day else now
@@ -133,10 +155,12 @@ def _show(request: HttpRequest, user: User, *, form: GiveForm | None = None) -> 
         "others": [why for why in explanations if not _is_known(why)],
         "activities": user.activities.select_related("product", "actor").order_by("-at", "-pk")[:50],
         "form": form or GiveForm(now=now),
+        "moving": moving or MoveForm(),
+        "may_move": _actor(request).role in OWNER,
         "on": day,
         "today": timezone.localtime(now).date(),
     }
-    return render(request, "console/person.html", context, status=422 if form else 200)
+    return render(request, "console/person.html", context, status=422 if form or moving else 200)
 
 
 def _address(given: QueryDict, **changes: str) -> str:

@@ -1,0 +1,39 @@
+"""An account whose owner cannot enter it any more: its address was lost, or taken by somebody else."""
+
+from datetime import datetime
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.utils import timezone
+
+from activities.models import Activity
+from activities.record import Happening, record_one
+from hub.models import User
+
+
+@transaction.atomic
+def move_to_address(person: User, *, address: str, actor: User, reason: str, now: datetime) -> str:
+    """Gives the account to whoever reads mail at `address` (normalised, nobody's). Returns the old one.
+
+    Password, second factors and all sessions end: they may be somebody else's. What was bought stays.
+    """
+    person = User.objects.select_for_update().get(pk=person.pk)
+    before, person.email = person.email, address
+    person.set_unusable_password()  # ends every session, too
+    person.save(update_fields=["email", "password"])
+    EmailAddress.objects.filter(user=person).delete()
+    EmailAddress.objects.create(user=person, email=address, primary=True, verified=False)
+    Authenticator.objects.filter(user=person).delete()
+    record_one(
+        Happening(
+            verb=Activity.Verb.ADDRESS_CHANGED,
+            key=f"address_changed:{person.pk}:{timezone.now().isoformat()}",
+            at=now,
+            user_id=person.pk,
+            actor_id=actor.pk,
+            details={"from": before, "to": address, "note": reason},
+        ),
+        now=now,
+    )
+    return before

@@ -1,0 +1,178 @@
+"""A borrowed browser changes nothing: whoever changes how an account is entered proves to be there still."""
+
+import time
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.core import mail
+from django.test import Client
+
+from activities.models import Activity
+from activities.sentences import Voice, tell
+from hub.models import User
+from tests.cast import UserFactory
+from tests.hub.conftest import Studio
+from tests.hub.test_signing_in import LOGIN, Enter, code_sent
+
+REENTER = "/accounts/reauthenticate/code/"
+NEW = "ada@elsewhere.example"
+CHANGE = ("/accounts/email/", {"action_add": "", "email": NEW})
+
+
+@pytest.fixture(autouse=True)
+def _mail(settings: object) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
+
+
+def prove(client: Client) -> str:
+    """Asks for a code and types it; returns where that leads."""
+    client.post(REENTER, {"action": "send"})
+    return str(client.post(REENTER, {"code": code_sent()})["Location"])
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        CHANGE,
+        ("/accounts/password/set/", {"password1": "a pot of blue clay", "password2": "a pot of blue clay"}),
+        ("/accounts/sessions/", {}),
+        ("/accounts/2fa/totp/activate/", {"code": "123456"}),
+        ("/accounts/2fa/webauthn/add/", {}),
+    ],
+)
+def test_what_changes_how_one_comes_in_asks_first(
+    studio: Studio, ada: User, signed_in: Enter, path: str, data: dict[str, str]
+) -> None:
+    client, other = signed_in(ada), signed_in(ada)
+    answer = client.post(path, data)
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, REENTER)
+    ada.refresh_from_db()
+    assert not ada.has_usable_password() and not Authenticator.objects.exists() and not mail.outbox
+    assert other.get("/account/").status_code == 200
+    assert list(EmailAddress.objects.values_list("email", flat=True)) == [ada.email]
+
+
+def test_looking_at_the_list_of_sessions_asks_nothing(studio: Studio, ada: User, signed_in: Enter) -> None:
+    assert signed_in(ada).get("/accounts/sessions/").status_code == 200
+
+
+def test_a_code_to_the_present_address_lets_the_change_go_on(studio: Studio, ada: User, signed_in: Enter) -> None:
+    client = signed_in(ada)
+    page = client.post(*CHANGE, follow=True)
+    assert ada.email in page.content.decode() and not mail.outbox
+    client.post(REENTER, {"action": "send", "next": CHANGE[0]})
+    assert mail.outbox[-1].to == [ada.email]
+    assert mail.outbox[-1].subject == "Confirm that it is you at Hillside Pottery"
+    answer = client.post(REENTER, {"code": code_sent(), "next": CHANGE[0]})
+    assert mail.outbox[-1].to == [NEW]
+    client.post(answer["Location"], {"code": code_sent()})
+    ada.refresh_from_db()
+    assert ada.email == NEW
+
+
+def test_the_old_address_is_told_and_the_feed_keeps_both(studio: Studio, ada: User, signed_in: Enter) -> None:
+    client, old = signed_in(ada), ada.email
+    prove(client)
+    path = client.post(*CHANGE)["Location"]
+    client.post(path, {"code": code_sent()})
+    letter = mail.outbox[-1]
+    assert letter.to == [old] and f"from {old} to {NEW}" in letter.body and "help@hillside.example" in letter.body
+    told = Activity.objects.select_related("user", "product", "actor").get(verb="address_changed")
+    assert (told.user, told.actor) == (ada, ada)
+    assert str(tell(told, voice=Voice.STAFF)) == f"Ada Lind’s e-mail address was changed, from {old} to {NEW}"
+
+
+def test_a_wrong_code_changes_nothing(studio: Studio, ada: User, signed_in: Enter) -> None:
+    client = signed_in(ada)
+    client.post(REENTER, {"action": "send"})
+    for code in ("BCDF-GHJK", ""):
+        assert client.post(REENTER, {"code": code}).status_code == 200
+    assert client.post(*CHANGE)["Location"].startswith(REENTER)
+
+
+def test_a_code_to_another_address_is_a_wrong_code(studio: Studio, ada: User, dan: User, signed_in: Enter) -> None:
+    Client().post(LOGIN, {"login": dan.email})
+    theirs = code_sent()
+    client = signed_in(ada)
+    assert client.post(REENTER, {"code": theirs}).status_code == 200
+    assert client.post(*CHANGE)["Location"].startswith(REENTER)
+
+
+def test_who_came_in_by_a_code_a_moment_ago_is_asked_five_minutes_later(
+    studio: Studio, ada: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post(client.post(LOGIN, {"login": ada.email})["Location"], {"code": code_sent()})
+    assert client.get("/accounts/password/set/").status_code == 200
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 301)
+    assert client.get("/accounts/password/set/")["Location"].startswith(REENTER)
+
+
+def test_who_has_a_password_is_asked_for_it_and_told_of_its_change(studio: Studio, ada: User, signed_in: Enter) -> None:
+    client = signed_in(ada)
+    prove(client)
+    client.post("/accounts/password/set/", {"password1": "a pot of blue clay", "password2": "a pot of blue clay"})
+    assert mail.outbox[-1].subject == "A password was set at Hillside Pottery"
+    later = signed_in(User.objects.get())
+    assert later.post(*CHANGE)["Location"].startswith("/accounts/reauthenticate/?")
+    assert later.get(REENTER)["Location"].startswith("/accounts/reauthenticate/")
+
+
+def test_a_stranger_proves_nothing(studio: Studio, client: Client) -> None:
+    for answer in (client.get(REENTER), client.post(REENTER, {"action": "send"})):
+        assert answer["Location"].startswith(LOGIN)
+    assert not mail.outbox
+
+
+# An owner gives a lost account back
+
+
+def test_an_owner_moves_an_account_to_another_address(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
+    ada.set_password("somebody else's")
+    ada.save()
+    Authenticator.objects.create(user=ada, type="totp", data={})
+    old, thief, client = ada.email, signed_in(ada), signed_in(owner)
+    prove(client)
+    path = f"/console/people/{ada.pk}/"
+    answer = client.post(f"{path}address/", {"address": " Ada@Elsewhere.example", "why": "lost her mailbox"})
+    assert (answer.status_code, answer["Location"]) == (303, path)
+    ada.refresh_from_db()
+    assert ada.email == NEW and not ada.has_usable_password() and not Authenticator.objects.exists()
+    assert thief.get("/account/").status_code == 302
+    assert [letter.to for letter in mail.outbox[-2:]] == [[old], [NEW]]
+    page = client.get(path).content.decode()
+    assert f"from {old} to {NEW}" in page and "lost her mailbox" in page and "by Ida Holm" in page
+    hers = Client()
+    hers.post(hers.post(LOGIN, {"login": NEW})["Location"], {"code": code_sent()})
+    assert hers.get("/account/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("dan@example.org", "x"), ("nonsense", "x"), ("ada@example.org", "x"), ("a@b\u0131.example", "x"), (NEW, "")],
+)
+def test_an_address_that_cannot_be_is_refused(
+    studio: Studio, ada: User, dan: User, owner: User, signed_in: Enter, address: str, why: str
+) -> None:
+    client = signed_in(owner)
+    prove(client)
+    assert client.post(f"/console/people/{ada.pk}/address/", {"address": address, "why": why}).status_code == 422
+    ada.refresh_from_db()
+    assert ada.email == "ada@example.org"
+
+
+def test_a_borrowed_owners_browser_moves_nobody(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
+    path = f"/console/people/{ada.pk}/address/"
+    assert signed_in(owner).post(path, {"address": NEW, "why": "x"})["Location"].startswith(REENTER)
+    ada.refresh_from_db()
+    assert ada.email == "ada@example.org"
+
+
+@pytest.mark.parametrize("role", [User.Role.ADMIN, User.Role.SUPPORT, User.Role.MEMBER])
+def test_nobody_but_owners_moves_anybody(studio: Studio, ada: User, signed_in: Enter, role: User.Role) -> None:
+    client = signed_in(UserFactory(role=role))
+    assert client.post(f"/console/people/{ada.pk}/address/", {"address": NEW, "why": "x"}).status_code == 403
+    assert Client().post(f"/console/people/{ada.pk}/address/")["Location"].startswith(LOGIN)
+    if role != User.Role.MEMBER:
+        assert "Lost address" not in client.get(f"/console/people/{ada.pk}/").content.decode()
