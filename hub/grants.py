@@ -182,7 +182,10 @@ def _changes(wanted: Sequence[Wanted]) -> list[tuple[Wanted, Change]]:
 
 
 def _change(grant: Grant | None, want: Wanted) -> Change | None:
-    """The grant brought to what is wanted, with what changed; None where nothing has to."""
+    """The grant brought to what is wanted, with what changed; None where nothing has to.
+
+    The reason of a closed one follows too: the way back in depends on it.
+    """
     if grant is None:
         if want.state == CLOSED:
             return None
@@ -203,7 +206,7 @@ def _change(grant: Grant | None, want: Wanted) -> Change | None:
         return None
     before = grant.state
     if want.state == CLOSED:
-        if not grant.is_open:
+        if not grant.is_open and grant.close_reason == want.reason:
             return None
         grant.state, grant.closed_at, grant.close_reason = Grant.State.ENDED, want.true_at, want.reason
     else:

@@ -182,3 +182,30 @@ def test_a_second_subscription_carries_the_member_over_a_failed_first(shop: Shop
     assert member.has(shop.club)
     assert "access_ended" not in member.mails()
     assert member.verbs("access_removed") == []
+
+
+def test_the_door_follows_a_subscription_that_is_cancelled_when_grace_is_long_over(shop: Shop, member: Member) -> None:
+    """A new card cannot bring back what Stripe has ended: only then can it be bought again."""
+    subscription = fall_behind(member, shop, then="past_due")
+    go_to(shop, start_of_grace(member, subscription) + 15 * DAY)
+    assert member.why(shop.club) == "past_due_expired"
+    assert "Update card" in _door(member, shop)
+    told = member.verbs("access_removed")
+
+    shop.sandbox.api.subscriptions.cancel(subscription["id"])
+    shop.deliver()
+    assert member.why(shop.club) == "canceled"
+    assert member.steps(shop.club)[-2:] == [
+        ("grace", "ended", "past_due_expired"),
+        ("ended", "ended", "canceled"),
+    ]
+    door = _door(member, shop)
+    assert "Update card" not in door and 'name="offer"' in door
+    assert member.verbs("access_removed") == told == ["access_removed"]
+    assert member.mails() == ["access", "payment_failed", "access_ended"]
+    shop.advance("1d")
+    assert len(member.steps(shop.club)) == 4, "and it is written once"
+
+
+def _door(member: Member, shop: Shop) -> str:
+    return member.browser().get(shop.club.get_absolute_url()).content.decode()
