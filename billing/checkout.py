@@ -24,6 +24,7 @@ from billing.models import Offer, Order, ProductLink, Subscription
 from billing.refresh import Outcome, look_again, refresh
 from hub.access import can_open
 from hub.models import Grant, Product, User
+from hub.sale import has_sales_page
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,11 @@ def start(user: User, offer: Offer) -> str:
             raise
     look_again(customer)  # deleted at Stripe, and we have not heard
     return _start(user, offer, customer="", gateway=gateway)
+
+
+def where_sold(product: Product) -> str:
+    """The page of ours that its buy buttons are on."""
+    return reverse("hub:buy", args=[product.slug]) if has_sales_page(product) else product.get_absolute_url()
 
 
 def billing_customer(user: User) -> str:
@@ -144,7 +150,7 @@ def _session_params(user: User, offer: Offer, *, customer: str) -> Json:
         "line_items": [{"price": offer.price_id, "quantity": 1}],
         "client_reference_id": reference_for(user),
         "success_url": return_url(),
-        "cancel_url": urljoin(settings.SITE_URL, reverse("hub:buy", args=[offer.product.slug])),
+        "cancel_url": urljoin(settings.SITE_URL, where_sold(offer.product)),
         "metadata": marks,
     }
     params |= {"customer": customer} if customer else {"customer_email": user.email}

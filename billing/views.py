@@ -5,6 +5,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
@@ -20,9 +21,9 @@ from billing.event_types import Facet
 from billing.models import Connection, Offer, StripeCustomer
 from billing.refresh import Outcome, look_again, refresh
 from hub.access import can_open
-from hub.models import User
+from hub.models import Product, User
 from hub.permissions import signed_in
-from hub.redirects import SeeOther
+from hub.redirects import SeeOther, back_to
 from hub.throttling import happens_too_often, visitor_of
 
 log = structlog.get_logger(__name__)
@@ -44,8 +45,8 @@ def webhook(request: HttpRequest, uuid: str) -> HttpResponse:
     return HttpResponse(status=answer.status)
 
 
+@back_to(lambda slug: checkout.where_sold(get_object_or_404(Product, slug=slug, is_live=True)))
 @login_required
-@require_POST
 def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     """Sends a member to Stripe's Checkout, or to what they have already."""
     user = cast(User, request.user)
@@ -92,8 +93,8 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
     return render(request, "billing/return.html", context, status=status)
 
 
+@back_to(lambda: reverse("billing:account"))
 @login_required
-@require_POST
 def open_portal(request: HttpRequest) -> HttpResponse:
     return _to_portal(
         request,

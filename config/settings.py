@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "hub.middleware.visitor_timezone",
+    "hub.middleware.refusals_with_a_face",
     "hub.middleware.last_seen",
     "hub.middleware.kept_private",
 ]
@@ -128,6 +129,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "hub:library"
+CSRF_FAILURE_VIEW = "hub.views.refusals.form_without_its_token"
 ACCOUNT_ADAPTER = "hub.accounts.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "hub.forms.SignInForm",

@@ -3,7 +3,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
@@ -36,6 +37,18 @@ def kept_private(get_response: Handler) -> Handler:
         response = get_response(request)
         if request.user.is_authenticated and not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_cache=True)
+        return response
+
+    return middleware
+
+
+def refusals_with_a_face(get_response: Handler) -> Handler:
+    """A method that an address does not take is refused by Django without a word: a person needs some."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            response.content = render(request, "405.html").content
         return response
 
     return middleware

@@ -3,7 +3,8 @@ from datetime import datetime
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from activities import clock
 from hub import access, locked, reading
@@ -12,7 +13,7 @@ from hub.context import site_of
 from hub.library import fill_collection
 from hub.models import Page, Product, User
 from hub.permissions import may_preview, signed_in, to_login
-from hub.redirects import SeeOther
+from hub.redirects import SeeOther, back_to
 from hub.sale import collections_of, find_sale_within
 
 
@@ -38,7 +39,8 @@ def page(request: HttpRequest, slug: str, page: str) -> HttpResponse:
     item = _find(slug, user)
     preview = may_preview(user)
     if not (reading.may_read(user, item, now=now) or preview):
-        return SeeOther(item.get_absolute_url())
+        # A visitor stands at the page's own door: signing in there leads back to it.
+        return SeeOther(item.get_absolute_url()) if user else _closed(request, item, None, now=now)
     outline = reading.outline_of(item, user=user, drafts=preview)
     entry = next((entry for entry in outline.entries if entry.page.slug == page), None)
     if entry is None:
@@ -59,7 +61,7 @@ def page(request: HttpRequest, slug: str, page: str) -> HttpResponse:
     return render(request, "hub/page.html", context)
 
 
-@require_POST
+@back_to(lambda slug, page: reverse("hub:page", args=[slug, page]))
 def complete(request: HttpRequest, slug: str, page: str) -> HttpResponse:
     """Finishes a page and goes on to the next; with `undo`, takes it back."""
     user, now = signed_in(request), clock.now()

@@ -39,6 +39,30 @@ def test_a_form_without_its_token_has_a_page(studio: Studio, ada: User) -> None:
     assert "Please try once more" in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("came_from", "leads_to"),
+    [
+        ("http://testserver/products/wheel/clay/?from=library", "/products/wheel/clay/?from=library"),
+        ("http://testserver//elsewhere.example/", "/elsewhere.example/"),
+        ("https://elsewhere.example/account/", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_form_from_a_tab_left_open_leads_back_to_its_page(
+    studio: Studio, ada: User, came_from: str, leads_to: str
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+    response = client.post("/products/wheel/clay/complete/", headers={"referer": came_from})
+    assert f'href="{leads_to}">Load the page again' in response.content.decode()
+
+
+def test_a_method_that_an_address_does_not_take_has_a_page(studio: Studio, ada: User, signed_in: Enter) -> None:
+    response = signed_in(ada).post("/account/")
+    assert (response.status_code, response["Allow"]) == (405, "GET")
+    assert "Nothing was changed" in response.content.decode()
+
+
 @override_settings(ROOT_URLCONF="tests.hub.breaking_urls")
 def test_a_breakdown_has_a_page_that_needs_nothing(client: Client) -> None:
     client.raise_request_exception = False

@@ -75,7 +75,17 @@ def test_case_71_a_stranger_is_asked_to_sign_in(shop: Shop, club: Json) -> None:
 def test_the_portal_is_opened_by_a_button_and_not_by_a_link(shop: Shop, ada: User, club: Json) -> None:
     client = Client()
     client.force_login(ada)
-    assert client.get("/portal/").status_code == 405
+    answer = client.get("/portal/")
+    assert (answer.status_code, answer["Location"]) == (303, "/account/")
+    assert shop.sandbox.calls() == []
+
+
+def test_who_signs_in_on_the_way_to_the_portal_arrives_where_its_button_is(shop: Shop, ada: User, club: Json) -> None:
+    client = Client()
+    wanted = client.post("/portal/")["Location"]
+    assert wanted == "/accounts/login/?next=/portal/"
+    client.force_login(ada)
+    assert "Studio Membership" in client.get("/portal/", follow=True).content.decode()
 
 
 def test_a_page_elsewhere_cannot_press_the_button(shop: Shop, ada: User, club: Json) -> None:
