@@ -20,8 +20,8 @@ from billing.dashboard import page_of
 from billing.draining import TASK
 from billing.facts import products_of
 from billing.happenings import price_text_of
+from billing.inbox import look_again
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subject, Subscription
-from billing.refresh import look_again
 from hub import grants
 from hub.addresses import usable_address
 from hub.grants import CLOSED, Wanted

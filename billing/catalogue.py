@@ -8,6 +8,7 @@ from billing import mirror
 from billing.errors import StripeMissing
 from billing.gateway import Gateway
 from billing.models import Connection, Offer, ProductLink
+from billing.selling import make_payment_link
 
 Json = dict[str, Any]
 
@@ -15,6 +16,7 @@ Json = dict[str, Any]
 def refresh_product(key: str, *, gateway: Gateway, connection: Connection) -> None:
     """Fetches a linked Stripe product, its prices and our links again; products that are not ours are passed over.
 
+    A payment link that could not be made when its price was put on sale is made now.
     `key` names a Stripe product or the payment link of one of our offers: "product:…", "payment_link:…".
     """
     kind, _, name = key.partition(":")
@@ -34,16 +36,7 @@ def refresh_product(key: str, *, gateway: Gateway, connection: Connection) -> No
         sells = link.is_active_at_stripe and offer.price_id in prices
         if sells and offer.payment_link_id:
             sells = gateway.payment_link(offer.payment_link_id)["active"]
+        elif sells:
+            sells = make_payment_link(offer, gateway=gateway)
         Offer.objects.filter(pk=offer.pk).update(is_live=sells)
     mirror.write([product, *prices.values()], connection=connection)
-
-
-def describe_offer(price: Json) -> Json:
-    """An offer's columns from a Stripe price."""
-    recurring = price.get("recurring") or {}
-    return {
-        "amount": price.get("unit_amount"),
-        "currency": price["currency"],
-        "interval": recurring.get("interval", ""),
-        "interval_count": recurring.get("interval_count", 1),
-    }

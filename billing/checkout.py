@@ -19,9 +19,11 @@ from billing.event_types import Facet
 from billing.facts import products_of, sid
 from billing.gateway import Gateway, gateway_for
 from billing.identity import customers_managed_by, reference_for
-from billing.linking import LIVE, return_url
+from billing.inbox import look_again
+from billing.linking import LIVE
 from billing.models import Offer, Order, ProductLink, Subscription
-from billing.refresh import Outcome, look_again, refresh
+from billing.refresh import Outcome, refresh
+from billing.selling import return_url
 from hub.access import can_open
 from hub.models import Grant, Product, User
 from hub.sale import has_sales_page

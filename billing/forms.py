@@ -1,13 +1,16 @@
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 
 from billing.knobs import DEFAULTS, GROUPS, KNOBS, PERCENT, Knob
+from billing.models import Offer
 from billing.prices import describe_price
 from hub.models import User
 
 Json = dict[str, Any]
 NEVER = 0
+LONGEST_TRIAL = 730  # Stripe's own limit
 
 
 class ConnectForm(forms.Form):
@@ -74,6 +77,8 @@ class ChooseProductForm(forms.Form):
 
 
 class ChoosePricesForm(forms.Form):
+    """Which prices are on sale, and how many days are free before each that recurs."""
+
     prices = forms.MultipleChoiceField(
         label="Prices on sale",
         required=False,
@@ -81,13 +86,30 @@ class ChoosePricesForm(forms.Form):
         help_text="Each gets a payment link. Without any, the product opens for purchases made elsewhere.",
     )
 
-    def __init__(self, *args: Any, prices: list[Json], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Any = None, *, prices: list[Json], offers: Iterable[Offer] = ()) -> None:
+        """`prices`: those that can be chosen. `offers`: what is on sale now."""
+        super().__init__(data)
+        now = {offer.price_id: offer for offer in offers}
+        self.initial["prices"] = list(now)
         field = self.fields["prices"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101
         field.choices = [(price["id"], _words(price)) for price in prices]
         if not prices:
             field.help_text = "No prices yet: make one in Stripe, or link it without."
+        self.trials = {_trial(number): price for number, price in enumerate(prices) if price.get("recurring")}
+        for name, price in self.trials.items():
+            self.fields[name] = forms.IntegerField(
+                label=f"Free days before {_words(price)}",
+                required=False,
+                min_value=0,
+                max_value=LONGEST_TRIAL,
+                initial=now[price["id"]].trial_days or None if price["id"] in now else None,
+                help_text="Empty: none. Only who begins anew gets them.",
+            )
+
+    def trial_days(self) -> dict[str, int]:
+        """By price; 0 where there are none."""
+        return {price["id"]: self.cleaned_data[name] or 0 for name, price in self.trials.items()}
 
 
 class PayerForm(forms.Form):
@@ -175,6 +197,10 @@ def _prices_in_words(prices: list[Json]) -> str:
     """The first three, and how many more."""
     words = ", ".join(_words(price) for price in prices[:3]) or "no prices yet"
     return f"{words} and {len(prices) - 3} more" if len(prices) > 3 else words
+
+
+def _trial(number: int) -> str:
+    return f"trial_{number}"
 
 
 def _words(price: Json) -> str:

@@ -9,8 +9,8 @@ from activities.doorbell import ring
 from billing import policies
 from billing.draining import TASK
 from billing.entitling import entitle_orders, entitle_subscriptions, links_of
+from billing.inbox import look_again
 from billing.models import Order, Subscription
-from billing.refresh import look_again
 from hub.grants import Wanted
 from hub.models import Grant
 

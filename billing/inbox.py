@@ -92,6 +92,12 @@ def buyers(*, limit: int) -> list[str]:
     return list(dict.fromkeys(_rung().filter(type__in=BOUGHT).values_list("subject", flat=True)[:limit]))
 
 
+def look_again(key: str) -> None:
+    """Asks for a whole refresh of a subject by the next drain."""
+    Subject.objects.bulk_create([Subject(key=key)], ignore_conflicts=True)
+    Subject.objects.filter(key=key).update(look_again=True, retry_at=None)
+
+
 def dirty_subjects(*, business_now: datetime, limit: int) -> list[str]:
     """The subjects to look at again: buyers, then longest waiting first: rung for, asked for, or past a deadline."""
     asked = (

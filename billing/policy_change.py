@@ -19,9 +19,9 @@ from activities.models import Activity
 from activities.record import Happening, record_one
 from billing import applying, policies
 from billing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
+from billing.inbox import look_again
 from billing.knobs import DEFAULTS, say_differences
 from billing.models import AccessPolicy, Connection, Order, Subscription
-from billing.refresh import look_again
 from hub.models import Grant, Ledger, Product, User
 
 CAUSE = "policy_preview"

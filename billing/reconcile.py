@@ -17,8 +17,9 @@ from billing.event_types import ACCESS_TYPES
 from billing.everything import Survey, fetch_whole
 from billing.facts import required_moment
 from billing.gateway import Gateway, gateway_for
+from billing.inbox import look_again
 from billing.models import Connection, InboxEvent, Pass, Subject
-from billing.refresh import look_again, note_answer, note_unavailable
+from billing.refresh import note_answer, note_unavailable
 from billing.rehearsal import Difference, rehearse
 from hub.models import Grant
 

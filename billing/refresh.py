@@ -22,6 +22,7 @@ from billing.errands import Errand, Move, errand_for
 from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
 from billing.event_types import FOR_SALE, Facet
 from billing.gateway import Gateway, gateway_for
+from billing.inbox import look_again
 from billing.leases import Lease
 from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
 from billing.snapshots import fetch_customer, fetch_guest
@@ -81,12 +82,6 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
             key = moved.to
         elif not InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).exists():
             return Outcome.DONE
-
-
-def look_again(key: str) -> None:
-    """Asks for a whole refresh of a subject by the next drain."""
-    Subject.objects.bulk_create([Subject(key=key)], ignore_conflicts=True)
-    Subject.objects.filter(key=key).update(look_again=True, retry_at=None)
 
 
 def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | None:

@@ -20,5 +20,7 @@ urlpatterns = [
     path("console/decide/<int:pk>/payer/", deciding.payer, name="payer"),
     path("console/decide/<int:pk>/payer/back/", deciding.take_back, name="take_payer_back"),
     path("console/products/<slug:slug>/stripe/", linking.link, name="link"),
+    path("console/products/<slug:slug>/stripe/prices/", linking.offers, name="offers"),
+    path("console/products/<slug:slug>/stripe/prices/again/", linking.put_on_sale, name="put_on_sale"),
     path("console/products/<slug:slug>/stripe/unlink/", linking.unlink, name="unlink"),
 ]

@@ -18,8 +18,9 @@ from billing.connection import active_connection
 from billing.draining import TASK
 from billing.errors import NotConnected, StripeError
 from billing.event_types import Facet
+from billing.inbox import look_again
 from billing.models import Connection, Offer, StripeCustomer
-from billing.refresh import Outcome, look_again, refresh
+from billing.refresh import Outcome, refresh
 from hub.access import can_open
 from hub.models import Product, User
 from hub.permissions import signed_in

@@ -8,8 +8,8 @@ from django.utils.html import escape
 
 from activities.models import Activity
 from billing.draining import drain
+from billing.inbox import look_again
 from billing.models import Attention, Order, StripeCustomer, Subscription
-from billing.refresh import look_again
 from hub import grants
 from hub.models import Grant, Ledger, User
 from tests import cast

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from activities.models import Activity, Delivery
 from billing import reconcile
 from billing.draining import drain, sweep
+from billing.inbox import look_again
 from billing.models import AccessPolicy, Attention, InboxEvent, ProductLink, Subject
-from billing.refresh import look_again
 from hub.models import Grant, Ledger, User
 from tests.properties.account import read_account
 from tests.properties.histories import AFTER_RETRIES, History, steps
