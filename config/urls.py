@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import health
-from hub.views import entrance
+from hub.views import entrance, second_factors
 
 # Staff sign in as everybody does: this has to come before the admin's addresses are read.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -25,6 +25,9 @@ urlpatterns = [
     # allauth asks again before everything but these two.
     path("accounts/password/set/", still_there(password_set), name="account_set_password"),
     path("accounts/sessions/", still_there(list_usersessions, allow_get=True), name="usersessions_list"),
+    path("accounts/2fa/authenticate/", second_factors.ConfirmView.as_view(), name="mfa_authenticate"),
+    path("accounts/2fa/totp/activate/", second_factors.AddAppView.as_view(), name="mfa_activate_totp"),
+    path("accounts/2fa/webauthn/add/", second_factors.AddPasskeyView.as_view(), name="mfa_add_webauthn"),
     path("accounts/", include("allauth.urls")),
     path("", include("activities.urls")),
     path("", include("billing.urls")),

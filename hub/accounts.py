@@ -6,6 +6,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -32,7 +33,7 @@ class AccountAdapter(DefaultAccountAdapter):
         "email_password_mismatch": "The address and the password do not fit together.",
         "incorrect_code": "That is not the code.",
         "incorrect_password": "That is not the password.",
-        "rate_limited": "Wait a moment: an e-mail went out just now. Its code works.",
+        "rate_limited": "Too often within a short time. Wait a few minutes; a code that came already still works.",
         "too_many_login_attempts": "Too many wrong tries. Ask for a new code, or wait ten minutes.",
     }
 
@@ -84,7 +85,20 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class MFAAdapter(DefaultMFAAdapter):
-    """Second factors are sealed like every other secret."""
+    """Second factors are sealed like every other secret, and bear the owner's name."""
+
+    error_messages: ClassVar[dict[str, Any]] = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "That did not work. Try again, or choose another way.",
+        "unverified_email": "Confirm your e-mail address first.",
+    }
+
+    def _get_site_name(self) -> str:
+        return Site.load().name
+
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
+        """As it is called in the list, until its owner says better."""
+        made = Authenticator.objects.filter(user=user, type=type).count()
+        return f"Passkey {made + 1}" if made else "My passkey"
 
     def encrypt(self, text: str) -> str:
         return seal(text, purpose="second factors")

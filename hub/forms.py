@@ -12,6 +12,7 @@ from allauth.account.forms import (
 )
 from allauth.account.stages import LoginByCodeStage, LoginStageController
 from allauth.core import context
+from allauth.mfa.webauthn.forms import SignupWebAuthnForm
 from django import forms
 from django.utils import timezone
 
@@ -94,6 +95,18 @@ class MoveForm(forms.Form):
         if User.objects.filter(email=address).exists():
             raise forms.ValidationError("Somebody already has this address.")
         return address
+
+
+class PasskeyForm(SignupWebAuthnForm):
+    """Always one that needs no other sign-in: it has to have seen its owner."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = "Name"
+
+    def clean(self) -> dict[str, Any]:
+        self.cleaned_data["passwordless"] = True
+        return super().clean()  # type: ignore[no-any-return]
 
 
 class GiveForm(forms.Form):

@@ -42,7 +42,7 @@ class EnterCodeView(ConfirmLoginCodeView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         """After the last try, back to the door: with the address, and with the page that was asked for."""
-        answer = super().form_invalid(form)
+        answer: HttpResponse = super().form_invalid(form)
         if not isinstance(answer, HttpResponseRedirect):
             return answer
         kept = {"email": self._process.state.get("email", ""), "next": self.get_next_url() or ""}
