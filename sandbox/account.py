@@ -30,6 +30,7 @@ NOUNS = {
     "billing_portal.configuration": "configuration",
     "invoice_payment": "invoice payment",
     "subscription_item": "subscription item",
+    "subscription_schedule": "subscription schedule",
     "test_helpers.test_clock": "test clock",
 }
 # What the owner of a Stripe account chooses in the Dashboard, as far as it changes what happens.

@@ -1,6 +1,6 @@
 """Customers: made, deleted, given another default card."""
 
-from sandbox import collecting, renewing
+from sandbox import collecting, renewing, schedules
 from sandbox.account import Account
 from sandbox.cards import attach, new_card_method
 from sandbox.coupons import Purchase, find_coupon
@@ -69,6 +69,9 @@ def delete_customer(account: Account, customer: Obj) -> Obj:
     for subscription in account.list("subscription", customer=customer["id"]):
         if subscription["status"] not in renewing.TERMINAL:
             renewing.end_subscription(account, subscription)
+    for schedule in account.list("subscription_schedule", customer=customer["id"]):
+        if schedule["status"] == "not_started":
+            schedules.cancel(account, schedule)
     for method in account.list("payment_method", customer=customer["id"]):
         account.change(method, customer=None)
     account.emit("customer.deleted", customer)

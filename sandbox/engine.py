@@ -9,6 +9,7 @@ from sandbox import (
     previews,
     refunds,
     renewing,
+    schedules,
     standing,
     subscribing,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "previews",
     "refunds",
     "renewing",
+    "schedules",
     "standing",
     "subscribing",
 ]

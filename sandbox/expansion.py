@@ -32,6 +32,14 @@ LINKS: dict[str, dict[str, str]] = {
         "test_clock": "test_helpers.test_clock",
     },
     "subscription_item": {"discounts": "discount"},
+    "subscription_schedule": {
+        "customer": "customer",
+        "default_settings.default_payment_method": "payment_method",
+        "phases.items.price": "price",
+        "released_subscription": "subscription",
+        "subscription": "subscription",
+        "test_clock": "test_helpers.test_clock",
+    },
     "invoice": {
         "customer": "customer",
         "default_payment_method": "payment_method",

@@ -5,10 +5,15 @@ from sandbox.account import Account
 from sandbox.cards import default_method
 from sandbox.clock import due
 from sandbox.errors import InvalidRequest
+from sandbox.payments import Listener
 from sandbox.pending import drop_pending
 from sandbox.periods import period_end
 from sandbox.subscription_billing import bill, bill_period, drop_ended_discounts
 from sandbox.types import DAY, Obj
+
+# Schedules listen here; each is called with (account, subscription).
+BEFORE_RENEWAL: list[Listener] = []
+ON_ENDED: list[Listener] = []
 
 TRIAL_WARNING = 3 * DAY
 LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
@@ -80,6 +85,8 @@ def expire_incomplete(account: Account, subscription_id: str) -> None:
     plan(account, subscription)
     if invoice and invoice["status"] == "open":
         collecting.void(account, invoice)
+    for listener in ON_ENDED:
+        listener(account, subscription)
 
 
 @due("collection_resumes")
@@ -94,7 +101,9 @@ def renew(account: Account, subscription_id: str) -> None:
     """A period is over: end, pause, or bill the next one."""
     subscription = account.get("subscription", subscription_id)
     now = account.now()
-    if subscription["status"] in (*TERMINAL, "paused", "incomplete"):
+    for listener in BEFORE_RENEWAL:
+        listener(account, subscription)
+    if subscription["status"] in (*TERMINAL, "paused", "incomplete") or earliest_end(subscription) > now:
         return
     if subscription["cancel_at_period_end"] or (subscription["cancel_at"] and subscription["cancel_at"] <= now):
         end_subscription(account, subscription)
@@ -195,6 +204,8 @@ def end_subscription(
             account.change(invoice, auto_advance=False, next_payment_attempt=None)
             account.schedule("invoice_retry", invoice["id"], at=None)
     account.emit("customer.subscription.deleted", subscription)
+    for listener in ON_ENDED:
+        listener(account, subscription)
     return subscription
 
 

@@ -41,6 +41,7 @@ class Terms:
     one_time: list[ItemWish] = field(default_factory=list)
     off_session: bool = False
     start_date: int | None = None
+    schedule: str | None = None
     # Checkout takes the money before it makes the subscription: it is born active.
     born_active: bool = False
     authenticated: bool | None = None
@@ -190,7 +191,7 @@ def _subscription_object(
         "pending_invoice_item_interval": None,
         "pending_setup_intent": None,
         "pending_update": None,
-        "schedule": None,
+        "schedule": terms.schedule,
         "start_date": terms.start_date or now,
         "status": "trialing" if trialing else "active" if active else "incomplete",
         "test_clock": customer.get("test_clock"),

@@ -25,6 +25,7 @@ INDEXES: dict[str, tuple[str, ...]] = {
     "refund": ("charge", "payment_intent"),
     "credit_note": ("customer", "invoice"),
     "dispute": ("charge", "payment_intent"),
+    "subscription_schedule": ("customer",),
     "checkout.session": ("customer", "subscription", "payment_intent", "payment_link", "status"),
 }
 

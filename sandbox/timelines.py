@@ -9,6 +9,7 @@ from sandbox.types import Obj, Params
 KINDS = {
     "cus": "customer",
     "sub": "subscription",
+    "sub_sched": "subscription_schedule",
     "in": "invoice",
     "ii": "invoiceitem",
     "pi": "payment_intent",
@@ -18,13 +19,22 @@ KINDS = {
     "cn": "credit_note",
     "seti": "setup_intent",
 }
+# Parameters that name what the request is about.
+NAMING = ("customer", "subscription", "from_subscription", "invoice")
 
 
 def timeline_for(account: Account, ids: Iterable[str], params: Params) -> Timeline:
     """Cheap where the account has no test clock."""
     if not account.clocks:
         return account.timeline
-    names = [*ids, *(str(params[name]) for name in ("customer", "subscription", "invoice") if params.get(name))]
+    names = [
+        *ids,
+        *(
+            str(params[name])
+            for name in ("customer", "subscription", "from_subscription", "invoice")
+            if params.get(name)
+        ),
+    ]
     for name in names:
         clock = clock_of(account, name)
         if clock:
@@ -37,7 +47,7 @@ def clock_of(account: Account, object_id: str) -> str | None:
     """The test clock of an object or of its customer."""
     if object_id.startswith("si_"):
         object_id = account.item_owner.get(object_id, "")
-    kind = KINDS.get(object_id.split("_", 1)[0])
+    kind = KINDS.get("sub_sched" if object_id.startswith("sub_sched_") else object_id.split("_", 1)[0])
     obj: Obj | None = account.find(kind, object_id) if kind else None
     if obj is not None and kind != "customer":
         obj = account.find("customer", obj.get("customer"))

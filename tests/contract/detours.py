@@ -1,8 +1,8 @@
-"""The rarer endpoints of the tour: discounts, changes that wait for their payment, previews."""
+"""The rarer endpoints of the tour: discounts, changes that wait for their payment, previews, schedules."""
 
 from typing import Any
 
-from tests.sandbox.shelf import FAILS_LATER, GOOD, Shelf
+from tests.sandbox.shelf import DAY, FAILS_LATER, GOOD, Shelf
 from tests.sandboxes import Sandbox
 
 
@@ -45,3 +45,22 @@ def visit_changes(sandbox: Sandbox, api: Any, shelf: Shelf) -> None:
     api.invoices.pay(waiting.latest_invoice.id)
     api.subscriptions.update(free.id, {"billing_cycle_anchor": "now", "add_invoice_items": [{"price": shelf.once}]})
     api.invoices.create_preview({"customer": member.id, "invoice_items": [{"amount": 1, "currency": "eur"}]})
+
+
+def visit_schedules(sandbox: Sandbox, api: Any, shelf: Shelf, customer: str) -> None:
+    month = {"interval": "month", "interval_count": 1}
+    phases = [
+        {"items": [{"price": shelf.monthly}], "duration": month, "add_invoice_items": [{"price": shelf.once}]},
+        {"items": [{"price": shelf.monthly, "quantity": 2}], "trial": True},
+    ]
+    soon = int(sandbox.get("/sandbox/clock")["now"]) + DAY
+    ahead = api.subscription_schedules.create({"customer": customer, "start_date": soon, "phases": phases})
+    api.subscription_schedules.update(ahead.id, {"metadata": {"a": "b"}, "end_behavior": "cancel"})
+    api.subscription_schedules.retrieve(ahead.id, {"expand": ["customer", "phases.items.price"]})
+    api.subscription_schedules.list({"customer": customer, "scheduled": True})
+    sandbox.advance("2d")
+    running = api.subscription_schedules.retrieve(ahead.id, {"expand": ["subscription"]})
+    api.subscriptions.retrieve(running.subscription.id, {"expand": ["schedule"]})
+    api.subscription_schedules.release(ahead.id)
+    taken = api.subscription_schedules.create({"from_subscription": running.subscription.id})
+    api.subscription_schedules.cancel(taken.id)

@@ -18,6 +18,7 @@ def walk(sandbox: Sandbox) -> None:
     visit_subscriptions(sandbox, api, shelf, customer)
     detours.visit_discounts(sandbox, api, shelf, customer)
     detours.visit_changes(sandbox, api, shelf)
+    detours.visit_schedules(sandbox, api, shelf, customer)
     visit_invoices(api, customer)
     visit_portal(sandbox, api, customer, shelf)
     visit_housekeeping(sandbox, api)
