@@ -37,6 +37,7 @@ def ground() -> Iterator[Path]:
         SECRET_KEY="for-benchmarks-alone-" + "x" * 40,
         SITE_URL="http://127.0.0.1:8000",
         LOG_LEVEL="ERROR",
+        STRIPE_CALLS_PER_SECOND="1000",
         DJANGO_SETTINGS_MODULE="benchmarks.site.settings",
         PYTHONWARNINGS="ignore",
     )

@@ -13,6 +13,10 @@ class StripeUnavailable(StripeError):
         self.retry_after = retry_after
 
 
+class StripePaused(StripeUnavailable):
+    """429: too many calls. Stripe may say in `retry_after` how many seconds to wait."""
+
+
 class StripeRefused(StripeUnavailable):
     """401 or 403: our key is wrong or lacks a permission. A person has to mend it; nobody loses access."""
 

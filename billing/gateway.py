@@ -5,6 +5,7 @@ Every function raises the errors of `billing.errors` and nothing of the SDK's. S
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -13,7 +14,8 @@ from typing import Any
 import stripe
 from django.conf import settings
 
-from billing.errors import StripeInvalid, StripeMissing, StripeRefused, StripeUnavailable
+from billing import pace
+from billing.errors import StripeInvalid, StripeMissing, StripePaused, StripeRefused, StripeUnavailable
 from billing.models import Connection
 
 Json = dict[str, Any]
@@ -27,10 +29,17 @@ INVOICE_PAYMENT_EXPAND = ["invoice.payments", "payment.payment_intent.latest_cha
 
 
 class Gateway:
-    """Stripe under one connection's key. `waiting` is for calls that a person waits for: short, reads not repeated."""
+    """Stripe under one connection's key. `waiting` is for calls that a person waits for: short, reads not repeated.
 
-    def __init__(self, key: str, *, waiting: bool = False) -> None:
+    All others keep the pace of their account, where it is named. `patience`: seconds for which a call is put off and
+    tried again while Stripe asks for a pause, for work that would have to begin anew.
+    """
+
+    def __init__(
+        self, key: str, *, waiting: bool = False, connection_id: int | None = None, patience: float = 0
+    ) -> None:
         self._client = _client(key, settings.STRIPE_API_BASE, waiting)
+        self._waiting, self._connection_id, self._patience = waiting, connection_id, patience
 
     # Reading, for a refresh
 
@@ -234,12 +243,25 @@ class Gateway:
         return self._call(method, object_id, params)
 
     def _call(self, method: Callable[..., Any], *args: Any) -> Json:
+        until = time.monotonic() + self._patience
+        while True:
+            if self._connection_id and not self._waiting:
+                pace.wait_for_turn(self._connection_id, patience=until - time.monotonic())
+            try:
+                return self._call_once(method, *args)
+            except StripePaused:
+                if time.monotonic() > until:
+                    raise
+
+    def _call_once(self, method: Callable[..., Any], *args: Any) -> Json:
         try:
             answer: Json = method(*args).last_response.data
         except (stripe.AuthenticationError, stripe.PermissionError) as error:
             raise StripeRefused(_words(error)) from error
         except stripe.RateLimitError as error:
-            raise StripeUnavailable(_words(error), retry_after=_retry_after(error)) from error
+            if self._connection_id:
+                pace.fall_silent(self._connection_id, seconds=_retry_after(error))
+            raise StripePaused(_words(error), retry_after=_retry_after(error)) from error
         except stripe.InvalidRequestError as error:
             if error.http_status == 404 or error.code == "resource_missing":
                 raise StripeMissing(_words(error)) from error
@@ -258,8 +280,8 @@ def fingerprint_of(what: str, params: Params) -> str:
     return f"{what}-{sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()}"
 
 
-def gateway_for(connection: Connection, *, waiting: bool = False) -> Gateway:
-    return Gateway(connection.key, waiting=waiting)
+def gateway_for(connection: Connection, *, waiting: bool = False, patience: float = 0) -> Gateway:
+    return Gateway(connection.key, waiting=waiting, connection_id=connection.pk, patience=patience)
 
 
 @lru_cache(maxsize=8)

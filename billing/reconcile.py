@@ -29,6 +29,7 @@ Json = dict[str, Any]
 OVERLAP = timedelta(minutes=15)  # clocks, and events that become visible late
 SURELY_VISIBLE = timedelta(hours=1)
 TOO_OLD = timedelta(days=25)  # Stripe keeps events for thirty days
+PATIENCE = 120.0  # seconds of Stripe's pauses that a pass sits out, because it would have to begin anew
 BRAKE_GRANTS = 20
 BRAKE_SHARE = 0.05
 
@@ -49,7 +50,7 @@ def catch_up() -> int:
     run = Pass.objects.create(kind="catch_up", started_at=now)
     missed = 0
     try:
-        for page in _event_pages(gateway_for(connection), since=newest - OVERLAP):
+        for page in _event_pages(gateway_for(connection, patience=PATIENCE), since=newest - OVERLAP):
             run.looked_at += len(page)
             newest = max([newest, *(required_moment(event["created"]) for event in page)])
             missed += _store_missed(page, connection=connection, run=run)
@@ -76,7 +77,7 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
     now = clock.now()
     run = Pass.objects.create(kind="full", started_at=now)
     try:
-        survey = Survey(gateway_for(connection), connection=connection, now=now)
+        survey = Survey(gateway_for(connection, patience=PATIENCE), connection=connection, now=now)
         drifted = list(_drifted(survey, connection=connection, now=now))
         unknown = [Difference.unknown(grant) for grant in survey.unknown_grants()]
     except StripeUnavailable as error:
@@ -111,7 +112,7 @@ def differences(subjects: Iterable[str] | None = None) -> Iterator[Difference]:
     connection = active_connection()
     if connection is None:
         raise NotConnected("No Stripe account is connected.")
-    now, gateway = clock.now(), gateway_for(connection)
+    now, gateway = clock.now(), gateway_for(connection, patience=PATIENCE)
     if subjects is not None:
         linked = frozenset(links_of(connection))
         for subject in subjects:

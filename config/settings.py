@@ -288,6 +288,7 @@ refuse_live_key(
 )
 STRIPE_API_VERSION = "2026-08-26.dahlia"
 STRIPE_TIMEOUT = env.float("STRIPE_TIMEOUT", default=20.0)
+STRIPE_CALLS_PER_SECOND = env.float("STRIPE_CALLS_PER_SECOND", default=20.0)  # in the background, by all processes
 STRIPE_WAITING_TIMEOUT = 5.0  # while a person waits for the answer
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 DJSTRIPE_SUBSCRIBER_CUSTOMER_KEY = ""

@@ -66,6 +66,7 @@ class Place:
             "FOYER_CLOCK_FILE": str(self.clock_file),
             "FOYER_STRIPE_KEY": "",
             "STRIPE_API_BASE": self.sandbox,
+            "STRIPE_CALLS_PER_SECOND": "200",
             "SITE_URL": self.site,
             "ALLOWED_HOSTS": "",
             "DEBUG": "0",

@@ -53,6 +53,8 @@ def v1(request: HttpRequest, path: str) -> HttpResponseBase:
         response["Idempotent-Replayed"] = "true"
     if answer.limited:
         response["Stripe-Rate-Limited-Reason"] = answer.limited
+    if answer.retry_after:
+        response["Retry-After"] = str(answer.retry_after)
     note(
         sandbox,
         request,

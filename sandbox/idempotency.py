@@ -17,6 +17,7 @@ class Answer:
     body: bytes
     replayed: bool = False
     limited: str | None = None  # why the rate was limited
+    retry_after: int | None = None  # seconds
 
 
 def fingerprint_of(target: str, form: str) -> str:

@@ -26,7 +26,9 @@ def spoil(request: HttpRequest, rule: Obj) -> Answer:
         return Answer(503, b"")
     refusal = spoilt_refusal(int(status))
     limited = "global-rate" if refusal.status == 429 else None
-    return Answer(int(status), json.dumps(refusal.as_json()).encode(), limited=limited)
+    return Answer(
+        int(status), json.dumps(refusal.as_json()).encode(), limited=limited, retry_after=rule.get("retry_after")
+    )
 
 
 def spoilt_refusal(status: int) -> StripeRefusal:

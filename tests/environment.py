@@ -20,6 +20,7 @@ os.environ.update(
     CACHE_URL="locmemcache://",
     LOG_LEVEL="CRITICAL",
     STRIPE_TIMEOUT="3",
+    STRIPE_CALLS_PER_SECOND="1000",
 )
 for name in ("FOYER_DEMO", "DEBUG", "STRIPE_API_BASE", "EMAIL_URL", "CELERY_BROKER_URL"):
     os.environ.pop(name, None)

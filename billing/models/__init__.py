@@ -5,7 +5,7 @@ from billing.models.attention import Attention
 from billing.models.imports import ImportBatch, ImportRow
 from billing.models.purchases import Order, StripeCustomer, Subscription
 from billing.models.selling import Offer, ProductLink
-from billing.models.work import InboxEvent, Pass, Subject
+from billing.models.work import InboxEvent, Pace, Pass, Subject
 
 __all__ = [
     "AccessPolicy",
@@ -16,6 +16,7 @@ __all__ = [
     "InboxEvent",
     "Offer",
     "Order",
+    "Pace",
     "Pass",
     "ProductLink",
     "StripeCustomer",

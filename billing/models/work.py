@@ -81,3 +81,13 @@ class Pass(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} at {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Pace(models.Model):
+    """When the next background call to an account may be made, for all processes: seconds since 1970."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="pace")
+    next_at = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return f"Pace of {self.connection}"
