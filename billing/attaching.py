@@ -24,7 +24,7 @@ from billing.inbox import look_again
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subject, Subscription
 from hub import grants
 from hub.addresses import usable_address
-from hub.grants import CLOSED, Wanted
+from hub.grants import closing
 from hub.models import Grant, Ledger, User
 
 NOT_THEIRS = "not_theirs"
@@ -147,7 +147,8 @@ def detach(question: Attention, *, actor: User, now: datetime) -> None:
         raise TooLate
     person, refs = User.objects.get(pk=asked.details["person"]), asked.details["refs"]
     given = Grant.objects.filter(user=person, source_ref__in=refs).exclude(source=Grant.Source.MANUAL)
-    grants.apply([_closed(grant, now=now) for grant in given], cause=f"person:{actor.pk}", actor=actor, now=now)
+    wanted = [closing(grant, reason=NOT_THEIRS, now=now) for grant in given]
+    grants.apply(wanted, cause=f"person:{actor.pk}", actor=actor, now=now)
     StripeCustomer.objects.filter(stripe_id=asked.subject).update(user=None, bound_by=StripeCustomer.Binding.NONE)
     Subscription.objects.filter(stripe_id__in=refs).update(user=None)
     Order.objects.filter(key__in=refs).update(user=None)
@@ -193,20 +194,6 @@ def _ref(row: Subscription | Order) -> str:
 def _newest_of(refs: list[str], *, after: int) -> int:
     written = Ledger.objects.filter(grant__source_ref__in=refs, pk__gt=after).order_by("-pk")
     return written.values_list("pk", flat=True).first() or after
-
-
-def _closed(grant: Grant, *, now: datetime) -> Wanted:
-    return Wanted(
-        user_id=grant.user_id,
-        product_id=grant.product_id,
-        source=grant.source,
-        source_ref=grant.source_ref,
-        state=CLOSED,
-        reason=NOT_THEIRS,
-        rule="person",
-        true_at=now,
-        starts_at=grant.starts_at,
-    )
 
 
 def _tell(question: Attention, person: User, *, actor: User, deed: str, now: datetime) -> None:

@@ -11,13 +11,14 @@ from billing.draining import TASK
 from billing.entitling import entitle_orders, entitle_subscriptions, links_of
 from billing.inbox import look_again
 from billing.models import Order, Subscription
-from hub.grants import Wanted
+from hub.grants import Wanted, closing
 from hub.models import Grant
 
 
 def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
     """What the grant should be, by its subscription or order as last seen; Stripe is asked after the commit.
 
+    Closed where the purchase no longer opens the product, because the link between them was ended meanwhile.
     None for what was not bought, and where nothing is sure.
     """
     row = _bought_with(grant)
@@ -30,7 +31,8 @@ def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
         found = entitle_subscriptions([row], links=links, policies=knobs, now=now, happened_at=now)[row.stripe_id]
     else:
         found = entitle_orders([row], links=links, policies=knobs, now=now, happened_at=now)[row.key]
-    return next((ent.wanted(grant.user_id) for ent in found if ent.link.product_id == grant.product_id), None)
+    mine = next((ent for ent in found if ent.link.product_id == grant.product_id), None)
+    return mine.wanted(grant.user_id) if mine else closing(grant, reason="unlinked", now=now)
 
 
 def _bought_with(grant: Grant) -> Subscription | Order | None:

@@ -50,6 +50,21 @@ class Wanted:
         return (self.user_id, self.product_id, self.source, self.source_ref)
 
 
+def closing(grant: Grant, *, reason: str, now: datetime) -> Wanted:
+    """That a person's decision closes a grant; a machine may open it again by what was bought."""
+    return Wanted(
+        user_id=grant.user_id,
+        product_id=grant.product_id,
+        source=grant.source,
+        source_ref=grant.source_ref,
+        state=CLOSED,
+        reason=reason,
+        rule="person",
+        true_at=now,
+        starts_at=grant.starts_at,
+    )
+
+
 class Seller(Protocol):
     """What a grant should be by the purchase behind it; None where that is unknown, or it was not bought."""
 

@@ -10,7 +10,7 @@ from hub.sale import Sale
 
 # The step for a reason, in the order of preference; the first that is possible is the one shown.
 PAY = {"past_due", "past_due_expired", "unpaid", "awaiting_first_payment", "first_payment_pending"}
-ASK = {"disputed", "revoked", "unknown_status", "no_word_from_stripe", "not_on_order"}
+ASK = {"disputed", "revoked", "unknown_status", "no_word_from_stripe", "not_on_order", "unlinked"}
 WAIT = {"payment_processing"}
 # What was had for a time, and can be had again.
 BACK = {"canceled", "canceled_unpaid", "time_over", "trial_ended_no_payment_method", "refunded"}
@@ -33,6 +33,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "time_over": ("Your time with it was over on {date}.", "Your time with it is over."),
     "refunded": ("Your payment was refunded, so this is closed.",) * 2,
     "revoked": ("Your access was taken back by the people who run this site.",) * 2,
+    "unlinked": ("What you bought does not open this any more.",) * 2,
     "payment_processing": (
         "Some ways to pay take days. This opens by itself when the money has arrived; you need not pay again.",
     )

@@ -59,6 +59,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "payment_failed": ("The payment failed.",) * 2,
     "time_over": ("The time that was bought was over on {date}.", "The time that was bought is over."),
     "no_word_from_stripe": ("Stripe could not tell us that it was renewed.",) * 2,
+    "unlinked": ("What was bought is not linked with this product any more.",) * 2,
     "not_theirs": ("The payment turned out to be somebody else's.",) * 2,
     "revoked": ("Taken back by hand.",) * 2,
     "never_had": ("Never bought, never given.",) * 2,

@@ -7,8 +7,11 @@ from django.test import Client
 
 from activities.models import Activity
 from billing import linking
+from billing.draining import drain
 from billing.models import ProductLink
-from hub.models import Product, User
+from billing.reconcile import full_pass
+from hub import grants
+from hub.models import Grant, Ledger, Product, User
 from tests import cast
 from tests.shops import Shop
 
@@ -71,6 +74,40 @@ def test_the_feed_says_what_was_linked(shop: Shop, owner: User, glazing: Product
     linking.link(glazing, stripe_product=_stripe_product(shop), prices=[], actor=owner)
     told: Any = Activity.objects.get(verb=Activity.Verb.STAFF_ACTION, product=glazing)
     assert told.details["reason"] == "linked the Stripe product “Glazing” with our product"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_was_unlinked_meanwhile_is_not_given_back_until_it_is_linked_again(
+    shop: Shop, browser: Client, owner: User, again: bool
+) -> None:
+    shop.buy(shop.once, email="ada@example.org")
+    shop.deliver()
+    grant = grants.revoke(Grant.objects.get(), actor=owner, reason="shared the login", now=shop.now())
+    made = ProductLink.objects.get(product=shop.course)
+    linking.unlink(made, actor=owner)
+    if again:
+        linking.link(shop.course, stripe_product=made.stripe_product, prices=[], actor=owner)
+    page = browser.post(f"/console/grants/{grant.pk}/restore/", {"reason": "a mistake"}, follow=True).content.decode()
+    drain()
+    assert shop.has("ada@example.org", shop.course) is again
+    if not again:
+        assert "stays closed. What was bought is not linked with this product any more." in page
+        line = Ledger.objects.latest("pk")
+        assert (line.to_state, line.reason, line.actor) == ("ended", "unlinked", owner)
+        linking.link(shop.course, stripe_product=made.stripe_product, prices=[], actor=owner)
+        full_pass()
+        drain()
+        assert shop.has("ada@example.org", shop.course), "linked again, what was bought opens it"
+
+
+def test_a_subscription_that_ended_before_its_product_was_unlinked_is_not_given_back(shop: Shop, owner: User) -> None:
+    bought = shop.buy(shop.monthly, email="ada@example.org")
+    shop.deliver()
+    grant = grants.revoke(Grant.objects.get(), actor=owner, reason="shared the login", now=shop.now())
+    shop.sandbox.api.subscriptions.cancel(bought["subscription"])
+    shop.deliver()
+    linking.unlink(ProductLink.objects.get(product=shop.club), actor=owner)
+    assert grants.restore(grant, actor=owner, reason="", now=shop.now()).close_reason == "unlinked"
 
 
 def _address(product: Product) -> str:
