@@ -1,5 +1,6 @@
 """Misbehaviour on request: failing answers, latency, lost and reordered deliveries. Seeded, so it can be repeated."""
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from random import Random
@@ -38,7 +39,9 @@ class Chaos:
                 continue
             if "times" in rule:
                 rule["times"] -= 1
-            self.done.append({"what": "answer", "method": method, "path": path, "status": rule["status"]})
+            self.done.append(
+                {"at": int(time.time()), "what": "answer", "method": method, "path": path, "status": rule["status"]}
+            )
             return rule
         return None
 
@@ -47,8 +50,12 @@ class Chaos:
         chance = float(self.deliveries.get(what) or 0)
         if not chance or self.random.random() >= chance:
             return False
-        self.done.append({"what": what, "event": event})
+        self.note({"what": what, "event": event})
         return True
+
+    def note(self, entry: Obj) -> None:
+        """Log what was spoilt, in real time."""
+        self.done.append({"at": int(time.time()), **entry})
 
     def delay(self) -> float:
         """Seconds that a delivery waits. `reorder` spreads deliveries without other delay over a second."""

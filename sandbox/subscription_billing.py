@@ -106,7 +106,7 @@ def bill_period(account: Account, subscription: Obj, invoice: Obj, *, wait: bool
         return
     pause = subscription["pause_collection"]
     if subscription["status"] == "unpaid" or (pause and pause["behavior"] == "keep_as_draft"):
-        account.change(invoice, auto_advance=False)
+        account.change(invoice, event="invoice.updated", auto_advance=False)
         return
     invoicing.finalize(account, invoice)
     if invoice["status"] != "open":

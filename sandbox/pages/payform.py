@@ -40,7 +40,10 @@ def method_choices(account: Account, session: Obj) -> list[Choice]:
     """The known customer's saved cards, then the types that the session takes and we model."""
     types = [kind for kind in session["payment_method_types"] or ["card"] if kind in METHODS] or ["card"]
     saved = saved_cards(account, session) if "card" in types else []
-    return [*saved, *(Choice(kind, *METHODS[kind]) for kind in types)]
+    fresh = [Choice(kind, *METHODS[kind]) for kind in types]
+    if saved:
+        fresh[0] = Choice("card", "Another card") if types[0] == "card" else fresh[0]
+    return [*saved, *fresh]
 
 
 def saved_cards(account: Account, session: Obj) -> list[Choice]:

@@ -18,6 +18,7 @@ RAIL: Final = [
     ("dashboard-products", "Products", "package"),
     ("dashboard-events", "Events", "activity"),
     ("dashboard-deliveries", "Webhooks", "webhook"),
+    ("dashboard-misbehaviour", "Misbehaviour", "cloud-lightning"),
     ("mailbox", "Mail", "mail"),
 ]
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sandbox.pages import checkout, customers, dashboard, invoices, mail, payments, portal, webhooks
+from sandbox.pages import checkout, customers, dashboard, invoices, mail, misbehaviour, payments, portal, webhooks
 
 urlpatterns = [
     path("c/pay/<str:session_id>", checkout.pay, name="checkout"),
@@ -42,9 +42,17 @@ urlpatterns = [
     path("sandbox/events", webhooks.events, name="dashboard-events"),
     path("sandbox/events/<str:event_id>", webhooks.event, name="dashboard-event"),
     path("sandbox/webhooks", webhooks.deliveries, name="dashboard-deliveries"),
-    path("sandbox/webhooks/chaos", webhooks.change_chaos, name="dashboard-chaos"),
     path("sandbox/webhooks/flush", webhooks.flush, name="dashboard-flush"),
     path("sandbox/webhooks/<str:delivery_id>/resend", webhooks.resend, name="dashboard-resend"),
+    path("sandbox/misbehaviour", misbehaviour.misbehaviour, name="dashboard-misbehaviour"),
+    path("sandbox/misbehaviour/add", misbehaviour.add_rule, name="dashboard-misbehaviour-add"),
+    path("sandbox/misbehaviour/remove", misbehaviour.remove_rule, name="dashboard-misbehaviour-remove"),
+    path("sandbox/misbehaviour/chance", misbehaviour.change_chance, name="dashboard-misbehaviour-chance"),
+    path(
+        "sandbox/misbehaviour/deliveries",
+        misbehaviour.change_deliveries,
+        name="dashboard-misbehaviour-deliveries",
+    ),
     path("sandbox/mail/", mail.mailbox, name="mailbox"),
     path("sandbox/mail/<str:mail_id>", mail.message, name="mail-message"),
     path("sandbox/mail/<str:mail_id>/html", mail.message_html, name="mail-html"),

@@ -1,4 +1,4 @@
-"""Events, their deliveries, and the switches that spoil deliveries."""
+"""Events and their deliveries."""
 
 from itertools import islice
 from typing import Final
@@ -49,7 +49,7 @@ def event(request: HttpRequest, account: Account, event_id: str) -> HttpResponse
 @require_safe
 @in_account
 def deliveries(request: HttpRequest, account: Account) -> HttpResponse:
-    """Endpoints, switches, and the log of deliveries."""
+    """Endpoints, what is held, and the log of deliveries."""
     state, after = request.GET.get("state", ""), request.GET.get("after")
     rows = [row for row in newest_deliveries() if not state or row.state == state]
     ids = [row.id for row in rows]
@@ -65,7 +65,7 @@ def deliveries(request: HttpRequest, account: Account) -> HttpResponse:
             "deliveries": [delivery_row(row) for row in shown],
             "choices": state_choices(state),
             "state": state,
-            "chaos": chaos_fields(),
+            "spoilt": any(box().chaos.deliveries.values()),
             "held": len(box().post.held()),
             "orders": ORDERS.items(),
             **pager(request, last=last),
@@ -89,55 +89,6 @@ def state_choices(current: str) -> list[Obj]:
     """The filter above the log."""
     choices = [{"url": f"?state={state}", "label": state.capitalize(), "current": state == current} for state in STATES]
     return [{"url": "?", "label": "All", "current": not current}, *choices]
-
-
-def chaos_fields() -> Obj:
-    """The switches as the form shows them: shares in percent, the delay as its two ends in seconds."""
-    wishes = box().chaos.deliveries
-    low, high = wishes.get("delay") or (0, 0)
-    return {
-        "drop": percent(wishes.get("drop")),
-        "duplicate": percent(wishes.get("duplicate")),
-        "delay_from": low,
-        "delay_to": high,
-        "reorder": bool(wishes.get("reorder")),
-        "hold": bool(wishes.get("hold")),
-        "on": any(wishes.values()),
-    }
-
-
-def percent(share: object) -> int:
-    """A share from 0 to 1 as whole percents."""
-    return round(float(str(share or 0)) * 100)
-
-
-@require_POST
-@in_account
-def change_chaos(request: HttpRequest, account: Account) -> HttpResponse:
-    """Set the switches; "Behave" clears them."""
-    response = redirect("dashboard-deliveries")
-    response.status_code = 303
-    if request.POST.get("do") == "behave":
-        box().chaos.configure({"deliveries": {}})
-        return leave_note(response, text="Deliveries behave again.")
-    try:
-        wishes = read_chaos(request)
-    except ValueError:
-        return leave_note(response, text="Write shares from 0 to 100 and delays in seconds.", tone="bad")
-    box().chaos.configure({"deliveries": wishes})
-    return leave_note(response, text="Deliveries misbehave as you asked.")
-
-
-def read_chaos(request: HttpRequest) -> Obj:
-    """The switches that the form sent. Raises ValueError."""
-    drop, duplicate = (float(request.POST.get(name) or 0) / 100 for name in ("drop", "duplicate"))
-    low, high = (float(request.POST.get(name) or 0) for name in ("delay_from", "delay_to"))
-    if not (0 <= drop <= 1 and 0 <= duplicate <= 1 and 0 <= low <= high <= 3600):
-        raise ValueError("out of range")
-    wishes: Obj = {"drop": drop, "duplicate": duplicate}
-    if high:
-        wishes["delay"] = [low, high]
-    return wishes | {name: True for name in ("reorder", "hold") if request.POST.get(name)}
 
 
 @require_POST

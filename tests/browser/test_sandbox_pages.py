@@ -46,9 +46,20 @@ def addresses(sandbox: Sandbox) -> list[str]:
     ).url
     invoice = api.invoices.list(params={"customer": paid["customer"], "status": "open"}).data[0]
     intent = api.payment_intents.list(params={"customer": paid["customer"]}).data[-1]
-    dashboard = ["", "customers", "subscriptions", "payments", "products", "events", "webhooks", "mail/"]
+    lists = ["customers", "subscriptions", "payments", "products", "events", "webhooks"]
+    dashboard = ["", *lists, "misbehaviour", "mail/"]
+    once = {"currency": "eur", "product": product.id, "unit_amount": 18_000}
+    session = {"mode": "payment", "customer": paid["customer"], "payment_method_types": ["card", "sepa_debit"]}
+    done = {"line_items": [{"price_data": once, "quantity": 1}], "success_url": sandbox.url}
+    own = {"currency": "eur", "product": product.id, "custom_unit_amount": {"enabled": True}}
+    gift = [{"price": api.prices.create(params=own).id, "quantity": 1}]
+    expired = api.checkout.sessions.create(params={**session, **done})
+    api.checkout.sessions.expire(expired.id)
     return [
         link.url,
+        api.checkout.sessions.create(params={**session, **done}).url,
+        api.checkout.sessions.create(params={"mode": "payment", "success_url": sandbox.url, "line_items": gift}).url,
+        f"{sandbox.url}/c/pay/{expired.id}",
         portal,
         f"{portal}/card",
         f"{portal}/{paid['subscription']}/cancel",
@@ -113,4 +124,43 @@ def test_a_decline_moves_the_eye_to_the_card(chromium: Browser, addresses: list[
     assert page.inner_text("#card-error") == "Your card has insufficient funds. Try another card."
     assert page.evaluate("document.activeElement.id") == "card"
     assert page.input_value("#card") == ""
+    context.close()
+
+
+def test_a_declined_page_can_be_loaded_again_and_a_bank_account_pays(
+    chromium: Browser, sandbox: Sandbox, addresses: list[str]
+) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(addresses[1])
+    page.check("input[value=card]")
+    page.fill("#name", "Ben")
+    page.click("text=Test cards")
+    page.click("button[data-fill-card='4000 0000 0000 0002']")
+    page.click("button[data-size=big]")
+    page.wait_for_selector("#card-error")
+    attempts = len(sandbox.api.charges.list().data)
+    page.reload()
+    page.wait_for_selector("#card-error")
+    assert len(sandbox.api.charges.list().data) == attempts
+    page.check("input[value=sepa_debit]")
+    page.click("text=Test accounts")
+    page.click("button[data-value='DE89 3704 0044 0532 0130 00']")
+    page.click("button[data-size=big]")
+    page.wait_for_url(f"{sandbox.url}/**")
+    assert sandbox.api.charges.list().data[0].payment_method_details.sepa_debit.last4 == "3000"
+    context.close()
+
+
+def test_checkout_is_done_with_the_keyboard_alone(chromium: Browser, sandbox: Sandbox, addresses: list[str]) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(addresses[0])
+    page.focus("#email")
+    for text in ("ada@example.org", "4242424242424242", "1234", "123", "Ada"):
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+    page.press("#name", "Enter")
+    page.wait_for_selector("text=Your subscription has begun.")
+    assert sandbox.api.customers.list(params={"email": "ada@example.org"}).data
     context.close()

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import stripe
 
 from tests.sandbox.visitor import Visitor
 from tests.sandboxes import Sandbox
 
-PAGES = ["", "customers", "subscriptions", "payments", "products", "events", "webhooks", "mail/"]
+PAGES = ["", "customers", "subscriptions", "payments", "products", "events", "webhooks", "misbehaviour", "mail/"]
 
 
 @pytest.fixture
@@ -129,13 +130,39 @@ def test_held_deliveries_are_seen_and_let_go(sandbox: Sandbox, visitor: Visitor)
 
 
 def test_the_switches_spoil_deliveries_and_mend_them(sandbox: Sandbox, visitor: Visitor) -> None:
-    page = visitor.open("/sandbox/webhooks")
-    spoilt = visitor.follow(visitor.send(page, "chaos", drop="25", delay_to="2", reorder="yes"))
+    page = visitor.open("/sandbox/misbehaviour")
+    spoilt = visitor.follow(visitor.send(page, "deliveries", drop="25", delay_to="2", reorder="yes"))
+    assert "Deliveries misbehave" in visitor.open("/sandbox/webhooks").text
     wishes = sandbox.get("/sandbox/chaos")["deliveries"]
     assert (wishes["drop"], wishes["delay"], wishes["reorder"]) == (0.25, [0.0, 2.0], True)
-    assert "Write shares" in visitor.follow(visitor.send(spoilt, "chaos", drop="250")).text
-    visitor.send(spoilt, "chaos", do="behave")
+    assert "Write shares" in visitor.follow(visitor.send(spoilt, "deliveries", drop="250")).text
+    visitor.send(spoilt, "deliveries", do="behave")
     assert sandbox.get("/sandbox/chaos")["deliveries"] == {}
+
+
+def test_answers_are_spoilt_by_rules_that_are_logged_and_taken_back(sandbox: Sandbox, visitor: Visitor) -> None:
+    page = visitor.open("/sandbox/misbehaviour")
+    added = visitor.follow(visitor.send(page, "add", path="/v1/customers", method="GET", status="429", times="1"))
+    assert "GET /v1/customers 429: too many requests · 100 % of requests, 1 more" in added.text
+    with pytest.raises(stripe.RateLimitError):
+        sandbox.api.customers.list()
+    sandbox.api.customers.list()
+    seen = visitor.open("/sandbox/misbehaviour")
+    assert "used up" in seen.text
+    assert "GET /v1/customers 429" in seen.text.partition("Spoilt so far")[2]
+    visitor.send(seen, "remove", at="0")
+    assert sandbox.get("/sandbox/chaos")["answers"] == []
+
+
+def test_rules_that_are_none_are_refused_and_latency_is_taken_back(sandbox: Sandbox, visitor: Visitor) -> None:
+    page = visitor.open("/sandbox/misbehaviour")
+    for wrong in ({"path": "/sandbox/"}, {"share": "0"}, {"seconds": "many"}, {"times": "-1"}, {"status": "418"}):
+        assert "A path begins with /v1/" in visitor.follow(visitor.send(page, "add", **wrong)).text
+    assert "at most 120 seconds" in visitor.follow(visitor.send(page, "chance", latency="9999")).text
+    slow = visitor.follow(visitor.send(page, "chance", latency="0.01", seed="7"))
+    assert (sandbox.get("/sandbox/chaos")["latency"], sandbox.get("/sandbox/chaos")["seed"]) == (0.01, 7)
+    visitor.open("/sandbox/misbehaviour/remove", data=slow.form("add").fields)  # its button has another address
+    assert sandbox.get("/sandbox/chaos")["latency"] == 0
 
 
 def test_long_lists_are_paged(sandbox: Sandbox, visitor: Visitor) -> None:
