@@ -5,7 +5,6 @@ from email.utils import formataddr, parseaddr
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.apps import apps
 from django.conf import settings
@@ -17,6 +16,7 @@ from django.utils.dateparse import parse_datetime
 from activities import links
 from activities.models import Delivery
 from activities.money import format_money
+from activities.zones import zone_of
 
 
 def render(delivery: Delivery) -> EmailMultiAlternatives:
@@ -51,7 +51,7 @@ def text_on(colour: str) -> str:
 
 def _fill(delivery: Delivery, *, context: dict[str, Any]) -> tuple[str, str, str]:
     """Subject (one line: a name in it cannot begin a header), text and HTML, in the reader's time zone."""
-    with timezone.override(_zone(delivery.user.timezone)):
+    with timezone.override(zone_of(delivery.user.timezone)):
         subject = " ".join(render_to_string(f"email/{delivery.notice}.subject.txt", context).split())
         text = render_to_string(f"email/{delivery.notice}.txt", context).strip() + "\n"
         html = render_to_string(f"email/{delivery.notice}.html", context | {"subject": subject})
@@ -71,6 +71,7 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
         "site_url": settings.SITE_URL,
         "on_accent": text_on(site.accent),
         "user": user,
+        "zone": zone_of(user.timezone).key.replace("_", " "),
         "product": product,
         "open_url": to(next_path=product_path or "/"),
         "account_url": to(next_path=links.path_to("billing:account") or "/account/"),
@@ -83,10 +84,3 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
 
 def _money(told: dict[str, Any]) -> str:
     return "" if told.get("amount") is None else format_money(told["amount"], told.get("currency", ""))
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

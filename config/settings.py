@@ -301,7 +301,8 @@ HEALTH_TOKEN = env.str("HEALTH_TOKEN", default="")
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=60)
 
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = "UTC"
+# Where nobody's browser has told a better one.
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
 

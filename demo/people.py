@@ -93,7 +93,7 @@ def sign_in(user: User, *, ip: str) -> None:
 
 
 def _make(email: str, name: str, **fields: Any) -> User:
-    user = User.objects.create_user(email, name=name, joined_at=clock.now(), timezone="Europe/Dublin", **fields)
+    user = User.objects.create_user(email, name=name, joined_at=clock.now(), **fields)
     _prove_address(user)
     return user
 

@@ -16,6 +16,7 @@ from allauth.mfa.webauthn.forms import SignupWebAuthnForm
 from django import forms
 from django.utils import timezone
 
+from activities.zones import places
 from hub import codes
 from hub.addresses import LONGEST, normalise_email, validate_unmistakable
 from hub.models import Product, User
@@ -107,6 +108,28 @@ class PasskeyForm(SignupWebAuthnForm):
     def clean(self) -> dict[str, Any]:
         self.cleaned_data["passwordless"] = True
         return super().clean()  # type: ignore[no-any-return]
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What people change of themselves. Whoever chooses no zone has the one that their browser tells."""
+
+    timezone = forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        choices=lambda: [("", "As my browser says"), *((name, name.replace("_", " ")) for name in places())],
+        help_text="Dates on the pages and in e-mails are those of this zone.",
+    )
+
+    class Meta:
+        model = User
+        fields = ("name", "timezone")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].widget.attrs["autocomplete"] = "name"
+        own = self.instance.timezone
+        if own and own not in places():
+            self.fields["timezone"].choices = [(own, own), *self.fields["timezone"].choices]  # type: ignore[attr-defined]
 
 
 class GiveForm(forms.Form):

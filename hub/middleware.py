@@ -1,4 +1,3 @@
-import zoneinfo
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,24 +7,26 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
+from activities.zones import find_zone
 from hub.models import User
 
 Handler = Callable[[HttpRequest], HttpResponse]
+ZONE_COOKIE = "zone"  # static/js/zone.js writes it
 SEEN_EVERY = timedelta(minutes=5)
 
 
 def visitor_timezone(get_response: Handler) -> Handler:
-    """Shows times in the signed-in person's zone."""
+    """Shows times in the visitor's zone: the one in their profile, which is first learned from their browser."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated:
-            try:
-                timezone.activate(zoneinfo.ZoneInfo(request.user.timezone))
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-                timezone.deactivate()
-        else:
-            timezone.deactivate()
-        return get_response(request)
+        told = find_zone(request.COOKIES.get(ZONE_COOKIE, ""))
+        user = request.user
+        if user.is_authenticated and not user.timezone and told:
+            User.objects.filter(pk=user.pk, timezone="").update(timezone=told.key)
+            user.timezone = told.key
+        zone = find_zone(user.timezone) if user.is_authenticated else told
+        with timezone.override(zone):
+            return get_response(request)
 
     return middleware
 

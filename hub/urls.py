@@ -1,6 +1,6 @@
 from django.urls import path
 
-from hub.views import library, products, reentry, sales, theme
+from hub.views import library, products, profile, reentry, sales, theme
 from hub.views.console import overview, people
 from hub.views.console import products as console_products
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("products/<slug:slug>/<slug:page>/", products.page, name="page"),
     path("products/<slug:slug>/<slug:page>/complete/", products.complete, name="complete"),
     path("buy/<slug:slug>/", sales.buy, name="buy"),
+    path("account/profile/", profile.profile, name="profile"),
     path("accounts/reauthenticate/code/", reentry.reenter, name="reenter"),
     path("console/", overview.overview, name="console"),
     path("console/products/", console_products.products, name="console_products"),

@@ -8,6 +8,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils.timezone import now as real_now
 
+from activities.zones import LONGEST
 from hub.addresses import normalise_email, validate_unmistakable
 
 # Where those who were never here stand in a list by last visit.
@@ -53,7 +54,8 @@ class User(AbstractBaseUser):
     )
     name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
-    timezone = models.CharField(max_length=64, default="UTC")
+    # Empty until a browser told it or the person chose it.
+    timezone = models.CharField(max_length=LONGEST, blank=True, default="")
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=real_now)
     last_seen = models.DateTimeField(null=True, blank=True)

@@ -23,7 +23,8 @@ class ConfirmView(AuthenticateView):
     """After the e-mail code: what this person has, and nothing else, is asked for."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"factors": factors_of(self.stage.login.user)}
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"factors": factors_of(self.stage.login.user)}
 
 
 class _ProvesItself:

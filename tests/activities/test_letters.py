@@ -72,6 +72,7 @@ def test_dates_are_those_of_the_reader(rendered: Rendered, ben: User, studio: Pr
     User.objects.filter(pk=ben.pk).update(timezone="Pacific/Auckland")
     message = rendered(notices.payment_failed(key="f", user_id=ben.pk, product_id=studio.pk, keep_until=now))
     assert "22 November 2026" in message.body
+    assert "Dates are those of Pacific/Auckland." in message.body
 
 
 def test_an_unknown_time_zone_does_not_stop_a_mail(
