@@ -114,6 +114,8 @@ CACHES = {"default": env.cache_url_config(env.str("CACHE_URL", default=f"filecac
 if CACHES["default"]["BACKEND"].endswith(("FileBasedCache", "LocMemCache")):
     # Beyond 300 Django drops a third at random: who asks from many addresses would empty the others' counters.
     CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 20_000)
+if CACHES["default"]["BACKEND"].endswith("FileBasedCache"):
+    CACHES["default"]["BACKEND"] = "config.filecache.LockedFileBasedCache"
 
 # Identity
 AUTH_USER_MODEL = "hub.User"
@@ -138,14 +140,15 @@ ACCOUNT_FORMS = {
     "reset_password": "hub.forms.ForgottenPasswordForm",
     "request_login_code": "hub.forms.CodeForm",
     "confirm_login_code": "hub.forms.EnterCodeForm",
+    "confirm_email_verification_code": "hub.forms.ConfirmAddressForm",
 }
 # Nobody waits because of what strangers do with their address: hub/codes.py. `key` is address and visitor there.
 ACCOUNT_RATE_LIMITS = {
     "request_login_code": "20/m/ip",
     "code_mail": "3/10m/key",
-    "wrong_code": "10/10m/key",
+    "try_code": "10/10m/key",
     "reset_password": "20/m/ip,5/m/key,20/h/key",
-    "confirm_email": "1/10s/key,20/h/key",
+    "confirm_email": "20/m/ip",
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -14,7 +14,7 @@ from django.utils import timezone
 from activities import links
 from hub import codes, reentry
 from hub.addresses import normalise_email, validate_unmistakable
-from hub.models import Site
+from hub.models import CodeMail, Site
 from hub.sealing import seal, unseal
 
 # The page that follows shows it anyway.
@@ -23,9 +23,14 @@ NEEDLESS = frozenset(
 )
 CONFIRMED = "account/messages/email_confirmed.txt"
 # What anybody can have mailed to anybody.
-UNASKED = frozenset(f"account/email/{name}" for name in ("login_code", "unknown_account", "account_already_exists"))
-# What holds a code, whoever asked for it.
-COUNTED = UNASKED | {"account/email/reentry_code"}
+UNASKED = {
+    "account/email/login_code": CodeMail.Kind.SIGN_IN,
+    "account/email/unknown_account": CodeMail.Kind.UNKNOWN,
+    "account/email/account_already_exists": CodeMail.Kind.JOIN,
+    "account/email/email_confirmation_signup": CodeMail.Kind.JOIN,
+    "account/email/email_confirmation": CodeMail.Kind.ADDRESS,
+    "account/email/reentry_code": CodeMail.Kind.REENTRY,
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -39,13 +44,15 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Sign-in mails speak in the owner's name, their subjects too; there are only so many to one address."""
-        now = timezone.now()
-        is_counted = template_prefix in COUNTED
-        if is_counted and not codes.may_mail(self.request, email, now=now):
+        context = {"our_site": Site.load(), **context}
+        kind = UNASKED.get(template_prefix)
+        if kind is None:
+            super().send_mail(template_prefix, email, context)
             return
-        super().send_mail(template_prefix, email, {"our_site": Site.load(), **context})
-        if is_counted:
-            codes.note_mail(email, code=context.get("code", ""), now=now)
+        code = context.get("code", "")
+        with codes.mailing(self.request, email, kind=kind, code=code, now=timezone.now()) as may_go:
+            if may_go:
+                super().send_mail(template_prefix, email, context)
 
     def send_account_already_exists_mail(self, email: str) -> None:
         way_in = links.sign_in_by_code(email=email, next_path=reverse("hub:library"))

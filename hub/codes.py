@@ -2,22 +2,29 @@
 
 Anybody can ask for a code to anybody's address, from anywhere. So nobody is refused because of an address: when enough
 was mailed, no more is, and every code still in the mailbox works in whichever browser asked for one last. A code lives
-longer than the time in which the mails are counted, so whoever gets none has one.
+longer than the time in which the mails are counted, so whoever gets none has one. Each kind of mail is counted by
+itself: no other one takes the place of a sign-in code. Joining sends one, as many to a stranger as to a member.
 
-A code is one of 20^8. Wrong ones are counted for each address and visitor (`wrong_code` in ACCOUNT_RATE_LIMITS), and
-each browser that asked has three tries: a thousand networks that guess at one address all the time find a code once in
-eight years.
+A code is one of 20^8. Tries are counted for each address and visitor (`try_code` in ACCOUNT_RATE_LIMITS) until one is
+right, and each browser that asked has three: a thousand networks that guess at one address all the time find a code
+once in eight years.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
 from allauth.core.internal.cryptokit import normalize_user_code
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.crypto import salted_hmac
+from django.utils.html import format_html
 
 from hub.addresses import normalise_email
 from hub.models import CodeMail
@@ -25,45 +32,64 @@ from hub.throttling import visitor_of
 
 COUNTED = timedelta(minutes=10)
 LIFE = timedelta(seconds=settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT)
-MAILS = 6  # to one address while they are counted
+MAILS = 6  # of a kind, to one address while they are counted
+ONCE = frozenset({CodeMail.Kind.JOIN})
 
 
-def may_mail(request: HttpRequest, address: str, *, now: datetime) -> bool:
-    """Whether one more sign-in e-mail may go to this address: by this visitor (`code_mail`), and at all."""
-    sent = _mails_to(address).filter(sent_at__gt=now - COUNTED).count()
-    return sent < MAILS and _consume(request, "code_mail", address)
+@contextmanager
+def mailing(request: HttpRequest, address: str, *, kind: CodeMail.Kind, code: str, now: datetime) -> Iterator[bool]:
+    """Whether one more mail of this kind may go to this address: by this visitor (`code_mail`), and at all.
 
-
-def note_mail(address: str, *, code: str, now: datetime) -> None:
-    """Remembers what was mailed. `code` is empty where the mail says that nobody has this address."""
+    Its place is taken before it is sent, so that many at once are no more; it is given back where sending fails.
+    `code` is empty where the mail bears none.
+    """
     CodeMail.objects.filter(sent_at__lte=now - LIFE).delete()
-    CodeMail.objects.create(address=_hash_address(address), code=_hash_code(code), sent_at=now)
+    mail = CodeMail.objects.create(kind=kind, address=_hash_address(address), code=_hash_code(code), sent_at=now)
+    counted = _mails_to(address).filter(kind=kind, sent_at__gt=now - COUNTED, pk__lte=mail.pk).count()
+    may = counted <= (1 if kind in ONCE else MAILS) and _consume(request, "code_mail", f"{kind} {address}")
+    if not may:
+        mail.delete()
+    try:
+        yield may
+    except Exception:
+        CodeMail.objects.filter(pk=mail.pk).delete()
+        raise
 
 
 def take_code(address: str, code: str, *, now: datetime) -> bool:
     """Whether this code was mailed there and lets somebody in, once; the other codes of the address are void then."""
-    living = _mails_to(address).filter(sent_at__gt=now - LIFE).exclude(code="")
+    living = _living(address, now=now)
     taken = living.filter(code=_hash_code(code)).update(code="")
     if taken:
         living.update(code="")
     return bool(taken)
 
 
-def take_or_refuse(request: HttpRequest, address: str, code: str, *, now: datetime) -> None:
-    """Takes a code that somebody typed. Raises ValidationError for a wrong one, and for whoever tries too many."""
-    if not may_guess(request, address):
+def take_or_refuse(request: HttpRequest, address: str, code: str, *, has_account: bool, now: datetime) -> None:
+    """Takes a code that somebody typed. Raises ValidationError for a wrong one, and for whoever tries too many.
+
+    A page that was opened before there was an account (`has_account`) lets nobody in: a right code is kept, and its
+    reader told the way.
+    """
+    if not _consume(request, "try_code", address):
         raise get_adapter().validation_error("too_many_login_attempts")
-    if not take_code(address, code, now=now):
-        note_wrong_code(request, address)
+    if not has_account and _living(address, now=now).filter(code=_hash_code(code)).exists():
+        raise ValidationError(_elsewhere(address))
+    if not has_account or not take_code(address, code, now=now):
         raise get_adapter().validation_error("incorrect_code")
+    ratelimit.clear(request, action="try_code", key=_key(request, address))
 
 
-def may_guess(request: HttpRequest, address: str) -> bool:
-    return bool(ratelimit.consume(request, action="wrong_code", key=_key(request, address), dry_run=True))
+def _elsewhere(address: str) -> str:
+    way = f"{reverse('account_login')}?{urlencode({'email': address})}"
+    return format_html(
+        'This page is older than your account. <a href="{}">Sign in there</a>: your code works, or a new one comes.',
+        way,
+    )
 
 
-def note_wrong_code(request: HttpRequest, address: str) -> None:
-    _consume(request, "wrong_code", address)
+def _living(address: str, *, now: datetime) -> QuerySet[CodeMail]:
+    return _mails_to(address).filter(sent_at__gt=now - LIFE).exclude(code="")
 
 
 def _consume(request: HttpRequest, action: str, address: str) -> bool:

@@ -34,4 +34,4 @@ def note_reentry(request: HttpRequest, user: User) -> None:
 
 def check_code(request: HttpRequest, user: User, code: str) -> None:
     """Takes a code that was mailed to the person's address of late. Raises ValidationError."""
-    codes.take_or_refuse(request, user.email, code, now=timezone.now())
+    codes.take_or_refuse(request, user.email, code, has_account=True, now=timezone.now())

@@ -1,13 +1,17 @@
 """Strangers ask for codes to Ada's address from everywhere: she gets in at once, and her mailbox stays readable."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
 
 from hub import codes
 from hub.models import CodeMail, User
+from tests import cast
 from tests.hub.conftest import Studio
 from tests.hub.test_signing_in import LOGIN, code_sent
 
@@ -163,3 +167,95 @@ def test_what_works_no_more_is_thrown_away(studio: Studio, ada: User, dan: User)
     CodeMail.objects.update(sent_at=CodeMail.objects.get().sent_at - codes.LIFE)
     ask(at("198.51.100.1"), dan.email)
     assert CodeMail.objects.count() == 1
+
+
+# What strangers do beside asking for codes
+
+
+def join(client: Client, address: str = "ada@example.org") -> int:
+    return client.post("/accounts/signup/", {"email": address}).status_code
+
+
+def test_sign_ups_in_adas_name_take_no_sign_in_code_from_her(studio: Studio, ada: User) -> None:
+    for number in range(12):
+        assert join(at(f"203.0.113.{number}")) == 302
+    assert [letter.subject for letter in mail.outbox] == ["You have an account at Hillside Pottery already"]
+    mine = at("198.51.100.1")
+    ask(mine)
+    assert is_inside(mine, code=code_sent())
+
+
+def test_asking_where_there_is_no_account_yet_takes_no_mail_from_who_joins(studio: Studio) -> None:
+    for number in range(12):
+        ask(at(f"203.0.113.{number}"), "nina@example.org")
+    mine = at("198.51.100.1")
+    join(mine, "nina@example.org")
+    mine.post("/accounts/confirm-email/", {"code": code_sent()})
+    assert "_auth_user_id" in mine.session
+
+
+def test_who_joins_a_moment_after_somebody_else_typed_the_address_comes_in(studio: Studio) -> None:
+    assert join(at("203.0.113.9"), "nina@example.org") == 302
+    code = code_sent()
+    mine = at("198.51.100.1")
+    assert join(mine, "nina@example.org") == 302
+    assert len(mail.outbox) == 1
+    page = mine.post("/accounts/confirm-email/", {"code": code}).content.decode()
+    assert '<a href="/accounts/login/?email=nina%40example.org">' in page
+    ask(mine, "nina@example.org")
+    assert is_inside(mine, code=code)
+
+
+def test_a_page_that_is_older_than_the_account_says_so_and_keeps_the_code(studio: Studio) -> None:
+    old = at("198.51.100.1")
+    ask(old, "nina@example.org")
+    nina = cast.UserFactory(email="nina@example.org")
+    new = at("198.51.100.1")
+    ask(new, nina.email)
+    code = code_sent()
+    page = old.post(CONFIRM, {"code": code})
+    assert page.status_code == 200
+    assert "older than your account" in page.content.decode()
+    assert "_auth_user_id" not in old.session
+    assert is_inside(new, code=code)
+
+
+def test_a_wrong_code_says_nothing_of_accounts(studio: Studio, ada: User) -> None:
+    """Page for page the same, whether there is an account or not."""
+    answers = []
+    for address in (ada.email, "nobody@example.com"):
+        client = at("198.51.100.1")
+        ask(client, address)
+        page = client.post(CONFIRM, {"code": "BCDF-GHJK"}).content.decode().replace(address, "X")
+        answers.append(re.sub(r'value="\w{64}"', "", page))
+    assert answers[0] == answers[1]
+
+
+def test_a_mail_that_could_not_be_sent_takes_no_place(
+    studio: Studio, ada: User, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", broken)
+    with pytest.raises(OSError):
+        ask(client)
+    assert not CodeMail.objects.exists()
+
+
+def broken(*_args: object, **_kwargs: object) -> int:
+    raise OSError("the mail server is away")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.postgres
+def test_thirty_at_once_are_mailed_as_few_as_thirty_one_by_one(transactional_db: None) -> None:
+    ada = cast.ada()
+
+    def asked(number: int) -> int:
+        try:
+            return ask(at(f"203.0.113.{number}"), ada.email)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as threads:
+        assert set(threads.map(asked, range(30))) == {302}
+    assert len(mail.outbox) <= codes.MAILS + 1
+    assert CodeMail.objects.count() == len(mail.outbox)
