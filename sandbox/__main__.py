@@ -92,7 +92,7 @@ def tell(url: str, what: str, wishes: dict[str, Any]) -> dict[str, Any]:
 
 def run_server(options: argparse.Namespace) -> int:
     """Serve until stopped: one process, many threads, all state under one lock."""
-    refuse_live_keys(os.environ.values())
+    refuse_live_keys([*os.environ.values(), options.key])
     if options.state != ":memory:":
         Path(options.state).parent.mkdir(parents=True, exist_ok=True)
     values = {

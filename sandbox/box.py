@@ -169,5 +169,5 @@ def box() -> Box:
 
 def refuse_live_keys(values: Iterable[str | Any]) -> None:
     """A sandbox beside a live key is an accident waiting: do not start."""
-    if any(str(value).startswith(("sk_live_", "rk_live_")) for value in values):
-        raise SystemExit("The sandbox does not start where a live Stripe key is set in the environment.")
+    if any(str(value).strip().startswith(("sk_live_", "rk_live_")) for value in values):
+        raise SystemExit("The sandbox does not start where a live Stripe key is set.")
