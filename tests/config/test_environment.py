@@ -1,5 +1,6 @@
 """The environment: what is refused at the start, and that every variable is written down."""
 
+import json
 import os
 import re
 import shutil
@@ -38,6 +39,27 @@ def test_a_site_for_play_does_not_start_with_a_live_key(tmp_path: Path, name: st
 
 def test_a_real_site_starts_with_a_live_key(tmp_path: Path) -> None:
     assert start(tmp_path).returncode == 0
+
+
+def test_what_the_readme_says_for_a_first_site_makes_one(tmp_path: Path) -> None:
+    """Its own commands, in a folder of their own: nothing but this machine is needed."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    shutil.copy(ROOT / ".env.example", tmp_path / ".env.example")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    said = re.findall(r"^(?:cp|echo) .*\.env$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(said) == 3
+    tell = "import json; from config import env as e; print(json.dumps({n: e.env.str(n, default='') for n in NAMES}))"
+    names = ["SECRET_KEY", "ENCRYPTION_KEYS", "SITE_URL", "DATABASE_URL", "EMAIL_URL", "CELERY_BROKER_URL", "CACHE_URL"]
+    commands = "\n".join([*said, f'{sys.executable} -c "NAMES = {names}; {tell}"'])
+    answer = subprocess.run(
+        ["sh", "-ec", commands], cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True
+    )
+    found = json.loads(answer.stdout)
+    assert len(found["SECRET_KEY"]) > 50
+    assert len(found["ENCRYPTION_KEYS"]) > 50
+    assert found["SECRET_KEY"] != found["ENCRYPTION_KEYS"]
+    assert [found[name] for name in names[2:]] == ["http://127.0.0.1:8000", "", "", "", ""]
 
 
 @pytest.mark.parametrize("document", [".env.example", "docs/deploy.md"])
