@@ -24,6 +24,7 @@ NOUNS = {
     "checkout.session": "checkout session",
     "credit_note": "credit note",
     "payment_method": "PaymentMethod",
+    "radar.early_fraud_warning": "early fraud warning",
     "payment_link": "payment link",
     "promotion_code": "promotion code",
     "webhook_endpoint": "webhook endpoint",

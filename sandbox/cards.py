@@ -1,85 +1,13 @@
 """Stripe's published test cards and bank debits, and what each does when it is charged."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox.account import Account
 from sandbox.addresses import full_address
-from sandbox.errors import CardDeclined, InvalidRequest
+from sandbox.errors import CardDeclined, InvalidRequest, NotFound
+from sandbox.published_cards import CARDS, NAMED, Card
 from sandbox.types import Obj
-
-
-@dataclass(frozen=True)
-class Card:
-    """`decline` applies at every charge, `later_decline` only off-session after the first payment."""
-
-    number: str
-    brand: str = "visa"
-    funding: str = "credit"
-    decline: tuple[str, str | None, str] | None = None
-    later_decline: tuple[str, str | None, str] | None = None
-    attaches: bool = True
-    asks_authentication: bool = False
-    always_asks: bool = False  # off-session too, and after an earlier approval
-    dispute: tuple[str, str] | None = None  # (reason, status)
-    refund: str = "succeeded"  # or "pending" (succeeds later), "failing" (fails later)
-
-
-GENERIC = ("card_declined", "generic_decline", "Your card was declined.")
-FUNDS = ("card_declined", "insufficient_funds", "Your card has insufficient funds.")
-EXPIRED = ("expired_card", None, "Your card has expired.")
-CVC = ("incorrect_cvc", None, "Your card's security code is incorrect.")
-PROCESSING = ("processing_error", None, "An error occurred while processing your card. Try again in a little bit.")
-LOST = ("card_declined", "lost_card", "Your card was declined.")
-
-CARDS = {
-    card.number: card
-    for card in (
-        Card("4242424242424242"),
-        Card("4000056655665556", funding="debit"),
-        Card("5555555555554444", brand="mastercard"),
-        Card("378282246310005", brand="amex"),
-        Card("4000000000000002", decline=GENERIC, attaches=False),
-        Card("4000000000009995", decline=FUNDS, attaches=False),
-        Card("4000000000009987", decline=LOST, attaches=False),
-        Card("4000000000000069", decline=EXPIRED, attaches=False),
-        Card("4000000000000127", decline=CVC, attaches=False),
-        Card("4000000000000119", decline=PROCESSING, attaches=False),
-        Card("4000000000000341", later_decline=GENERIC),
-        Card("4000002500003155", asks_authentication=True),
-        Card("4000002760003184", asks_authentication=True, always_asks=True),
-        Card("4000000000003220", asks_authentication=True, always_asks=True),
-        Card("4000000000000259", dispute=("fraudulent", "needs_response")),
-        Card("4000000000002685", dispute=("product_not_received", "needs_response")),
-        Card("4000000000001976", dispute=("fraudulent", "warning_needs_response")),
-        Card("4000000000005126", refund="failing"),
-        Card("4000000000007726", refund="pending"),
-    )
-}
-# Stripe's ready-made payment methods and tokens.
-NAMED = {
-    "pm_card_visa": "4242424242424242",
-    "pm_card_visa_debit": "4000056655665556",
-    "pm_card_mastercard": "5555555555554444",
-    "pm_card_amex": "378282246310005",
-    "pm_card_chargeDeclined": "4000000000000002",
-    "pm_card_visa_chargeDeclined": "4000000000000002",
-    "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",
-    "pm_card_chargeCustomerFail": "4000000000000341",
-    "pm_card_authenticationRequiredOnSetup": "4000002500003155",
-    "pm_card_authenticationRequired": "4000002760003184",
-    "pm_card_threeDSecure2Required": "4000000000003220",
-    "pm_card_createDispute": "4000000000000259",
-    "pm_card_createDisputeInquiry": "4000000000001976",
-    "pm_card_refundFail": "4000000000005126",
-    "pm_card_pendingRefund": "4000000000007726",
-    "tok_visa": "4242424242424242",
-    "tok_mastercard": "5555555555554444",
-    "tok_chargeDeclined": "4000000000000002",
-    "tok_chargeCustomerFail": "4000000000000341",
-}
-
 
 # Stripe's published test IBANs: what becomes of their debits, and how many seconds later.
 IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
@@ -236,6 +164,8 @@ def find_method(account: Account, name: str, *, param: str = "payment_method") -
     """A stored PaymentMethod, or a fresh one where `name` is one of Stripe's ready-made test names."""
     if name in NAMED:
         return new_card_method(account, NAMED[name])
+    if name.startswith("tok_"):
+        raise NotFound("token", name, param=param)
     return account.get("payment_method", name, param=param)
 
 

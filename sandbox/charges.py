@@ -1,6 +1,7 @@
 """Charges: what a bank was asked for, and by which card or account."""
 
 from sandbox.account import Account
+from sandbox.errors import CardDeclined
 from sandbox.types import Obj
 
 # What a charge keeps of the method that paid it.
@@ -20,7 +21,7 @@ CARD_DETAILS = (
 
 
 def make_charge(account: Account, intent: Obj, method: Obj, *, status: str = "succeeded", captured: bool = True) -> Obj:
-    """A charge for the whole intent; the caller says which events follow."""
+    """A charge for the whole intent, or for what has the same fields and no id; the caller says which events follow."""
     shown = status != "failed"
     charge_id = account.ids.make("ch" if method["type"] == "card" else "py")
     return account.add(
@@ -61,7 +62,7 @@ def make_charge(account: Account, intent: Obj, method: Obj, *, status: str = "su
                 "type": "authorized" if shown else "issuer_declined",
             },
             "paid": shown and status != "pending",
-            "payment_intent": intent["id"],
+            "payment_intent": intent.get("id"),
             "payment_method": method["id"],
             "payment_method_details": {"type": method["type"], method["type"]: charge_details(method, intent)},
             "radar_options": {},
@@ -79,6 +80,19 @@ def make_charge(account: Account, intent: Obj, method: Obj, *, status: str = "su
             "transfer_group": intent["transfer_group"],
         }
     )
+
+
+def decline_charge(account: Account, intent: Obj, method: Obj, refusal: CardDeclined) -> Obj:
+    """A charge that the bank refused, told."""
+    charge = make_charge(account, intent, method, status="failed")
+    outcome = {
+        **charge["outcome"],
+        "network_decline_code": refusal.decline_code,
+        "reason": refusal.decline_code or refusal.code,
+    }
+    account.change(charge, failure_code=refusal.code, failure_message=refusal.message, outcome=outcome)
+    account.emit("charge.failed", charge)
+    return charge
 
 
 def charge_details(method: Obj, intent: Obj) -> Obj:

@@ -1,6 +1,7 @@
 """Disputes: opened by a card or by hand, moved by hand, felt by their charge."""
 
 from sandbox.account import Account
+from sandbox.cards import card_of
 from sandbox.errors import InvalidRequest
 from sandbox.types import DAY, Obj
 
@@ -44,6 +45,34 @@ TEXTS = (
     "uncategorized_file",
     "uncategorized_text",
 )
+
+
+def follow_charge(account: Account, charge: Obj) -> None:
+    """Some test cards turn against a payment as soon as it has succeeded."""
+    method = account.find("payment_method", charge["payment_method"])
+    card = card_of(account, method) if method else None
+    for reason, status in card.disputes if card else ():
+        amount = charge["amount"] // len(card.disputes) if card else None
+        open_dispute(account, charge, reason=reason, status=status, amount=amount)
+    if card and card.fraud_warning:
+        warn_of_fraud(account, charge)
+
+
+def warn_of_fraud(account: Account, charge: Obj) -> Obj:
+    """The bank suspects fraud: nobody has disputed anything yet."""
+    return account.add(
+        {
+            "id": account.ids.make("issfr"),
+            "object": "radar.early_fraud_warning",
+            "actionable": True,
+            "charge": charge["id"],
+            "created": account.now(),
+            "fraud_type": "made_with_stolen_card",
+            "livemode": False,
+            **({"payment_intent": charge["payment_intent"]} if charge["payment_intent"] else {}),
+        },
+        event="radar.early_fraud_warning.created",
+    )
 
 
 def open_dispute(

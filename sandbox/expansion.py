@@ -80,6 +80,7 @@ LINKS: dict[str, dict[str, str]] = {
         "balance_transaction": "balance_transaction",
     },
     "card": {"customer": "customer"},
+    "radar.early_fraud_warning": {"charge": "charge", "payment_intent": "payment_intent"},
     "credit_note": {"customer": "customer", "invoice": "invoice", "refunds.refund": "refund"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "checkout.session": {

@@ -15,6 +15,7 @@ RESOURCES = {
     "invoice_payments": "invoice",
     "invoiceitems": "invoice",
     "prices": "plan",
+    "radar": "charge",
     "refunds": "charge",
     "subscription_items": "subscription",
     "subscription_schedules": "subscription",

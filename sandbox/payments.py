@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 from sandbox.account import Account
 from sandbox.cards import card_of, decline
-from sandbox.charges import make_charge
+from sandbox.charges import decline_charge, make_charge
 from sandbox.clock import due
-from sandbox.disputes import open_dispute
+from sandbox.disputes import follow_charge
 from sandbox.errors import CardDeclined, InvalidRequest
 from sandbox.types import DAY, Obj
 
 # Called with (account, payment intent) when one has succeeded or failed: invoices and checkout sessions listen.
 Listener = Callable[[Account, Obj], None]
+AUTHORISED_FOR = 7 * DAY  # how long a bank holds an amount that nobody captures
 ON_SUCCESS: list[Listener] = []
 ON_FAILURE: list[Listener] = []
 
@@ -92,6 +93,8 @@ def refusal_of(account: Account, method: Obj, *, off_session: bool, authenticate
         return decline(card.decline)
     if card.later_decline and off_session:
         return decline(card.later_decline)
+    if card.decline_approved and authenticated:
+        return decline(card.decline_approved)
     if card.asks_authentication and authenticated is False:
         return CardDeclined(
             "We are unable to authenticate your payment method. Please choose a different payment method and try "
@@ -159,24 +162,13 @@ def succeed(account: Account, intent: Obj, charge: Obj) -> Obj:
     account.emit("payment_intent.succeeded", intent)
     for listener in ON_SUCCESS:
         listener(account, intent)
-    method = account.find("payment_method", charge["payment_method"])
-    card = card_of(account, method) if method else None
-    if card and card.dispute:
-        reason, status = card.dispute
-        open_dispute(account, charge, reason=reason, status=status)
+    follow_charge(account, charge)
     return intent
 
 
 def fail(account: Account, intent: Obj, method: Obj, refusal: CardDeclined) -> None:
     """Record a declined attempt on the intent, and put the intent into the refusal as Stripe does."""
-    charge = make_charge(account, intent, method, status="failed")
-    outcome = {
-        **charge["outcome"],
-        "network_decline_code": refusal.decline_code,
-        "reason": refusal.decline_code or refusal.code,
-    }
-    account.change(charge, failure_code=refusal.code, failure_message=refusal.message, outcome=outcome)
-    account.emit("charge.failed", charge)
+    charge = decline_charge(account, intent, method, refusal)
     error = {**refusal.error, "charge": charge["id"], "payment_method": method}
     account.change(
         intent,
@@ -206,7 +198,7 @@ def authorise(account: Account, intent: Obj, method: Obj) -> Obj:
         status="requires_capture",
     )
     account.emit("payment_intent.amount_capturable_updated", intent)
-    account.schedule("authorisation_expires", intent["id"], at=account.now() + 7 * DAY)
+    account.schedule("authorisation_expires", intent["id"], at=account.now() + AUTHORISED_FOR)
     return intent
 
 

@@ -2,8 +2,9 @@
 
 from sandbox.account import Account
 from sandbox.addresses import PARTS
-from sandbox.cards import NAMED, attach, new_card_method
-from sandbox.errors import InvalidRequest
+from sandbox.cards import attach, new_card_method
+from sandbox.errors import NotFound
+from sandbox.published_cards import NAMED
 from sandbox.types import Obj
 
 # Parts of an address under the names that cards give them.
@@ -13,7 +14,7 @@ NAMES = {part: "zip" if part == "postal_code" else part for part in PARTS}
 def add_source(account: Account, customer: Obj, token: str, *, metadata: Obj | None = None) -> Obj:
     """A card from a token such as `tok_visa`; the first one pays from now on. Raises CardDeclined where it fails."""
     if not token.startswith("tok_") or token not in NAMED:
-        raise InvalidRequest(f"No such token: '{token}'", code="resource_missing", param="source")
+        raise NotFound("token", token, param="source")
     method = new_card_method(account, NAMED[token], method_id=account.ids.make("card"), name=None)
     attach(account, method, customer=customer)
     kept = method["card"]

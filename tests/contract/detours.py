@@ -1,6 +1,9 @@
-"""The rarer endpoints of the tour: discounts, changes that wait for their payment, previews, schedules."""
+"""The rarer endpoints of the tour: discounts, changes that wait for their payment, previews, schedules, charges."""
 
+from contextlib import suppress
 from typing import Any
+
+import stripe
 
 from tests.sandbox.shelf import DAY, FAILS_LATER, GOOD, Shelf
 from tests.sandboxes import Sandbox
@@ -64,3 +67,14 @@ def visit_schedules(sandbox: Sandbox, api: Any, shelf: Shelf, customer: str) -> 
     api.subscription_schedules.release(ahead.id)
     taken = api.subscription_schedules.create({"from_subscription": running.subscription.id})
     api.subscription_schedules.cancel(taken.id)
+
+
+def visit_charges(api: Any) -> None:
+    terms = {"currency": "eur", "source": "tok_createIssuerFraudRecord"}
+    made = api.charges.create({**terms, "amount": 700, "capture": False, "metadata": {"a": "b"}})
+    api.charges.capture(made.id, {"amount": 600})
+    api.charges.list({"transfer_group": "none"})
+    warning = api.radar.early_fraud_warnings.list({"charge": made.id}).data[0]
+    api.radar.early_fraud_warnings.retrieve(warning.id, {"expand": ["charge"]})
+    with suppress(stripe.CardError):
+        api.charges.create({**terms, "amount": 700, "source": "tok_chargeDeclined"})
