@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hub', '0006_plain_addresses'),
+        ('hub', '0007_zones'),
     ]
 
     operations = [
