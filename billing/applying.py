@@ -120,7 +120,7 @@ def settle(
     binding: Json = {"customers": customers, "cause": cause, "now": now, "imported": bool(batch)}
     bind_orders(orders, by_order, **binding)
     waiting = bind_subscriptions(rows, by_subscription, references=references, **binding)
-    if any(link.product.access_days for link in links.values()):
+    if any(entitlement.link.product.access_days for found in by_order.values() for entitlement in found):
         Order.objects.bulk_update(orders, ["user"], batch_size=200)
         orders = with_other_purchases(orders)
         by_order = entitle_orders(orders, **how)

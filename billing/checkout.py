@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from activities import clock
 from billing.connection import REFERENCE_KEY, SITE_KEY, required_connection
 from billing.errors import StripeError, StripeMissing
 from billing.event_types import Facet
-from billing.facts import products_of, sid
+from billing.facts import products_of, required_moment, sid
 from billing.gateway import Gateway, gateway_for
 from billing.identity import customers_managed_by, reference_for
 from billing.inbox import look_again
@@ -198,8 +198,11 @@ def _subject_of(session: Json) -> str:
 def _product_of(session: Json) -> Product | None:
     lines = (session.get("line_items") or {}).get("data") or []
     sold = [sid((line.get("price") or {}).get("product")) for line in lines]
-    links = ProductLink.objects.filter(stripe_product__in=sold, unlinked_at__isnull=True).select_related("product")
-    return next((link.product for link in links), None)
+    links = ProductLink.objects.filter(
+        Q(unlinked_at__isnull=True) | Q(unlinked_at__gt=required_moment(session["created"])), stripe_product__in=sold
+    ).select_related("product")
+    found = links.order_by(F("unlinked_at").desc(nulls_first=True)).first()
+    return found.product if found else None
 
 
 def _buyer_of(session: Json) -> User | None:

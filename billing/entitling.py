@@ -75,6 +75,11 @@ def links_of(connection: Connection) -> dict[str, ProductLink]:
     return {link.stripe_product: link for link in rows}
 
 
+def ever_linked(connection: Connection) -> frozenset[str]:
+    """The Stripe products whose purchases may matter: also those of ended links, for what was bought meanwhile."""
+    return frozenset(ProductLink.objects.filter(connection=connection).values_list("stripe_product", flat=True))
+
+
 def entitle_subscriptions(
     rows: Iterable[Subscription],
     *,
@@ -104,16 +109,18 @@ def entitle_subscriptions(
 def entitle_orders(
     rows: Iterable[Order], *, links: dict[str, ProductLink], policies: Policies, now: datetime, happened_at: datetime
 ) -> Found:
-    """Order key to its entitlements."""
+    """Order key to its entitlements: by the links in force, and by those that were when it was bought."""
     rows = list(rows)
-    earlier = _earlier_orders(rows, links=links)
+    facts_of = {row.key: order_facts(row) for row in rows}
+    former = _former_links({product for facts in facts_of.values() for product in facts.products})
+    earlier = _earlier_orders(rows, links=[*links.values(), *former])
     found: Found = {}
     for row in rows:
-        facts = order_facts(row)
+        facts = facts_of[row.key]
         starts_at = facts.paid_at or row.created
         found[row.key] = []
-        for product in sorted(set(facts.products) & links.keys()):
-            link = links[product]
+        for link in _links_for(row, facts, in_force=links, former=former):
+            product = link.stripe_product
             policy = policies.of(link.product_id)
             days = link.product.access_days
             extends = _chain(earlier.get(row.pk, []), product=product, days=days, policies=policies, link=link, now=now)
@@ -168,6 +175,27 @@ def _entitle_subscription(
     )
 
 
+def _former_links(products: set[str]) -> list[ProductLink]:
+    ended = ProductLink.objects.filter(stripe_product__in=products, unlinked_at__isnull=False)
+    return list(ended.select_related("product").order_by("-pk"))
+
+
+def _links_for(
+    row: Order, facts: OrderFacts, *, in_force: dict[str, ProductLink], former: list[ProductLink]
+) -> list[ProductLink]:
+    """One for each product of ours. Whoever bought while a link stood gets what it promised, however late the money."""
+    chosen = {in_force[product].product_id: in_force[product] for product in facts.products if product in in_force}
+    for link in former:
+        assert link.unlinked_at is not None  # noqa: S101
+        if (
+            link.connection_id == row.connection_id
+            and link.stripe_product in facts.products
+            and link.created_at - LEEWAY <= row.created < link.unlinked_at
+        ):
+            chosen.setdefault(link.product_id, link)
+    return sorted(chosen.values(), key=lambda link: link.stripe_product)
+
+
 def _is_past(row: Subscription | Order, link: ProductLink, *, bought_at: datetime) -> bool:
     return bought_at < link.created_at - LEEWAY and str(link.product_id) not in row.reasons
 
@@ -201,9 +229,9 @@ def _granted(source: str, refs: list[str]) -> dict[str, set[int]]:
     return granted
 
 
-def _earlier_orders(rows: list[Order], *, links: dict[str, ProductLink]) -> dict[int, list[Order]]:
+def _earlier_orders(rows: list[Order], *, links: list[ProductLink]) -> dict[int, list[Order]]:
     """Order to the same person's earlier paid ones, oldest first; asked only where a product has a time limit."""
-    if not any(link.product.access_days for link in links.values()):
+    if not any(link.product.access_days for link in links):
         return {}
     people = {row.user_id for row in rows if row.user_id}
     mine: dict[int, list[Order]] = defaultdict(list)

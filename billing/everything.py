@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from billing import comparing, listing
 from billing.comparing import Rules
+from billing.entitling import ever_linked
 from billing.errors import StripeMissing
 from billing.event_types import EVERYTHING
 from billing.facts import sid
@@ -33,7 +34,7 @@ class Survey:
     def __init__(self, gateway: Gateway, *, connection: Connection, now: datetime) -> None:
         self.gateway = gateway
         self.rules = Rules.of(connection, now=now)
-        self.linked = frozenset(self.rules.links)
+        self.linked = ever_linked(connection)
         self.subjects: set[str] = set()
         self.names: set[str] = set()
         self.stale: set[str] = set()

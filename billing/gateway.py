@@ -76,6 +76,10 @@ class Gateway:
         page = self._call(self._client.v1.checkout.sessions.list, params)
         return [self._with_all_lines(session) for session in page["data"]], page["has_more"]
 
+    def open_sessions(self) -> list[Json]:
+        """The account's Checkout Sessions that somebody may still pay: none lives longer than a day."""
+        return self._all(self._client.v1.checkout.sessions.list, {"status": "open"})
+
     def session(self, session: str) -> Json:
         found = self._one(self._client.v1.checkout.sessions.retrieve, session, {"expand": SESSION_EXPAND})
         return self._with_all_lines(found)
@@ -181,6 +185,9 @@ class Gateway:
 
     def create_session(self, params: Params, *, idempotency_key: str) -> Json:
         return self._call(self._client.v1.checkout.sessions.create, params, _idempotent(idempotency_key))
+
+    def expire_session(self, session: str) -> Json:
+        return self._one(self._client.v1.checkout.sessions.expire, session, {})
 
     def portal_configurations(self) -> list[Json]:
         return self._all(self._client.v1.billing_portal.configurations.list, {"active": True})

@@ -18,7 +18,7 @@ from hub.models import Grant
 def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
     """What the grant should be, by its subscription or order as last seen; Stripe is asked after the commit.
 
-    Closed where the purchase no longer opens the product, because the link between them was ended meanwhile.
+    Closed where what was bought opens the product no longer, because a link was ended.
     None for what was not bought, and where nothing is sure.
     """
     row = _bought_with(grant)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +18,7 @@ from billing.connection import SITE_KEY, required_connection
 from billing.errors import StripeError, StripeInvalid
 from billing.facts import sid
 from billing.gateway import Gateway, fingerprint_of, gateway_for
-from billing.models import Connection, ProductLink, Subscription
+from billing.models import Connection, Order, ProductLink, Subscription
 from billing.prices import selectable
 from hub.models import Grant, Product, User
 
@@ -108,9 +109,11 @@ def link(
 
 
 def unlink(made: ProductLink, *, actor: User | None) -> None:
-    """Ends a link. Grants and history stay; our payment links are switched off. Raises StillLive with the count.
+    """Ends a link. Grants and history stay; our payment links are switched off, and checkouts that are open there
+    are closed. Raises StillLive with the count.
 
-    Where the account is disconnected, nothing is asked of Stripe, and its payment links stay as they are.
+    Who has paid, or has ordered a debit whose money comes later, gets what was bought. Where the account is
+    disconnected, nothing is asked of Stripe, and its payment links stay as they are.
     """
     if made.connection.state != Connection.State.OFF:
         _end_at_stripe(made)
@@ -123,14 +126,40 @@ def unlink(made: ProductLink, *, actor: User | None) -> None:
 
 def _end_at_stripe(made: ProductLink) -> None:
     gateway = gateway_for(made.connection, waiting=True)
+    _refuse_while_live(made, gateway=gateway)
+    ours = list(made.offers.exclude(payment_link_id=""))
+    for offer in ours:
+        selling.switch_off(offer, gateway=gateway)
+    _close_checkouts(made, gateway=gateway)
+    try:
+        _refuse_while_live(made, gateway=gateway)
+    except StillLive:  # somebody subscribed just now
+        for offer in ours:
+            gateway.update_payment_link(offer.payment_link_id, {"active": offer.is_live})
+        raise
+
+
+def _refuse_while_live(made: ProductLink, *, gateway: Gateway) -> None:
     if live := count_live(made, gateway=gateway):
         many = f"More than {MANY:,}" if live > MANY else f"{live:,}"
         raise StillLive(
             f"{many} subscription{'s are' if live != 1 else ' is'} still live on {made.stripe_name}. "
             "Its link can be changed when they have ended."
         )
-    for offer in made.offers.exclude(payment_link_id=""):
-        selling.switch_off(offer, gateway=gateway)
+
+
+def _close_checkouts(made: ProductLink, *, gateway: Gateway) -> None:
+    """Nobody pays for what will open nothing: the checkouts that ours began and nobody finished."""
+    for session in gateway.open_sessions():
+        if session["metadata"] | _marks(made) == session["metadata"]:
+            with suppress(StripeInvalid):  # paid in this moment, or over
+                gateway.expire_session(session["id"])
+
+
+def count_on_the_way(made: ProductLink) -> int:
+    """Purchases whose money has not come yet: they open the product when it does."""
+    waiting = Order.objects.filter(connection=made.connection, state=Order.State.PENDING)
+    return sum(made.stripe_product in order.products for order in waiting)
 
 
 def count_live(made: ProductLink, *, gateway: Gateway) -> int:
@@ -175,6 +204,11 @@ def _same_price(known: Json, price: Json) -> bool:
         and known.get("unit_amount") == price["unit_amount"]
         and all(recurring.get(name) == wanted.get(name) for name in ("interval", "interval_count"))
     )
+
+
+def _marks(made: ProductLink) -> dict[str, str]:
+    """What tells at Stripe that something is ours, and of which product."""
+    return {SITE_KEY: settings.SITE_URL, "foyer_product": str(made.product_id)}
 
 
 def _refuse_taken(product: Product, stripe_product: str, *, connection: Connection) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from activities import clock
 from billing import attention, event_types, inbox
 from billing.connection import active_connection
-from billing.entitling import links_of
+from billing.entitling import ever_linked
 from billing.errors import NotConnected, StripeUnavailable
 from billing.event_types import ACCESS_TYPES
 from billing.everything import Survey, fetch_whole
@@ -114,7 +114,7 @@ def differences(subjects: Iterable[str] | None = None) -> Iterator[Difference]:
         raise NotConnected("No Stripe account is connected.")
     now, gateway = clock.now(), gateway_for(connection, patience=PATIENCE)
     if subjects is not None:
-        linked = frozenset(links_of(connection))
+        linked = ever_linked(connection)
         for subject in subjects:
             snapshot = fetch_whole(gateway, subject, linked=linked)
             yield from rehearse(snapshot, subject=subject, connection=connection, now=now)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from activities import clock
 from billing import applying, attention, catalogue, leases
 from billing.connection import active_connection
-from billing.entitling import links_of
+from billing.entitling import ever_linked
 from billing.errands import Errand, Move, errand_for
 from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
 from billing.event_types import FOR_SALE, Facet
@@ -92,7 +92,7 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | Non
         return None
     asked_at = timezone.now()
     if key.startswith("cus_"):
-        linked = frozenset(links_of(connection))
+        linked = ever_linked(connection)
         snapshot = fetch_customer(gateway, key, ask=errand.ask, linked=linked, asked_at=asked_at, known=errand.known)
     else:
         if known := _subject_of_payment(key):

@@ -93,6 +93,7 @@ def unlink(request: HttpRequest, slug: str) -> HttpResponse:
         is_off = made.connection.state == Connection.State.OFF
         count = made.offers.exclude(payment_link_id="").count()
         context = {"made": made, "product": made.product, "count": count, "is_off": is_off}
+        context["on_the_way"] = linking.count_on_the_way(made)
         return render(request, "billing/unlink.html", context)
     try:
         linking.unlink(made, actor=actor_of(request))
