@@ -28,7 +28,7 @@ BEFORE_THE_COMMIT = [
     "billing.gateway:sessions_of:return",
     "billing.leases:held:return",
     "billing.projection:write_subscriptions:return",
-    "billing.projection:write_orders:return",
+    "billing.orders:write_orders:return",
     "billing.mirror:write:return",
     "billing.identity:make_payer:return",
     "activities.record:record:return",
