@@ -1,13 +1,17 @@
 """Products, and the line items that sell their prices."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from sandbox.account import Account
 from sandbox.coupons import Found
 from sandbox.errors import InvalidRequest
 from sandbox.prices import new_price
-from sandbox.pricing import amount_of
+from sandbox.pricing import amount_of, part_of
 from sandbox.types import Obj, Params
+
+WHOLE = Fraction(1)
 
 
 def new_product(account: Account, *, name: str, **fields: object) -> Obj:
@@ -85,10 +89,10 @@ def product_of(account: Account, data: Params, *, param: str) -> str:
 
 
 def new_line(
-    account: Account, price: Obj, *, quantity: int, currency: str, adjustable: Obj | None = None, free: bool = False
+    account: Account, price: Obj, *, quantity: int, currency: str, adjustable: Obj | None = None, part: Fraction = WHOLE
 ) -> Obj:
-    """A Checkout line item; `free` while a trial runs."""
-    amount = 0 if free else amount_of(account, price, quantity, currency=currency)
+    """A Checkout line item; `part` is how much of its first period is paid now."""
+    amount = part_of(amount_of(account, price, quantity, currency=currency), part)
     return {
         "id": account.ids.make("li"),
         "object": "item",
@@ -105,8 +109,15 @@ def new_line(
     }
 
 
-def new_lines(account: Account, wishes: list[Params], *, currency: str | None = None, free: bool = False) -> list[Obj]:
-    """Line items for `line_items[]`, all in `currency`, by default that of the first price."""
+def new_lines(
+    account: Account,
+    wishes: list[Params],
+    *,
+    currency: str | None = None,
+    part: Callable[[Obj], Fraction] = lambda price: WHOLE,
+) -> list[Obj]:
+    """Line items for `line_items[]`, all in `currency`, by default that of the first price. `part`: of a price, how
+    much of its first period is paid now."""
     prices = [
         price_of(account, wish, param=f"line_items[{at}]", buyer_may_choose=True) for at, wish in enumerate(wishes)
     ]
@@ -120,7 +131,7 @@ def new_lines(account: Account, wishes: list[Params], *, currency: str | None = 
             price,
             quantity=wish.get("quantity", 1),
             currency=code,
-            free=free and price["type"] == "recurring",
+            part=part(price),
             adjustable=adjustable
             and {
                 "enabled": adjustable["enabled"],

@@ -4,8 +4,8 @@ from sandbox.account import Account
 from sandbox.coupons import Purchase, find_coupon
 from sandbox.currencies import check_rounded, written
 from sandbox.errors import InvalidRequest
-from sandbox.pricing import amount_of, terms_in
-from sandbox.sessions import total_session
+from sandbox.pricing import amount_of, part_of, terms_in
+from sandbox.sessions import first_part, total_session
 from sandbox.types import Obj
 
 MOST = 99_999_999  # Stripe's largest amount
@@ -41,9 +41,11 @@ def set_quantity(account: Account, session: Obj, *, line_id: str, quantity: int)
         if line["id"] == line_id and limits and limits["enabled"]:
             least, most = limits["minimum"] or 0, limits["maximum"] or 99
             line["quantity"] = max(least, min(most, quantity))
-            free = account.notes(session["id"])["trial_end"] and line["price"]["type"] == "recurring"
+            notes = account.notes(session["id"])
+            data, trial_end = notes["subscription_data"], notes["trial_end"]
             cost = amount_of(account, line["price"], line["quantity"], currency=session["currency"])
-            line["amount_subtotal"] = 0 if free else cost
+            part = first_part(account, line["price"], data=data, trial_end=trial_end)
+            line["amount_subtotal"] = part_of(cost, part)
     total_session(account, session)
     return session
 

@@ -1,6 +1,7 @@
 """What a price costs: in which currency, for how many, by tiers and by packages. Amounts are minor units."""
 
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from sandbox.account import Account
 from sandbox.errors import InvalidRequest
@@ -73,6 +74,11 @@ def tiered_amount(tiers: list[Obj], quantity: int, *, mode: str) -> Decimal:
 def share_of(amount: int, percent: float) -> int:
     """`percent` of an amount, half a unit up."""
     return rounded(amount * Decimal(str(percent)) / 100)
+
+
+def part_of(amount: int, part: Fraction) -> int:
+    """A part of an amount, half a unit up."""
+    return int(part * amount + Fraction(1, 2)) if amount >= 0 else -part_of(-amount, part)
 
 
 def rounded(amount: Decimal) -> int:

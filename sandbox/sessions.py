@@ -1,9 +1,12 @@
 """Checkout sessions as objects: what they say and what they sum up to."""
 
+from fractions import Fraction
+
 from sandbox.account import Account
-from sandbox.catalogue import new_lines
+from sandbox.catalogue import WHOLE, new_lines
 from sandbox.coupons import Purchase, take_off
 from sandbox.discounts import find_coupons
+from sandbox.periods import part_of_period
 from sandbox.types import DAY, Obj, Params
 
 
@@ -11,7 +14,13 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
     """An open session. `params` are those of `POST /v1/checkout/sessions`, already validated and checked."""
     mode = params["mode"]
     trial = trial_end_of(account, params.get("subscription_data") or {}) if mode == "subscription" else None
-    lines = new_lines(account, params.get("line_items") or [], currency=params.get("currency"), free=trial is not None)
+    data = params.get("subscription_data") or {}
+    lines = new_lines(
+        account,
+        params.get("line_items") or [],
+        currency=params.get("currency"),
+        part=lambda price: first_part(account, price, data=data, trial_end=trial),
+    )
     session_id = f"cs_{account.mode}_{account.ids.letters(58)}"
     purchase = Purchase(
         currency=lines[0]["currency"] if lines else None,
@@ -129,6 +138,16 @@ def invoice_data(wish: Params) -> Obj:
         "metadata": wish.get("metadata") or {},
         "rendering_options": None,
     }
+
+
+def first_part(account: Account, price: Obj, *, data: Params, trial_end: int | None) -> Fraction:
+    """How much of a price's first period is paid at Checkout: nothing in a trial, less before a later anchor."""
+    anchor = data.get("billing_cycle_anchor")
+    if price["type"] == "one_time":
+        return WHOLE
+    if trial_end or (anchor and data.get("proration_behavior") == "none"):
+        return Fraction(0)
+    return part_of_period(account.now(), anchor, price["recurring"]) if anchor else WHOLE
 
 
 def trial_end_of(account: Account, data: Params) -> int | None:

@@ -27,7 +27,7 @@ class Terms:
     currency: str | None = None  # by default that of the first price
     trial_end: int | None = None
     missing_payment_method: str = "create_invoice"
-    cancel_at: int | None = None
+    cancel_at: int | str | None = None  # or max_period_end, min_period_end
     cancel_at_period_end: bool = False
     collection_method: str = "charge_automatically"
     days_until_due: int | None = None
@@ -35,6 +35,8 @@ class Terms:
     payment_behavior: str = "allow_incomplete"
     billing_mode: str = "flexible"
     billing_cycle_anchor: int | None = None
+    anchor_config: Obj | None = None
+    proration_behavior: str = "create_prorations"  # of a first period that ends with a later anchor
     save_default_payment_method: str = "off"
     payment_method_types: list[str] | None = None
     discounts: list[Found] = field(default_factory=list)
@@ -92,7 +94,15 @@ def start_subscription(account: Account, customer: Obj, wishes: list[ItemWish], 
     account.add(subscription, missing_payment_method=terms.missing_payment_method)
     if customer["currency"] is None:
         account.change(customer, currency=subscription["currency"])
-    invoice = bill(account, subscription, items, reason="subscription_create", one_time=terms.one_time, free=trialing)
+    invoice = bill(
+        account,
+        subscription,
+        items,
+        reason="subscription_create",
+        one_time=terms.one_time,
+        free=trialing,
+        stub=terms.proration_behavior if anchor > now and not trialing else None,
+    )
     account.change(subscription, latest_invoice=invoice["id"])
     account.emit("customer.subscription.created", subscription)
     account.emit("invoice.created", invoice)
@@ -124,6 +134,21 @@ def check_can_start(account: Account, customer: Obj, wishes: list[ItemWish], ter
             raise refusal
 
 
+def check_anchor(anchor: int | None, prices: list[Obj], *, now: int) -> None:
+    """A first period is at most a whole one."""
+    if anchor is None:
+        return
+    if anchor <= now:
+        raise InvalidRequest("`billing_cycle_anchor` must be a timestamp in the future.", param="billing_cycle_anchor")
+    for price in prices:
+        natural = period_end(now, price["recurring"], anchor=now)
+        if anchor > natural:
+            raise InvalidRequest(
+                f"billing_cycle_anchor cannot be later than next natural billing date ({natural}) for plan.",
+                param="billing_cycle_anchor",
+            )
+
+
 def currency_of(wishes: list[ItemWish], terms: Terms) -> str:
     return terms.currency or str(wishes[0].price["currency"])
 
@@ -150,11 +175,11 @@ def _subscription_object(
         "application_fee_percent": None,
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": anchor,
-        "billing_cycle_anchor_config": None,
+        "billing_cycle_anchor_config": terms.anchor_config,
         "billing_mode": mode,
         "billing_schedules": [],
         "billing_thresholds": None,
-        "cancel_at": terms.cancel_at,
+        "cancel_at": cancel_time(terms.cancel_at, items),
         "cancel_at_period_end": terms.cancel_at_period_end,
         "canceled_at": now if terms.cancel_at or terms.cancel_at_period_end else None,
         "cancellation_details": {"comment": None, "feedback": None, "reason": None},
@@ -200,6 +225,13 @@ def _subscription_object(
         "trial_settings": {"end_behavior": {"missing_payment_method": terms.missing_payment_method}},
         "trial_start": now if trialing else None,
     }
+
+
+def cancel_time(cancel_at: int | str | None, items: list[Obj]) -> int | None:
+    """`cancel_at`, which may name the end of the longest or shortest period."""
+    ends = [int(item["current_period_end"]) for item in items]
+    named = {"max_period_end": max(ends), "min_period_end": min(ends)}
+    return named[cancel_at] if isinstance(cancel_at, str) else cancel_at
 
 
 def collect_first(account: Account, subscription: Obj, invoice: Obj, terms: Terms) -> None:

@@ -1,12 +1,15 @@
 """The invoices of subscriptions: their lines, and what happens to each when a period begins."""
 
+from fractions import Fraction
+
 from sandbox import collecting, invoicing
 from sandbox.account import Account
 from sandbox.catalogue import ItemWish
 from sandbox.currencies import written
 from sandbox.discounts import drop_ended
 from sandbox.invoice_items import new_invoice_item
-from sandbox.pricing import amount_of, terms_in
+from sandbox.periods import part_of_period
+from sandbox.pricing import amount_of, part_of, terms_in
 from sandbox.types import Obj
 
 
@@ -18,10 +21,14 @@ def bill(
     reason: str,
     one_time: list[ItemWish] | None = None,
     free: bool = False,
+    stub: str | None = None,
     period: tuple[int, int] | None = None,
     pending: bool = True,
 ) -> Obj:
-    """A draft invoice for `items`' current periods plus what is pending; nothing is announced."""
+    """A draft invoice for `items`' current periods plus what is pending; nothing is announced.
+
+    `free`: a trial; `stub`: the proration behaviour of a first period that is no whole one.
+    """
     customer = account.get("customer", subscription["customer"])
     now = account.now()
     invoice = invoicing.new_invoice(
@@ -50,16 +57,26 @@ def bill(
         )
         invoicing.take_item(account, invoice, extra)
     for item in items:
-        add_item_line(account, invoice, subscription, item, free=free)
+        add_item_line(account, invoice, subscription, item, free=free, part=part_billed(item, free=free, stub=stub))
     invoicing.total_up(account, invoice)
     return invoice
 
 
-def add_item_line(account: Account, invoice: Obj, subscription: Obj, item: Obj, *, free: bool) -> None:
+def part_billed(item: Obj, *, free: bool, stub: str | None) -> Fraction:
+    """How much of a period an item's line is for."""
+    if free or stub == "none":
+        return Fraction(0)
+    if stub is None:
+        return Fraction(1)
+    return part_of_period(item["current_period_start"], item["current_period_end"], item["price"]["recurring"])
+
+
+def add_item_line(account: Account, invoice: Obj, subscription: Obj, item: Obj, *, free: bool, part: Fraction) -> None:
     price = item["price"]
     metered = price["recurring"]["usage_type"] == "metered"
     currency = subscription["currency"]
-    amount = 0 if free or metered else amount_of(account, price, item.get("quantity", 1), currency=currency)
+    whole = 0 if metered else amount_of(account, price, item.get("quantity", 1), currency=currency)
+    amount = part_of(whole, part)
     name = account.get("product", price["product"])["name"]
     quantity = 0 if metered else item["quantity"]
     words = (

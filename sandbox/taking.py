@@ -123,6 +123,7 @@ def take_subscription(account: Account, session: Obj, method: Obj | None, *, aut
         default_payment_method=method["id"] if method else None,
         billing_mode=(data.get("billing_mode") or {}).get("type", "flexible"),
         billing_cycle_anchor=data.get("billing_cycle_anchor"),
+        proration_behavior=data.get("proration_behavior", "create_prorations"),
         payment_method_types=list(session["payment_method_types"]) if session["payment_method_types"] else None,
         discounts=[
             (coupon_of(account, entry), account.find("promotion_code", entry["promotion_code"]))

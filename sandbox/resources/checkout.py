@@ -1,5 +1,6 @@
 """`/v1/checkout/sessions`."""
 
+from sandbox.account import Account
 from sandbox.checkout import expire_session
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_rows
@@ -28,6 +29,7 @@ from sandbox.resources.shared_fields import (
 )
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
 from sandbox.sessions import new_session
+from sandbox.subscribing import check_anchor
 from sandbox.types import HOUR, MINUTE, Obj, Params
 from sandbox.validation import Choice, Email, Flag, Hash, Listed, Text, Url, Whole, merge_metadata, needed
 
@@ -94,6 +96,7 @@ LOCALES = (
             **SUBSCRIPTION_FIELDS,
             "billing_cycle_anchor": Whole(),
             "billing_mode": BILLING_MODE,
+            "proration_behavior": Choice(options=("create_prorations", "none")),
             "trial_end": Whole(),
         }
     ),
@@ -133,6 +136,24 @@ def check_lines(call: Call, params: Params, *, mode: str) -> None:
     if not wishes:
         raise InvalidRequest("Missing required param: line_items.", code="parameter_missing", param="line_items")
     check_prices(call.account, wishes, mode=mode)
+    data = params.get("subscription_data") or {}
+    if data.get("billing_cycle_anchor") is not None:
+        check_session_anchor(call.account, wishes, data)
+
+
+def check_session_anchor(account: Account, wishes: list[Params], data: Params) -> None:
+    """A later billing date goes with no trial, and lies within the first period of every recurring price."""
+    if data.get("trial_end") is not None or data.get("trial_period_days") is not None:
+        raise InvalidRequest(
+            "`billing_cycle_anchor` cannot be used together with a trial.",
+            param="subscription_data[billing_cycle_anchor]",
+        )
+    rows = [
+        account.find("price", wish.get("price")) or {"recurring": None, **(wish.get("price_data") or {})}
+        for wish in wishes
+    ]
+    recurring = [{"recurring": {"interval_count": 1, **row["recurring"]}} for row in rows if row["recurring"]]
+    check_anchor(data["billing_cycle_anchor"], recurring, now=account.now())
 
 
 @endpoint("POST", "/v1/checkout/sessions/{id}", metadata=METADATA)

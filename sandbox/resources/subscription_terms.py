@@ -8,6 +8,7 @@ from sandbox.changing import Change
 from sandbox.coupons import Purchase
 from sandbox.discounts import find_coupons
 from sandbox.errors import InvalidRequest
+from sandbox.periods import next_day
 from sandbox.pricing import amount_of, terms_in
 from sandbox.resources.shared_fields import (
     DISCOUNTS,
@@ -17,9 +18,9 @@ from sandbox.resources.shared_fields import (
     ONE_OFF_PRICE_DATA,
     REDEEMED,
 )
-from sandbox.subscribing import Terms
+from sandbox.subscribing import Terms, check_anchor
 from sandbox.types import DAY, Obj, Params
-from sandbox.validation import Choice, Field, Flag, Hash, Listed, Text, Whole, merge_metadata, unset
+from sandbox.validation import Choice, Field, Flag, Hash, Listed, Text, Whole, merge_metadata, needed, unset
 
 BEHAVIOR = Choice(options=("allow_incomplete", "default_incomplete", "error_if_incomplete"))
 CHANGE_BEHAVIOR = Choice(options=(*BEHAVIOR.options, "pending_if_incomplete"))
@@ -35,6 +36,16 @@ MAY_PEND = {
     "trial_end",
 }
 PRORATION = Choice(options=("always_invoice", "create_prorations", "none"))
+ANCHOR_PARTS = ("day_of_month", "hour", "minute", "month", "second")
+ANCHOR_CONFIG = Hash(
+    fields={
+        "day_of_month": needed(Whole(least=1, most=31)),
+        "hour": Whole(least=0, most=23),
+        "minute": Whole(least=0, most=59),
+        "month": Whole(least=1, most=12),
+        "second": Whole(least=0, most=59),
+    }
+)
 SETTINGS = Hash(
     fields={
         "payment_method_types": unset(METHOD_TYPES),
@@ -90,6 +101,16 @@ def check_terms(params: Params, wishes: list[ItemWish]) -> None:
         raise InvalidRequest(
             "Currently, all plans on a subscription must have the same billing interval.", param="items"
         )
+    if params.get("billing_cycle_anchor_config"):
+        if params.get("billing_cycle_anchor") is not None:
+            raise InvalidRequest(
+                "You may only specify one of these parameters: billing_cycle_anchor, billing_cycle_anchor_config."
+            )
+        if intervals - {"month", "year"}:
+            raise InvalidRequest(
+                "`billing_cycle_anchor_config` can only be used with monthly and yearly prices.",
+                param="billing_cycle_anchor_config",
+            )
     if params.get("trial_end") is not None and params.get("trial_period_days") is not None:
         raise InvalidRequest("You may only specify one of these parameters: trial_end, trial_period_days.")
 
@@ -110,23 +131,26 @@ def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_ti
     behavior = (params.get("trial_settings") or {}).get("end_behavior") or {}
     settings = params.get("payment_settings") or {}
     named = params.get("default_payment_method")
-    cancel_at = params.get("cancel_at")
-    if isinstance(cancel_at, str):
-        raise InvalidRequest("Give `cancel_at` as a timestamp when creating a subscription.", param="cancel_at")
+    config = params.get("billing_cycle_anchor_config")
+    anchor = next_day(account.now(), config) if config else params.get("billing_cycle_anchor")
+    if trial_end is None and not params.get("backdate_start_date"):
+        check_anchor(anchor, [wish.price for wish in wishes], now=account.now())
     return Terms(
         metadata=merge_metadata(None, params.get("metadata", {})),
         description=params.get("description"),
         currency=params.get("currency"),
         trial_end=trial_end if isinstance(trial_end, int) else None,
         missing_payment_method=behavior.get("missing_payment_method", "create_invoice"),
-        cancel_at=cancel_at,
+        cancel_at=params.get("cancel_at"),
         cancel_at_period_end=params.get("cancel_at_period_end", False),
         collection_method=params.get("collection_method", "charge_automatically"),
         days_until_due=params.get("days_until_due"),
         default_payment_method=find_method(account, named, param="default_payment_method")["id"] if named else None,
         payment_behavior=params.get("payment_behavior", "allow_incomplete"),
         billing_mode=(params.get("billing_mode") or {}).get("type", "flexible"),
-        billing_cycle_anchor=params.get("billing_cycle_anchor"),
+        billing_cycle_anchor=anchor,
+        anchor_config=config and {name: config.get(name) for name in ANCHOR_PARTS},
+        proration_behavior=params.get("proration_behavior", "create_prorations"),
         save_default_payment_method=settings.get("save_default_payment_method", "off"),
         payment_method_types=settings.get("payment_method_types"),
         discounts=find_coupons(account, params.get("discounts"), param="discounts", purchase=purchase),

@@ -19,6 +19,7 @@ from sandbox.resources.shared_fields import (
     TRIAL_SETTINGS,
 )
 from sandbox.resources.subscription_terms import (
+    ANCHOR_CONFIG,
     BEHAVIOR,
     CHANGE_BEHAVIOR,
     CHANGED_ITEM,
@@ -59,6 +60,7 @@ STATUSES = ("active", "all", "canceled", "ended", "incomplete", "incomplete_expi
     add_invoice_items=EXTRA,
     backdate_start_date=Whole(),
     billing_cycle_anchor=Whole(),
+    billing_cycle_anchor_config=ANCHOR_CONFIG,
     billing_mode=BILLING_MODE,
     cancel_at=Either(words=("max_period_end", "min_period_end")),
     cancel_at_period_end=Flag(),
@@ -176,10 +178,7 @@ def request_end(account: Account, subscription: Obj, params: Params) -> None:
     """`cancel_at` and `cancel_at_period_end` of an update."""
     if params.get("cancel_at") is not None and params.get("cancel_at_period_end"):
         raise InvalidRequest("You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
-    ends = [item["current_period_end"] for item in subscription["items"]["data"]]
-    named = {"max_period_end": max(ends), "min_period_end": min(ends)}
-    cancel_at = params.get("cancel_at")
-    cancel_at = named.get(cancel_at, cancel_at) if isinstance(cancel_at, str) else cancel_at
+    cancel_at = subscribing.cancel_time(params.get("cancel_at"), subscription["items"]["data"])
     if cancel_at is not None and cancel_at <= account.now():
         raise InvalidRequest("`cancel_at` must be in the future.", param="cancel_at")
     renewing.schedule_end(
