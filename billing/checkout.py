@@ -21,7 +21,7 @@ from billing.gateway import Gateway, gateway_for
 from billing.identity import customers_managed_by, reference_for
 from billing.inbox import look_again
 from billing.linking import LIVE
-from billing.models import Offer, Order, ProductLink, Subscription
+from billing.models import Connection, Offer, Order, ProductLink, Subscription
 from billing.refresh import Outcome, refresh
 from billing.selling import return_url
 from hub.access import can_open
@@ -105,7 +105,7 @@ def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
     except StripeError as error:
         log.warning("return_not_looked_at", error=repr(error))
         return Returned("working")
-    product = _product_of(session)
+    product = _product_of(session, connection=connection)
     if product is None:
         return Returned("unknown")
     if session["status"] == "expired":
@@ -170,7 +170,8 @@ def _session_params(user: User, offer: Offer, *, customer: str) -> Json:
 def _has_live_subscription(user: User, offer: Offer, *, gateway: Gateway, customer: str) -> bool:
     """Ours as last seen; then Stripe's, because a payment of a moment ago may not have reached us."""
     stripe_product = offer.link.stripe_product
-    mine = Subscription.objects.filter(user=user, status__in=LIVE).exclude(status="incomplete")
+    mine = Subscription.objects.filter(user=user, connection=offer.link.connection, status__in=LIVE)
+    mine = mine.exclude(status="incomplete")
     if any(stripe_product in products_of(row.data) for row in mine):
         return True
     return bool(customer) and any(
@@ -181,7 +182,7 @@ def _has_live_subscription(user: User, offer: Offer, *, gateway: Gateway, custom
 
 def _has_paid(user: User, offer: Offer) -> bool:
     """For this once, with money that has not arrived: a bank debit takes days."""
-    waiting = Order.objects.filter(user=user, state=Order.State.PENDING)
+    waiting = Order.objects.filter(user=user, connection=offer.link.connection, state=Order.State.PENDING)
     return any(offer.link.stripe_product in order.products for order in waiting)
 
 
@@ -195,11 +196,13 @@ def _subject_of(session: Json) -> str:
     return sid(session.get("customer")) or sid(session.get("payment_intent")) or session["id"]
 
 
-def _product_of(session: Json) -> Product | None:
+def _product_of(session: Json, *, connection: Connection) -> Product | None:
     lines = (session.get("line_items") or {}).get("data") or []
     sold = [sid((line.get("price") or {}).get("product")) for line in lines]
     links = ProductLink.objects.filter(
-        Q(unlinked_at__isnull=True) | Q(unlinked_at__gt=required_moment(session["created"])), stripe_product__in=sold
+        Q(unlinked_at__isnull=True) | Q(unlinked_at__gt=required_moment(session["created"])),
+        connection=connection,
+        stripe_product__in=sold,
     ).select_related("product")
     found = links.order_by(F("unlinked_at").desc(nulls_first=True)).first()
     return found.product if found else None

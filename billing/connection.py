@@ -24,8 +24,8 @@ REFERENCE_KEY = "foyer_reference"
 
 
 def active_connection() -> Connection | None:
-    """The connection in use: live before test."""
-    return Connection.objects.exclude(state=Connection.State.OFF).order_by("-livemode", "pk").first()
+    """The connection in use: there is one at most."""
+    return Connection.objects.exclude(state=Connection.State.OFF).first()
 
 
 def required_connection() -> Connection:
@@ -41,7 +41,7 @@ def connect(key: str, *, site_url: str = "") -> Connection:
 
     A connection that was switched off comes back with its links and all that was bought by them. Makes our webhook
     endpoint and portal configuration there. Raises billing.errors: StripeRefused for a key that Stripe does not take,
-    StripeInvalid for a key of another account, or a live one on a site for play.
+    StripeInvalid for a key of another account or mode than is in use, or a live one on a site for play.
     """
     if "_live_" in key and (settings.DEBUG or settings.DEMO or settings.STRIPE_API_BASE):
         raise StripeInvalid(
@@ -122,16 +122,25 @@ def set_up_portal(connection: Connection, *, privacy_url: str, terms_url: str, m
 
 
 def _row_for(account_id: str, *, livemode: bool) -> Connection:
-    """The connection in use in this mode, else the one that this account had, else a new one."""
-    in_mode = Connection.objects.filter(livemode=livemode)
-    used = in_mode.exclude(state=Connection.State.OFF).first()
+    """The connection in use, else the one that this account had in this mode, else a new one."""
+    used = active_connection()
+    if used and used.livemode != livemode:
+        raise StripeInvalid(
+            f"This is a {_mode(livemode)} key, but this site is connected to {used.account_name} in "
+            f"{_mode(used.livemode)} mode, and sells what is linked there. "
+            "Disconnect first: access that was given stays."
+        )
     if used and used.account_id != account_id:
         raise StripeInvalid(
             f"This key belongs to {account_id}, but this site is connected to {used.account_id}. "
             "Disconnect first: access that was given stays."
         )
-    known = in_mode.filter(account_id=account_id).order_by("-pk").first()
+    known = Connection.objects.filter(livemode=livemode, account_id=account_id).order_by("-pk").first()
     return used or known or Connection(account_id=account_id)
+
+
+def _mode(livemode: bool) -> str:
+    return "live" if livemode else "test"
 
 
 def _ensure_webhook_endpoint(connection: Connection, gateway: Gateway, *, site_url: str) -> None:

@@ -16,7 +16,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from activities.models import Activity
 from activities.record import Happening, record
-from billing.models import StripeCustomer
+from billing.models import Connection, StripeCustomer
 from hub.addresses import usable_address
 from hub.models import User
 
@@ -68,13 +68,15 @@ def binding_of(payer: Payer, *, address: str, is_our_session: bool) -> str:
 
 
 def customers_managed_by(user: User) -> QuerySet[StripeCustomer]:
-    """The living customers whose portal is this person's: not those that a reference alone connects with them.
+    """The living customers whose portal is this person's: not those that a reference alone connects with them,
+    nor those of an account that is disconnected.
 
     Addresses are kept in the form that we compare. A database that ignores case takes one person for another: to
     PostgreSQL `ı` and `I` are one letter.
     """
     theirs = ~Q(bound_by=StripeCustomer.Binding.REFERENCE) | Q(email=user.email)
-    return StripeCustomer.objects.filter(theirs, user=user, deleted_at__isnull=True)
+    in_use = ~Q(connection__state=Connection.State.OFF)
+    return StripeCustomer.objects.filter(theirs, in_use, user=user, deleted_at__isnull=True)
 
 
 def make_payer(

@@ -16,7 +16,7 @@ from django.utils import timezone
 from activities.inserting import insert_new
 from billing import event_types
 from billing.facts import required_moment
-from billing.models import InboxEvent, Subject
+from billing.models import Connection, InboxEvent, Order, StripeCustomer, Subject
 from billing.signers import find_signer
 
 Json = dict[str, Any]
@@ -103,6 +103,7 @@ def dirty_subjects(*, business_now: datetime, limit: int) -> list[str]:
     asked = (
         Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now))
         .exclude(pk__in=_waiting().values("pk"))
+        .exclude(_of_a_disconnected_account())
         .order_by("due_at", "pk")
         .values_list("key", flat=True)
     )
@@ -119,12 +120,24 @@ def is_dirty(key: str, *, business_now: datetime) -> bool:
 def _rung() -> QuerySet[InboxEvent]:
     """Events of subjects that nobody looks at just now, and that may be tried again, oldest first."""
     pending = InboxEvent.objects.filter(state=InboxEvent.State.PENDING)
+    pending = pending.exclude(connection__state=Connection.State.OFF)
     return pending.exclude(subject__in=_waiting().values("key")).order_by("id")
 
 
 def _waiting() -> QuerySet[Subject]:
     now = timezone.now()
     return Subject.objects.filter(Q(retry_at__gt=now) | Q(lease_until__gt=now))
+
+
+def belongs_elsewhere(key: str) -> bool:
+    """Whether a subject is of an account that is disconnected: no other account's key opens it."""
+    return Subject.objects.filter(_of_a_disconnected_account(), key=key).exists()
+
+
+def _of_a_disconnected_account() -> Q:
+    off = {"connection__state": Connection.State.OFF}
+    customers = StripeCustomer.objects.filter(**off).values("stripe_id")
+    return Q(key__in=customers) | Q(key__in=Order.objects.filter(**off).values("subject"))
 
 
 def _event(text: str) -> Json | None:

@@ -22,7 +22,7 @@ from billing.errands import Errand, Move, errand_for
 from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
 from billing.event_types import FOR_SALE, Facet
 from billing.gateway import Gateway, gateway_for
-from billing.inbox import look_again
+from billing.inbox import belongs_elsewhere, look_again
 from billing.leases import Lease
 from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
 from billing.snapshots import fetch_customer, fetch_guest
@@ -54,7 +54,7 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
     who waits.
     """
     connection = active_connection()
-    if connection is None:
+    if connection is None or belongs_elsewhere(key):
         return Outcome.LATER
     moved: Move | None = None
     while True:

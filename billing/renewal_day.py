@@ -47,7 +47,9 @@ def plan() -> Plan | None:
     subscription that we have never seen, because we could not tell when all of theirs were listed.
     """
     waiting = Subject.objects.filter(Q(retry_at__gt=timezone.now()) | Q(lease_until__gt=timezone.now()))
-    pending = InboxEvent.objects.filter(state=InboxEvent.State.PENDING, subject__startswith="cus_")
+    pending = InboxEvent.objects.filter(state=InboxEvent.State.PENDING, subject__startswith="cus_").exclude(
+        connection__state=Connection.State.OFF
+    )
     found = set(
         pending.filter(subject__in=StripeCustomer.objects.filter(user__isnull=False).values("stripe_id"))
         .exclude(subject__in=waiting.values("key"))

@@ -153,6 +153,8 @@ def _fields(found: object) -> dict[str, object]:
 def _to_portal(request: HttpRequest, *, customer: str, flow: str, subscription: str) -> HttpResponse:
     """One customer: straight in. Several: which one? None: why there is nothing to open."""
     user = cast(User, request.user)
+    if active_connection() is None:
+        return render(request, "billing/checkout_unavailable.html", status=503)
     customers = portal.customers_of(user)
     if not customers:
         return render(request, "billing/portal_none.html")

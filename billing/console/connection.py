@@ -65,9 +65,8 @@ def disconnect(request: HttpRequest) -> HttpResponse:
         connections.disconnect(used, actor=actor_of(request), now=clock.now())
         messages.success(request, f"{used.account_name} is disconnected. Nobody has lost access.")
         return SeeOther(reverse("billing:console"))
-    others = Connection.objects.exclude(pk=used.pk).exclude(state=Connection.State.OFF)
     links = Offer.objects.filter(link__connection=used, is_live=True).exclude(payment_link_id="")
-    context = {"connection": used, "next": others.first(), "payment_links": links.count()}
+    context = {"connection": used, "payment_links": links.count()}
     return render(request, "billing/disconnect.html", context)
 
 

@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Coalesce
 
 from billing import sealed
@@ -41,9 +41,7 @@ class Connection(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["livemode"], condition=~Q(state="off"), name="one_connection_per_mode")
-        ]
+        constraints = [models.UniqueConstraint(Value(1), condition=~Q(state="off"), name="one_connection_in_use")]
 
     def __str__(self) -> str:
         return f"{self.account_name or self.account_id} ({'live' if self.livemode else 'test'})"
