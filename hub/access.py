@@ -45,8 +45,6 @@ class Reason:
 # Who sells adds here what it knows of purchases without a grant: person to product id to reason.
 further_reasons: list[Callable[[User], Mapping[int, Reason]]] = []
 OPEN_TO: dict[str, str] = {Product.Visibility.PUBLIC: "everyone", Product.Visibility.MEMBERS: "members"}
-# Ends that a rule had dated before they came; the others are dated by their coming.
-DATED_BY_RULE = frozenset({"past_due_expired", "time_over"})
 PENDING = frozenset({"first_payment_pending", "payment_processing", "awaiting_first_payment"})
 
 
@@ -154,8 +152,7 @@ def _explain(
         if grant.is_open:  # its time is over, and the sweep has not written so yet
             reason, state, until = ("past_due_expired" if grant.state == "grace" else "time_over"), "ended", grant.until
         else:
-            reason, state = grant.close_reason, grant.state
-            until = grant.until if reason in DATED_BY_RULE else grant.closed_at
+            reason, state, until = grant.close_reason, grant.state, grant.closed_at
     else:
         return Explanation(product, False, "none", "never_had", say("never_had"), None)
     via = grant.product if grant.product_id != product.pk else None
@@ -236,9 +233,8 @@ def _strength(grant: Grant) -> tuple[bool, bool, float]:
 
 
 def _line(row: Ledger) -> LedgerLine:
-    over = row.to_state not in Grant.OPEN and row.reason not in DATED_BY_RULE
     return LedgerLine(
-        sentence=say(row.reason, until=row.true_at if over else row.until),
+        sentence=say(row.reason, until=row.until if row.to_state in Grant.OPEN else row.true_at),
         from_state=row.from_state,
         to_state=row.to_state,
         reason=row.reason,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.access import explain
 from tests.members import Member
 from tests.shops import Json, Shop
 
@@ -182,6 +183,22 @@ def test_a_second_subscription_carries_the_member_over_a_failed_first(shop: Shop
     assert member.has(shop.club)
     assert "access_ended" not in member.mails()
     assert member.verbs("access_removed") == []
+
+
+def test_grace_that_nobody_saw_ended_on_its_own_day(shop: Shop, member: Member) -> None:
+    """The site was away for longer than the whole of it: from active at once to over."""
+    shop.sandbox.post("/sandbox/settings", {"after_retries": "past_due"})
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    member.change_card(FAILING)
+    shop.advance("52d", deliver=False)
+    shop.deliver()
+    since = start_of_grace(member, subscription)
+    assert [reason for *_, reason in member.steps(shop.club)] == ["active", "past_due_expired"]
+    found = explain(member.user, shop.club, at=shop.now(), now=shop.now())
+    assert found.until is not None and found.until.timestamp() == since + 14 * DAY
+    assert {line.sentence for line in found.ledger[1:]} == {found.sentence}
+    assert f"{found.until:%-d %B}" in _door(member, shop)
 
 
 def test_the_door_follows_a_subscription_that_is_cancelled_when_grace_is_long_over(shop: Shop, member: Member) -> None:
