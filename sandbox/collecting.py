@@ -39,8 +39,13 @@ def pay(
     if chosen is None:
         raise InvalidRequest(NO_METHOD)
     intent = invoicing.intent_of(account, invoice)
+    before = {"attempt_count": invoice["attempt_count"], "attempted": invoice["attempted"]}
     account.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
     payments.confirm(account, intent, chosen, off_session=off_session, authenticated=authenticated)
+    if intent["status"] == "processing":  # nothing else tells of the attempt before the bank has answered
+        account.emit(
+            "invoice.updated", invoice, before={name: old for name, old in before.items() if old != invoice[name]}
+        )
     if intent["status"] == "requires_action":
         account.emit("invoice.payment_action_required", invoice)
         if off_session:  # nobody is there to approve: an attempt that failed

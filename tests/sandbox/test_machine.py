@@ -53,7 +53,7 @@ TOLD = ("subscriptions", "invoices", "charges", "payment_intents", "refunds", "d
 SILENT = {
     "charge": ("customer", "disputed"),
     "customer": ("currency", "next_invoice_sequence"),
-    "payment_intent": ("customer",),
+    "payment_intent": ("amount", "customer"),
 }
 PREFIX = {"subscription": "customer.subscription", "dispute": "charge.dispute"}
 

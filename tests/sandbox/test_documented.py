@@ -1,0 +1,60 @@
+"""docs/sandbox.md names everything that the sandbox has, and nothing that it has not."""
+
+import re
+
+import pytest
+
+from sandbox import resources  # noqa: F401 - declares the endpoints
+from sandbox.account import DEFAULT_SETTINGS
+from sandbox.cards import CARDS, IBANS
+from sandbox.misbehaving import MAIMED, SILENT
+from sandbox.routing import ROUTES
+from tests.sandboxes import ROOT
+
+TEXT = (ROOT / "docs" / "sandbox.md").read_text()
+SOURCES = ("document", "specification", "assumption")
+
+
+def section(title: str) -> str:
+    return TEXT.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def rows(title: str) -> list[list[str]]:
+    """The cells of a section's tables, without their heads."""
+    lines = [line for line in section(title).splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [
+        row for at, row in enumerate(cells) if not is_rule(row) and not (at + 1 < len(cells) and is_rule(cells[at + 1]))
+    ]
+
+
+def is_rule(row: list[str]) -> bool:
+    return set("".join(row)) <= set("-|")
+
+
+def test_every_endpoint_has_its_row_and_every_row_its_endpoint() -> None:
+    told = {(method, path.strip("`")) for path, methods, _ in rows("Endpoints") for method in methods.split()}
+    assert told == {(route.method, route.path) for route in ROUTES}
+
+
+def test_every_behaviour_says_where_it_comes_from() -> None:
+    behaviours = rows("Where its behaviour comes from")
+    assert len(behaviours) > 50
+    assert [row for row in behaviours if not row[-1].startswith(SOURCES)] == []
+
+
+@pytest.mark.parametrize("number", sorted(CARDS))
+def test_every_test_card_is_listed(number: str) -> None:
+    listed = re.sub(r"\s", "", section("Test cards"))
+    assert number in listed or f"/{number[-4:]}" in listed
+
+
+def test_every_setting_and_every_mood_is_named() -> None:
+    control = section("The control API")
+    assert [name for name in DEFAULT_SETTINGS if f"`{name}`" not in control] == []
+    assert [name for name in (*SILENT, *MAIMED) if f'"{name}"' not in control] == []
+
+
+@pytest.mark.parametrize("iban", sorted(IBANS))
+def test_every_test_iban_is_listed(iban: str) -> None:
+    assert iban in re.sub(r"\s", "", section("Test cards"))
