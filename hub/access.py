@@ -50,7 +50,10 @@ PENDING = frozenset({"first_payment_pending", "payment_processing", "awaiting_fi
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One person, one product, one moment. `state`: open, ending, grace, ended, revoked, pending or none."""
+    """One person, one product, one moment.
+
+    `state`: open, ending, grace, ended, revoked, pending, deactivated or none.
+    """
 
     product: Product
     access: bool
@@ -70,7 +73,7 @@ def open_grants(*, now: datetime) -> QuerySet[Grant]:
 
 def can_open(user: User, product: Product, *, now: datetime) -> bool:
     """Whether the gate is open: one indexed query."""
-    return open_grants(now=now).filter(_reaches(product), user=user).exists()
+    return user.is_active and open_grants(now=now).filter(_reaches(product), user=user).exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def explain_all(user: User, products: Sequence[Product], *, at: datetime, now: d
     for row in rows:
         lines[row.grant_id].append(_line(row))
     found = [_explain(product, held.of(product), lines, at=at) for product in products]
-    return _with_further_reasons(found, user) if at >= now else found
+    return _shut_if_deactivated(_with_further_reasons(found, user), user) if at >= now else found
 
 
 def explain_briefly(user: User, products: Sequence[Product], *, held: Held, now: datetime) -> list[Explanation]:
@@ -158,6 +161,24 @@ def _explain(
     via = grant.product if grant.product_id != product.pk else None
     sentence = say(reason, until=until) if via is None else f"Part of {via.name}. {say(reason, until=until)}"
     return Explanation(product, bool(living), state, reason, sentence, until, grants, ledger, via)
+
+
+def _shut_if_deactivated(found: list[Explanation], user: User) -> list[Explanation]:
+    """Nobody gets in by an account that staff closed, whatever its grants say."""
+    if user.is_active:
+        return found
+    return [
+        replace(
+            explanation,
+            access=False,
+            state="deactivated",
+            reason="deactivated",
+            sentence=f"{say('deactivated')} {explanation.sentence}",
+        )
+        if explanation.access
+        else explanation
+        for explanation in found
+    ]
 
 
 def _with_further_reasons(found: list[Explanation], user: User) -> list[Explanation]:

@@ -27,6 +27,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "pending": ("info", "loader", "Pending"),
     "ended": ("", "circle-slash", "Ended"),
     "revoked": ("bad", "ban", "Taken back"),
+    "deactivated": ("bad", "ban", "Deactivated"),
     "none": ("", "minus", "None"),
     "trialing": ("info", "hourglass", "Trial"),
     "past_due": ("warn", "triangle-alert", "Payment failed"),

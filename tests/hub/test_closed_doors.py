@@ -1,11 +1,14 @@
 """A closed product gives one reason and one thing to do."""
 
+import io
 from collections.abc import Callable
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from hub import grants
+from hub.access import can_open, explain
 from hub.models import Grant, Product, User
 from tests import cast
 from tests.hub.conftest import Studio
@@ -94,3 +97,17 @@ def test_a_live_sales_page_is_where_the_offer_is_seen(studio: Studio, client: Cl
     cast.SalesPageFactory(product=studio.course)
     studio.sell(studio.course)
     assert 'href="/buy/wheel/"' in client.get(DOOR).content.decode()
+
+
+def test_a_deactivated_account_opens_nothing_and_says_so_first(studio: Studio, ada: User) -> None:
+    studio.subscribe(ada, studio.course)
+    assert can_open(ada, studio.course, now=studio.now)
+    ada.is_active = False
+    ada.save()
+    found = explain(ada, studio.course, at=studio.now, now=studio.now)
+    assert not can_open(ada, studio.course, now=studio.now) and not found.access
+    assert (found.state, found.reason) == ("deactivated", "deactivated")
+    assert found.sentence.startswith("This account is deactivated: nobody can sign in with it. The subscription is")
+    shown = io.StringIO()
+    call_command("why", ada.email, stdout=shown)
+    assert f"no   {studio.course.name}: This account is deactivated" in shown.getvalue()
