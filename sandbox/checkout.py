@@ -2,15 +2,18 @@
 
 from sandbox import payments
 from sandbox.account import Account
+from sandbox.addresses import full_address
+from sandbox.answers import Answers, add_optional, consent_of, contact_of, filled_fields
 from sandbox.cards import IBAN, find_method, new_card_method, new_debit_method, new_iban_method
 from sandbox.choosing import apply_code, choose_amount, refuse_unchosen
 from sandbox.clock import due
 from sandbox.errors import InvalidRequest
 from sandbox.sessions import new_session
 from sandbox.taking import take_payment, take_setup, take_subscription
-from sandbox.types import Obj, Params
+from sandbox.types import DAY, Obj, Params
 
 DEBITS = ("us_bank_account", "sepa_debit")
+RECOVERABLE_FOR = 30 * DAY
 
 
 def open_session_from_link(account: Account, link: Obj, *, params: Params) -> Obj:
@@ -42,6 +45,10 @@ def open_session_from_link(account: Account, link: Obj, *, params: Params) -> Ob
         "metadata": dict(link["metadata"]),
         "payment_intent_data": notes.get("payment_intent_data"),
         "payment_method_types": link["payment_method_types"],
+        "custom_fields": notes.get("custom_fields"),
+        "custom_text": notes.get("custom_text"),
+        "optional_items": link["optional_items"],
+        "phone_number_collection": link["phone_number_collection"],
         "submit_type": link["submit_type"],
         "subscription_data": notes.get("subscription_data"),
         "success_url": (link["after_completion"].get("redirect") or {}).get("url"),
@@ -59,6 +66,19 @@ def open_session_from_link(account: Account, link: Obj, *, params: Params) -> Ob
         except InvalidRequest:
             return session
     return session
+
+
+def recover_session(account: Account, session_id: str) -> Obj:
+    """A copy of an expired session, by the link that its buyer was sent. Raises InvalidRequest once that is over."""
+    old = account.get("checkout.session", session_id)
+    recovery = (old["after_expiration"] or {}).get("recovery")
+    if old["status"] != "expired" or not recovery or (recovery["expires_at"] or 0) <= account.now():
+        raise InvalidRequest("This link has expired.", code="session_expired")
+    params = {**account.notes(session_id)["params"], "expires_at": None}
+    if recovery["allow_promotion_codes"]:
+        params |= {"allow_promotion_codes": True, "discounts": None}
+    fresh = new_session(account, params, payment_link=old["payment_link"])
+    return account.change(fresh, recovered_from=session_id)
 
 
 def get_open_session(account: Account, session_id: str) -> Obj:
@@ -89,14 +109,15 @@ def pay_session(
     amount: int | None = None,
     outcome: str = "succeed",
     authenticated: bool | None = None,
+    answers: Answers | None = None,
 ) -> Obj:
     """Pay as the hosted page does; returns the completed session.
 
     `card`: a test card number, a saved or ready-made method (pm_card_visa), an IBAN, or a bank debit (us_bank_account,
     sepa_debit);
     `outcome`: "succeed" or "fail", of a bank debit days later; `amount`: minor units, where the buyer says how much.
-    Raises CardDeclined (the session stays open),
-    AuthenticationRequired (call `answer_authentication`), InvalidRequest for a session that is not open.
+    `answers`: whatever else is asked; without them nothing of it is insisted on. Raises CardDeclined (the session stays
+    open), AuthenticationRequired (call `answer_authentication`), InvalidRequest for a session that is not open.
     """
     session = get_open_session(account, session_id)
     if promotion_code:
@@ -104,14 +125,32 @@ def pay_session(
     if amount is not None:
         choose_amount(account, session, amount=amount)
     refuse_unchosen(account, session)
+    told = answer(account, session, answers)
     email = payer_email(account, session, email)
     method = None
     if needs_method(session):
         if not card:
             raise InvalidRequest("Your card number is incomplete.", code="incomplete_number", param="card")
         method = method_for(account, card, email=email, name=name, outcome=outcome)
-    account.note(session_id, payer={"email": email, "name": name, "method": method["id"] if method else None})
+    account.note(
+        session_id, payer={"email": email, "name": name, "method": method["id"] if method else None}, told=told
+    )
     return complete(account, session, authenticated=authenticated)
+
+
+def answer(account: Account, session: Obj, answers: Answers | None) -> Obj:
+    """Fields of the completed session that come of the buyer's answers."""
+    if answers is None:
+        preset = {custom["key"]: custom[custom["type"]]["default_value"] or "" for custom in session["custom_fields"]}
+        contact = {"phone": None, "address": full_address({"country": "DE"})}
+        shown = [custom for custom in session["custom_fields"] if preset[custom["key"]]]
+        filled = {custom["key"]: custom for custom in filled_fields({"custom_fields": shown}, preset)}
+        fields = [filled.get(custom["key"], custom) for custom in session["custom_fields"]]
+    else:
+        add_optional(account, session, answers.optional_items)
+        contact, fields = contact_of(session, answers), filled_fields(session, answers.fields)
+    consent = consent_of(session, answers or Answers())
+    return {"contact": contact, "fields": {"custom_fields": fields, "consent": consent}}
 
 
 def answer_authentication(account: Account, session_id: str, *, approved: bool) -> Obj:
@@ -142,7 +181,7 @@ def method_for(account: Account, card: str, *, email: str, name: str | None, out
 
 def complete(account: Account, session: Obj, *, authenticated: bool | None) -> Obj:
     """Take the money by the session's mode, then close it."""
-    payer = account.notes(session["id"])["payer"]
+    payer, told = (account.notes(session["id"])[name] for name in ("payer", "told"))
     method = account.find("payment_method", payer["method"])
     take = {"payment": take_payment, "subscription": take_subscription, "setup": take_setup}[session["mode"]]
     fields = take(account, session, method, authenticated=authenticated)
@@ -152,20 +191,14 @@ def complete(account: Account, session: Obj, *, authenticated: bool | None) -> O
         session,
         **fields,
         collected_information={"business_name": None, "individual_name": None, "shipping_details": None},
+        **told["fields"],
         customer_details={
-            "address": {
-                "city": None,
-                "country": "DE",
-                "line1": None,
-                "line2": None,
-                "postal_code": None,
-                "state": None,
-            },
+            "address": told["contact"]["address"],
             "business_name": None,
             "email": payer["email"] or (customer["email"] if customer else None),
             "individual_name": None,
             "name": payer["name"] or (customer["name"] if customer else None),
-            "phone": None,
+            "phone": told["contact"]["phone"],
             "tax_exempt": "none",
             "tax_ids": [],
         },
@@ -202,6 +235,11 @@ def expire_session(account: Account, session_id: str) -> None:
     """Close an open session unpaid."""
     session = get_open_session(account, session_id)
     account.schedule("session_expires", session_id, at=None)
+    recovery = (session["after_expiration"] or {}).get("recovery")
+    if recovery and recovery["enabled"]:
+        until = account.now() + RECOVERABLE_FOR
+        url = f"{account.base_url}/c/recover/{session_id}"
+        account.change(session, after_expiration={"recovery": {**recovery, "expires_at": until, "url": url}})
     account.change(session, status="expired", url=None)
     account.emit("checkout.session.expired", session)
 

@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from sandbox import checkout, customers, portal
 from sandbox.account import Account
+from sandbox.answers import Answers
 from sandbox.box import Box, box
 from sandbox.clock import parse_span
 from sandbox.control_objects import act_on_dispute, set_object
@@ -287,7 +288,8 @@ def paid(account: Account, session: Obj) -> Obj:
 
 def pay_wishes(wishes: Obj) -> Obj:
     names = ("email", "name", "card", "promotion_code", "amount", "outcome", "authenticated")
-    return {name: wishes[name] for name in names if wishes.get(name) is not None}
+    fields = {name: wishes[name] for name in names if wishes.get(name) is not None}
+    return {**fields, "answers": Answers(**wishes["answers"])} if wishes.get("answers") is not None else fields
 
 
 @control("POST")

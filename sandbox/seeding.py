@@ -202,7 +202,8 @@ class Seeding:
         for kind, object_id, text, keys in stamp.rows:
             self._keep(kind, object_id % words, text % words, keys, words)
         for action, object_id, at in stamp.due:
-            account.main.schedule(action, object_id % words, at=at)
+            if at >= self.until:  # what was to be announced before was, to nobody
+                account.main.schedule(action, object_id % words, at=at)
 
     def _keep(self, kind: str, object_id: str, text: str, keys: tuple[object, ...], words: dict[str, str]) -> None:
         account, seq = self.account, 0

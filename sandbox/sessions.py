@@ -3,10 +3,12 @@
 from fractions import Fraction
 
 from sandbox.account import Account
-from sandbox.catalogue import WHOLE, new_lines
+from sandbox.catalogue import WHOLE, new_lines, price_of
 from sandbox.coupons import Purchase, take_off
 from sandbox.discounts import find_coupons
+from sandbox.errors import InvalidRequest
 from sandbox.periods import part_of_period
+from sandbox.pricing import terms_in
 from sandbox.types import DAY, Obj, Params
 
 
@@ -34,7 +36,7 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
             "id": session_id,
             "object": "checkout.session",
             "adaptive_pricing": {"enabled": False},
-            "after_expiration": None,
+            "after_expiration": new_recovery(params.get("after_expiration")),
             "allow_promotion_codes": params.get("allow_promotion_codes"),
             "amount_subtotal": None,
             "amount_total": None,
@@ -49,8 +51,8 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
             "created": account.now(),
             "currency": lines[0]["currency"] if lines else params.get("currency"),
             "currency_conversion": None,
-            "custom_fields": [],
-            "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
+            "custom_fields": [new_custom_field(wish, value=None) for wish in params.get("custom_fields") or []],
+            "custom_text": new_custom_text(params.get("custom_text")),
             "customer": params.get("customer"),
             "customer_account": None,
             "customer_creation": None
@@ -79,7 +81,7 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
             "managed_payments": None,
             "metadata": params.get("metadata") or {},
             "mode": mode,
-            "optional_items": [],
+            "optional_items": new_optional_items(account, params.get("optional_items"), lines),
             "origin_context": None,
             "payment_intent": None,
             "payment_link": payment_link,
@@ -113,6 +115,8 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
         setup_intent_data=params.get("setup_intent_data") or {},
         trial_end=trial,
     )
+    if session["after_expiration"]:
+        account.note(session_id, params=dict(params))
     total_session(account, session)
     account.schedule("session_expires", session_id, at=session["expires_at"])
     return session
@@ -138,6 +142,62 @@ def invoice_data(wish: Params) -> Obj:
         "metadata": wish.get("metadata") or {},
         "rendering_options": None,
     }
+
+
+def new_recovery(wish: Params | None) -> Obj | None:
+    if not wish or not wish.get("recovery"):
+        return None
+    recovery = wish["recovery"]
+    shown = {"allow_promotion_codes": recovery.get("allow_promotion_codes", False), "enabled": recovery["enabled"]}
+    return {"recovery": {**shown, "expires_at": None, "url": None}}
+
+
+def new_custom_text(wish: Params | None) -> Obj:
+    places = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+    return {**dict.fromkeys(places), **(wish or {})}
+
+
+def new_custom_field(wish: Params, **value: None) -> Obj:
+    """A field of the seller's own; `value` is there on sessions and missing on links."""
+    kind, given = wish["type"], wish.get(wish["type"]) or {}
+    limits = (
+        {"options": given.get("options")}
+        if kind == "dropdown"
+        else {name: given.get(name) for name in ("maximum_length", "minimum_length")}
+    )
+    return {
+        kind: {"default_value": given.get("default_value"), **limits, **value},
+        "key": wish["key"],
+        "label": wish["label"],
+        "optional": wish.get("optional", False),
+        "type": kind,
+    }
+
+
+def new_optional_items(account: Account, wishes: list[Params] | None, lines: list[Obj]) -> list[Obj]:
+    """What the buyer may add. Raises Stripe's refusals of prices that do not fit the order."""
+    shown = []
+    for at, wish in enumerate(wishes or []):
+        price = price_of(account, wish, param=f"optional_items[{at}]")
+        terms_in(account, price, lines[0]["currency"])
+        if any(line["price"]["id"] == price["id"] for line in lines):
+            raise InvalidRequest(
+                "A price cannot be in both `line_items` and `optional_items`.", param=f"optional_items[{at}][price]"
+            )
+        if price["type"] == "recurring" and all(line["price"]["type"] == "one_time" for line in lines):
+            raise InvalidRequest(
+                "Recurring prices can only be optional where the line items have one too.",
+                param=f"optional_items[{at}][price]",
+            )
+        limits = wish.get("adjustable_quantity")
+        shown.append(
+            {
+                "adjustable_quantity": limits and {"maximum": None, "minimum": None, **limits},
+                "price": price["id"],
+                "quantity": wish["quantity"],
+            }
+        )
+    return shown
 
 
 def first_part(account: Account, price: Obj, *, data: Params, trial_end: int | None) -> Fraction:

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from sandbox.pages import checkout, customers, dashboard, invoices, mail, misbehaviour, payments, portal, webhooks
+from sandbox.pages import (
+    checkout,
+    customers,
+    dashboard,
+    invoices,
+    mail,
+    misbehaviour,
+    payments,
+    portal,
+    recovery,
+    webhooks,
+)
 
 urlpatterns = [
     path("c/pay/<str:session_id>", checkout.pay, name="checkout"),
@@ -10,6 +21,7 @@ urlpatterns = [
     path("c/pay/<str:session_id>/promotion", checkout.promotion, name="checkout-promotion"),
     path("c/pay/<str:session_id>/quantity", checkout.quantity, name="checkout-quantity"),
     path("c/pay/<str:session_id>/amount", checkout.amount, name="checkout-amount"),
+    path("c/recover/<str:session_id>", recovery.recover, name="checkout-recover"),
     path("b/<str:token>", checkout.payment_link, name="payment-link"),
     path("i/<str:invoice_id>", invoices.invoice, name="hosted-invoice"),
     path("p/session/<str:token>", portal.home, name="portal"),

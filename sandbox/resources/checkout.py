@@ -7,12 +7,16 @@ from sandbox.paging import list_rows
 from sandbox.resources.selling import (
     BILLING_ADDRESS,
     CONSENT,
+    CUSTOM_FIELDS,
+    CUSTOM_TEXT,
     INTENT_FIELDS,
     INVOICE_CREATION,
+    OPTIONAL_ITEMS,
     PHONE,
     SUBMIT,
     SUBSCRIPTION_FIELDS,
     check_buyers_choice,
+    check_custom_fields,
     check_prices,
     refuse_wrong_mixture,
 )
@@ -67,6 +71,9 @@ LOCALES = (
 @endpoint(
     "POST",
     "/v1/checkout/sessions",
+    after_expiration=Hash(
+        fields={"recovery": Hash(fields={"allow_promotion_codes": Flag(), "enabled": needed(Flag())})}
+    ),
     allow_promotion_codes=Flag(),
     automatic_tax=AUTOMATIC_TAX,
     billing_address_collection=BILLING_ADDRESS,
@@ -74,6 +81,8 @@ LOCALES = (
     client_reference_id=Text(longest=200),
     consent_collection=CONSENT,
     currency=CURRENCY,
+    custom_fields=CUSTOM_FIELDS,
+    custom_text=CUSTOM_TEXT,
     customer=Text(),
     customer_creation=Choice(options=("always", "if_required")),
     customer_email=Email(longest=800),
@@ -85,6 +94,7 @@ LOCALES = (
     locale=Choice(options=LOCALES),
     metadata=METADATA,
     mode=needed(Choice(options=("payment", "setup", "subscription"))),
+    optional_items=OPTIONAL_ITEMS,
     payment_intent_data=Hash(fields={**INTENT_FIELDS, "receipt_email": Text(), "shipping": SHIPPING}),
     payment_method_collection=Choice(options=("always", "if_required")),
     payment_method_types=METHOD_TYPES,
@@ -118,6 +128,7 @@ def create_session(call: Call) -> Obj:
         raise InvalidRequest("`customer_update` can only be used with `customer`.", param="customer_update")
     check_lines(call, params, mode=mode)
     check_buyers_choice(account, params)
+    check_custom_fields(params)
     expires = params.get("expires_at")
     if expires is not None and not account.now() + 30 * MINUTE <= expires <= account.now() + 24 * HOUR:
         raise InvalidRequest(

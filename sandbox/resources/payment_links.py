@@ -10,18 +10,22 @@ from sandbox.pricing import amount_of
 from sandbox.resources.selling import (
     BILLING_ADDRESS,
     CONSENT,
+    CUSTOM_FIELDS,
+    CUSTOM_TEXT,
     INTENT_FIELDS,
     INVOICE_CREATION,
+    OPTIONAL_ITEMS,
     PHONE,
     SUBMIT,
     SUBSCRIPTION_FIELDS,
     check_buyers_choice,
+    check_custom_fields,
     kind_of,
     refuse_wrong_mixture,
 )
 from sandbox.resources.shared_fields import ADJUSTABLE, AUTOMATIC_TAX, CURRENCY, LINE_PRICE_DATA, METADATA, METHOD_TYPES
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
-from sandbox.sessions import consents, invoice_data
+from sandbox.sessions import consents, invoice_data, new_custom_field, new_custom_text, new_optional_items
 from sandbox.types import Obj, Params
 from sandbox.validation import (
     Choice,
@@ -50,6 +54,8 @@ SHARED: dict[str, Field] = {
     "allow_promotion_codes": Flag(),
     "automatic_tax": AUTOMATIC_TAX,
     "billing_address_collection": BILLING_ADDRESS,
+    "custom_fields": CUSTOM_FIELDS,
+    "custom_text": CUSTOM_TEXT,
     "customer_creation": Choice(options=("always", "if_required")),
     "inactive_message": Text(longest=500),
     "invoice_creation": INVOICE_CREATION,
@@ -68,6 +74,7 @@ SHARED: dict[str, Field] = {
     **SHARED,
     consent_collection=CONSENT,
     currency=CURRENCY,
+    optional_items=OPTIONAL_ITEMS,
     line_items=needed(
         Listed(
             each=Hash(
@@ -91,19 +98,22 @@ def create_link(call: Call) -> Obj:
     mode = "subscription" if "recurring" in kinds else "payment"
     refuse_wrong_mixture(params, mode=mode)
     check_buyers_choice(account, params)
+    check_custom_fields(params)
     lines = new_lines(account, params["line_items"], currency=params.get("currency"))
     return account.add(
-        new_link(account, params, mode=mode, currency=lines[0]["currency"]),
+        new_link(account, params, mode=mode, lines=lines),
         event="payment_link.created",
         line_items=lines,
         consent_collection=params.get("consent_collection"),
+        custom_fields=params.get("custom_fields"),
+        custom_text=params.get("custom_text"),
         invoice_creation=params.get("invoice_creation"),
         payment_intent_data=params.get("payment_intent_data"),
         subscription_data=params.get("subscription_data"),
     )
 
 
-def new_link(account: Account, params: Params, *, mode: str, currency: str) -> Obj:
+def new_link(account: Account, params: Params, *, mode: str, lines: list[Obj]) -> Obj:
     return {
         "id": account.ids.make("plink"),
         "object": "payment_link",
@@ -116,16 +126,16 @@ def new_link(account: Account, params: Params, *, mode: str, currency: str) -> O
         "automatic_tax": {"enabled": False, "liability": None},
         "billing_address_collection": params.get("billing_address_collection", "auto"),
         "consent_collection": consents(params.get("consent_collection")),
-        "currency": currency,
-        "custom_fields": [],
-        "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
+        "currency": lines[0]["currency"],
+        "custom_fields": [new_custom_field(wish) for wish in params.get("custom_fields") or []],
+        "custom_text": new_custom_text(params.get("custom_text")),
         "customer_creation": params.get("customer_creation", "if_required" if mode == "payment" else "always"),
         "inactive_message": params.get("inactive_message"),
         "invoice_creation": shown_invoice_creation(params.get("invoice_creation")) if mode == "payment" else None,
         "livemode": False,
         "metadata": params.get("metadata") or {},
         "on_behalf_of": None,
-        "optional_items": None,
+        "optional_items": new_optional_items(account, params.get("optional_items"), lines) or None,
         "payment_intent_data": shown_intent_data(params.get("payment_intent_data")),
         "payment_method_collection": params.get("payment_method_collection", "always"),
         "payment_method_options": None,
@@ -194,6 +204,7 @@ UPDATE_LINE = Hash(fields={"adjustable_quantity": ADJUSTABLE, "id": needed(Text(
     "/v1/payment_links/{id}",
     **{
         **SHARED,
+        "custom_fields": unset(CUSTOM_FIELDS),
         "inactive_message": unset(Text(longest=500)),
         "payment_method_types": unset(METHOD_TYPES),
         "restrictions": unset(RESTRICTIONS),
@@ -218,6 +229,14 @@ def update_link(call: Call) -> Obj:
     refuse_wrong_mixture(changes, mode=mode)
     if lines:
         update_lines(account, link, lines)
+    if "custom_fields" in changes:
+        check_custom_fields(changes)
+        account.note(link["id"], custom_fields=changes["custom_fields"])
+        changes["custom_fields"] = [new_custom_field(wish) for wish in changes["custom_fields"] or []]
+    if "custom_text" in changes:
+        merged = {**(account.notes(link["id"]).get("custom_text") or {}), **changes["custom_text"]}
+        account.note(link["id"], custom_text=merged)
+        changes["custom_text"] = new_custom_text(merged)
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(link["metadata"], changes["metadata"])
     if "after_completion" in changes:

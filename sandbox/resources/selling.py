@@ -2,9 +2,9 @@
 
 from sandbox.account import Account
 from sandbox.errors import InvalidRequest
-from sandbox.resources.shared_fields import METADATA, TRIAL_SETTINGS
+from sandbox.resources.shared_fields import ADJUSTABLE, METADATA, TRIAL_SETTINGS
 from sandbox.types import Params
-from sandbox.validation import Choice, Field, Flag, Hash, Text, Whole, needed
+from sandbox.validation import Choice, Field, Flag, Hash, Listed, Text, Whole, needed, unset
 
 CONSENT: Field = Hash(
     fields={
@@ -17,6 +17,49 @@ INVOICE_CREATION: Field = Hash(
         "enabled": needed(Flag()),
         "invoice_data": Hash(fields={"description": Text(), "footer": Text(), "metadata": METADATA}),
     }
+)
+OPTIONAL_ITEMS: Field = Listed(
+    each=Hash(fields={"adjustable_quantity": ADJUSTABLE, "price": needed(Text()), "quantity": needed(Whole(least=1))}),
+    most=10,
+)
+LIMITED: Field = Hash(
+    fields={"default_value": Text(longest=255), "maximum_length": Whole(least=1), "minimum_length": Whole(least=1)}
+)
+CUSTOM_FIELDS: Field = Listed(
+    each=Hash(
+        fields={
+            "dropdown": Hash(
+                fields={
+                    "default_value": Text(longest=100),
+                    "options": needed(
+                        Listed(
+                            each=Hash(
+                                fields={
+                                    "label": needed(Text(longest=100)),
+                                    "value": needed(Text(longest=100, pattern="[A-Za-z0-9]+")),
+                                }
+                            ),
+                            least=1,
+                            most=200,
+                        )
+                    ),
+                }
+            ),
+            "key": needed(Text(longest=200, pattern="[A-Za-z0-9_-]+")),
+            "label": needed(
+                Hash(fields={"custom": needed(Text(longest=50)), "type": needed(Choice(options=("custom",)))})
+            ),
+            "numeric": LIMITED,
+            "optional": Flag(),
+            "text": LIMITED,
+            "type": needed(Choice(options=("dropdown", "numeric", "text"))),
+        }
+    ),
+    most=3,
+)
+MESSAGE: Field = unset(Hash(fields={"message": needed(Text(longest=1_200))}))
+CUSTOM_TEXT: Field = Hash(
+    fields=dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"), MESSAGE)
 )
 SUBMIT: Field = Choice(options=("auto", "book", "donate", "pay", "subscribe"))
 PHONE: Field = Hash(fields={"enabled": needed(Flag())})
@@ -68,6 +111,17 @@ def check_prices(account: Account, wishes: list[Params], *, mode: str) -> None:
         raise InvalidRequest(
             "You must provide at least one recurring price in `subscription` mode when using prices.", param="mode"
         )
+
+
+def check_custom_fields(params: Params) -> None:
+    """Each field has a key of its own, and what its type needs."""
+    wishes = params.get("custom_fields") or []
+    for at, wish in enumerate(wishes):
+        if wish["type"] == "dropdown" and not wish.get("dropdown"):
+            param = f"custom_fields[{at}][dropdown]"
+            raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
+        if wish["key"] in [other["key"] for other in wishes[:at]]:
+            raise InvalidRequest("Custom fields must have unique keys.", param=f"custom_fields[{at}][key]")
 
 
 def check_buyers_choice(account: Account, params: Params) -> None:

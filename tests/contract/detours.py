@@ -1,11 +1,11 @@
-"""The rarer endpoints of the tour: discounts, changes that wait for their payment, previews, schedules, charges."""
+"""The rarer endpoints of the tour: discounts, changes and previews, schedules, charges, what Checkout asks."""
 
 from contextlib import suppress
 from typing import Any
 
 import stripe
 
-from tests.sandbox.shelf import DAY, FAILS_LATER, GOOD, Shelf
+from tests.sandbox.shelf import DAY, FAILS_LATER, GOOD, THANKS, Shelf
 from tests.sandboxes import Sandbox
 
 
@@ -78,3 +78,38 @@ def visit_charges(api: Any) -> None:
     api.radar.early_fraud_warnings.retrieve(warning.id, {"expand": ["charge"]})
     with suppress(stripe.CardError):
         api.charges.create({**terms, "amount": 700, "source": "tok_chargeDeclined"})
+
+
+def visit_questions(sandbox: Sandbox, api: Any, shelf: Shelf) -> None:
+    extra = api.prices.create({"product": shelf.club, "currency": "eur", "unit_amount": 300})
+    label = {"type": "custom", "custom": "Size"}
+    sizes = {"options": [{"label": "Small", "value": "S"}, {"label": "Large", "value": "L"}]}
+    asked = {
+        "custom_fields": [
+            {"key": "size", "label": label, "type": "dropdown", "dropdown": sizes},
+            {"key": "word", "label": label, "type": "text", "optional": True, "text": {"maximum_length": 9}},
+        ],
+        "custom_text": {"submit": {"message": "Soon yours"}},
+        "consent_collection": {"terms_of_service": "required", "promotions": "auto"},
+        "optional_items": [{"price": extra.id, "quantity": 1, "adjustable_quantity": {"enabled": True}}],
+        "phone_number_collection": {"enabled": True},
+        "billing_address_collection": "required",
+        "submit_type": "book",
+    }
+    answers = {
+        "fields": {"size": "L"},
+        "phone": "+4930",
+        "address": {"line1": "Ofenweg 1", "city": "Berlin"},
+        "optional_items": [extra.id],
+        "promotions": True,
+    }
+    link = shelf.link(shelf.once, **asked)
+    api.payment_links.update(link, {"custom_text": {"after_submit": {"message": "Thanks"}}, "custom_fields": ""})
+    sandbox.pay_link(link, email="ben@example.org", answers=answers)
+    lines = [{"price": shelf.once, "quantity": 1}]
+    recovery = {"after_expiration": {"recovery": {"enabled": True, "allow_promotion_codes": True}}}
+    wish = {"mode": "payment", "line_items": lines, "success_url": THANKS}
+    open_one = api.checkout.sessions.create({**wish, **asked, **recovery})
+    sandbox.pay_session(open_one.id, email="ben@example.org", answers=answers)
+    left = api.checkout.sessions.create({**wish, **recovery})
+    api.checkout.sessions.expire(left.id)

@@ -20,6 +20,7 @@ def walk(sandbox: Sandbox) -> None:
     detours.visit_changes(sandbox, api, shelf)
     detours.visit_schedules(sandbox, api, shelf, customer)
     detours.visit_charges(api)
+    detours.visit_questions(sandbox, api, shelf)
     visit_invoices(api, customer)
     visit_portal(sandbox, api, customer, shelf)
     visit_housekeeping(sandbox, api)
