@@ -32,6 +32,16 @@ def settle_missing(subject: str, *, now: datetime) -> None:
     )
 
 
+def raise_for_another(ref: str, *, paid_by: str, opened_for: User, subject: str, now: datetime) -> None:
+    details = {"paid_by": paid_by, "opened_for": opened_for.email}
+    _raise(Attention.Kind.FOR_ANOTHER, ref, subject=subject, user=opened_for, now=now, **details)
+
+
+def raise_unreadable(event: str, *, error: Exception | None, now: datetime) -> None:
+    """An event that no row can keep. What it is about is looked at by the full pass."""
+    _raise(Attention.Kind.UNREADABLE, event, subject=event, now=now, error=repr(error) if error else "malformed")
+
+
 def raise_unknown_status(row: Subscription, *, now: datetime) -> None:
     key = f"{row.stripe_id}:{row.status}"
     _raise(Attention.Kind.UNKNOWN_STATUS, key, subject=row.customer_id, user=row.user, now=now, status=row.status)

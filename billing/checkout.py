@@ -16,7 +16,7 @@ from activities import clock
 from billing.connection import REFERENCE_KEY, SITE_KEY, required_connection
 from billing.errors import StripeError, StripeMissing
 from billing.event_types import Facet
-from billing.facts import products_of, required_moment, sid
+from billing.facts import email_of_session, products_of, required_moment, sid
 from billing.gateway import Gateway, gateway_for
 from billing.identity import customers_managed_by, reference_for
 from billing.inbox import look_again
@@ -25,6 +25,7 @@ from billing.models import Connection, Offer, Order, ProductLink, Subscription
 from billing.refresh import Outcome, refresh
 from billing.selling import return_url
 from hub.access import can_open
+from hub.addresses import usable_address
 from hub.models import Grant, Product, User
 from hub.sale import has_sales_page
 
@@ -80,7 +81,9 @@ def billing_customer(user: User) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What may be said to somebody who came back with a session id: nothing about the buyer.
+    """What may be said to somebody who came back with a session id: nothing about the buyer, whose account it opens.
+
+    `is_for_another`: that is not the address that was given at the checkout, but the one of whoever shared the link.
 
     `state`: open, processing, failed, expired, working (ask again in a moment), closed (paid, and opens nothing
     now: refunded, ended, or waiting for a person) or unknown.
@@ -89,6 +92,7 @@ class Returned:
     state: str
     product: Product | None = None
     is_buyer: bool = False
+    is_for_another: bool = False
 
 
 def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
@@ -115,7 +119,9 @@ def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
     outcome = refresh(_subject_of(session), facets=PURCHASE, waiting=True, cause=f"return {session_id}")
     buyer = _buyer_of(session)
     state = _standing(session, opens=buyer is not None and can_open(buyer, product, now=clock.now()), outcome=outcome)
-    return Returned(state, product, is_buyer=buyer is not None and buyer == visitor)
+    payer = usable_address(email_of_session(session))
+    is_for_another = buyer is not None and payer not in {"", buyer.email} and bool(session.get("client_reference_id"))
+    return Returned(state, product, buyer is not None and buyer == visitor, is_for_another)
 
 
 def _standing(session: Json, *, opens: bool, outcome: Outcome) -> str:

@@ -108,11 +108,11 @@ def subject_of(event: Json) -> str:
     found = event["data"]["object"]
     kind = found.get("object")
     if kind == "customer":
-        return str(found["id"])
+        return sid(found)
     if customer := sid(found.get("customer")):
         return customer
     if kind == "payment_intent":
-        return str(found["id"])
+        return sid(found)
     if intent := sid(found.get("payment_intent")):
         return intent
     if kind == "price":

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.utils import timezone
 
 from billing import comparing, listing
 from billing.comparing import Rules
 from billing.entitling import ever_linked
-from billing.errors import StripeMissing
+from billing.errors import StripeMissing, StripeUnavailable
 from billing.event_types import EVERYTHING
 from billing.facts import sid
 from billing.gateway import Gateway
@@ -21,6 +22,7 @@ from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
 from hub.models import Grant, User
 
+log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 
 
@@ -28,7 +30,7 @@ class Survey:
     """One reading of the account.
 
     `subjects`: whom it names; `names`: every id by which a grant or an order may be known; `stale`: the subjects of
-    which we knew otherwise, whether or not that means anything for a grant.
+    which we knew otherwise, whether or not that means anything for a grant; `unread`: those that could not be read.
     """
 
     def __init__(self, gateway: Gateway, *, connection: Connection, now: datetime) -> None:
@@ -38,6 +40,7 @@ class Survey:
         self.subjects: set[str] = set()
         self.names: set[str] = set()
         self.stale: set[str] = set()
+        self.unread: set[str] = set()
         self._news: dict[str, Snapshot] = {}
         self._disputed: set[str] = set()
 
@@ -54,11 +57,21 @@ class Survey:
         self.subjects |= whole | unlike
         for subject in sorted(self._news.keys() | whole | unlike):
             if subject in whole:
-                snapshot = fetch_whole(self.gateway, subject, linked=self.linked)
-                self.names |= _names_in(snapshot)
-                yield subject, snapshot
+                if snapshot := self._fetch_whole(subject):
+                    self.names |= _names_in(snapshot)
+                    yield subject, snapshot
             else:
                 yield subject, self._news.get(subject) or Snapshot(timezone.now())
+
+    def _fetch_whole(self, subject: str) -> Snapshot | None:
+        try:
+            return fetch_whole(self.gateway, subject, linked=self.linked)
+        except StripeUnavailable:
+            raise
+        except Exception:  # looked at alone, it keeps its error with its row, and holds nobody else up
+            log.exception("not_read", subject=subject)
+            self.unread.add(subject)
+            return None
 
     def unknown_grants(self) -> Iterator[Grant]:
         """Open grants whose subscription or purchase no list named, and Stripe does not know by its id either."""

@@ -15,8 +15,8 @@ Json = dict[str, Any]
 def sid(value: Any) -> str:
     """The id of an expandable field, expanded or not; empty where there is none."""
     if isinstance(value, dict):
-        return str(value.get("id") or "")
-    return value or ""
+        value = value.get("id")
+    return value if isinstance(value, str) else ""
 
 
 def expanded(value: Any) -> Json | None:

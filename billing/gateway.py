@@ -17,6 +17,7 @@ from django.conf import settings
 from billing import pace
 from billing.errors import StripeInvalid, StripeMissing, StripePaused, StripeRefused, StripeUnavailable
 from billing.models import Connection
+from billing.storable import storable
 
 Json = dict[str, Any]
 Params = dict[str, Any]
@@ -262,7 +263,8 @@ class Gateway:
 
     def _call_once(self, method: Callable[..., Any], *args: Any) -> Json:
         try:
-            answer: Json = method(*args).last_response.data
+            response = method(*args).last_response
+            answer: Json = storable(response.data, text=response.body)
         except (stripe.AuthenticationError, stripe.PermissionError) as error:
             raise StripeRefused(_words(error)) from error
         except stripe.RateLimitError as error:

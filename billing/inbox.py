@@ -4,7 +4,6 @@ Receiving costs one statement or two, and no call to Stripe. An event is only a 
 have pending rows, and each is refreshed once however many events rang.
 """
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
@@ -18,9 +17,12 @@ from billing import event_types
 from billing.facts import required_moment
 from billing.models import Connection, InboxEvent, Order, StripeCustomer, Subject
 from billing.signers import find_signer
+from billing.storable import read_strictly
 
 Json = dict[str, Any]
 MAX_BYTES = 512 * 1024
+LONGEST = 255  # characters of an id
+TOO_LATE = 32_503_680_000  # the year 3000
 BOUGHT = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -140,16 +142,29 @@ def _of_a_disconnected_account() -> Q:
     return Q(key__in=customers) | Q(key__in=Order.objects.filter(**off).values("subject"))
 
 
+def is_sound(event: Json) -> bool:
+    """Whether it can be kept: its ids are short words, its moment is one, and it says where to look."""
+    ids = (event.get("id"), event.get("type"))
+    created, data = event.get("created"), event.get("data")
+    if not all(isinstance(found, str) and 0 < len(found) <= LONGEST for found in ids):
+        return False
+    if type(created) is not int or not 0 <= created < TOO_LATE:
+        return False
+    if not isinstance(data, dict) or not isinstance(data.get("object"), dict):
+        return False
+    try:
+        subject = event_types.subject_of(event)
+        event_types.facets_of(event)
+    except (AttributeError, KeyError, TypeError):
+        return False
+    return isinstance(subject, str) and 0 < len(subject) <= LONGEST
+
+
 def _event(text: str) -> Json | None:
     try:
-        event = json.loads(text)
+        event = read_strictly(text)
     except ValueError:
         return None
-    if not isinstance(event, dict) or event.get("object") != "event":
+    if not isinstance(event, dict) or event.get("object") != "event" or not isinstance(event.get("livemode"), bool):
         return None
-    if not isinstance(event.get("id"), str) or not isinstance(event.get("type"), str):
-        return None
-    if not isinstance(event.get("created"), int) or not isinstance(event.get("livemode"), bool):
-        return None
-    data = event.get("data")
-    return event if isinstance(data, dict) and isinstance(data.get("object"), dict) else None
+    return event if is_sound(event) else None

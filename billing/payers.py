@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from billing import identity
+from billing import attention, identity
 from billing.connection import REFERENCE_KEY, SITE_KEY
 from billing.entitling import Found
 from billing.facts import expanded
 from billing.models import Order, StripeCustomer, Subscription
+from hub.addresses import usable_address
 
 SESSION_SOON = timedelta(seconds=10)
 SESSION_LATE = timedelta(minutes=2)
@@ -43,6 +44,7 @@ def bind_orders(
         if payer is not None:
             order.user = payer.user
             _bind(customer, payer, address=order.email)
+            _tell_if_for_another(payer, address=order.email, ref=order.key, subject=order.subject, now=now)
 
 
 def bind_subscriptions(
@@ -84,7 +86,16 @@ def bind_subscriptions(
         if payer is not None:
             row.user = payer.user
             _bind(customer, payer, address=email, is_our_session=bool(ours))
+            if not ours:
+                _tell_if_for_another(payer, address=email, ref=row.stripe_id, subject=row.customer_id, now=now)
     return waiting
+
+
+def _tell_if_for_another(payer: identity.Payer, *, address: str, ref: str, subject: str, now: datetime) -> None:
+    """A link with a reference in it can be sent to anybody: who pays on it opens the sender's door."""
+    paid_by = usable_address(address)
+    if payer.bound_by == StripeCustomer.Binding.REFERENCE and paid_by not in {"", payer.user.email}:
+        attention.raise_for_another(ref, paid_by=paid_by, opened_for=payer.user, subject=subject, now=now)
 
 
 def _session_is_coming(row: Subscription, references: Mapping[str, str], *, now: datetime) -> bool:

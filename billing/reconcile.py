@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from activities import clock
@@ -52,7 +53,7 @@ def catch_up() -> int:
     try:
         for page in _event_pages(gateway_for(connection, patience=PATIENCE), since=newest - OVERLAP):
             run.looked_at += len(page)
-            newest = max([newest, *(required_moment(event["created"]) for event in page)])
+            newest = max([newest, *(required_moment(event["created"]) for event in page if inbox.is_sound(event))])
             missed += _store_missed(page, connection=connection, run=run)
     except StripeUnavailable as error:
         note_unavailable(connection, error)
@@ -96,7 +97,7 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
         waiting = {subject for subject, found in drifted if any(difference.closes for difference in found)}
     else:
         attention.settle_brakes(now=now)
-    for subject in (survey.stale | {subject for subject, _ in drifted}) - waiting:
+    for subject in (survey.stale | survey.unread | {subject for subject, _ in drifted}) - waiting:
         look_again(subject)
     run.looked_at, run.finished_at = len(survey.subjects), clock.now()
     run.save()
@@ -120,22 +121,26 @@ def differences(subjects: Iterable[str] | None = None) -> Iterator[Difference]:
             yield from rehearse(snapshot, subject=subject, connection=connection, now=now)
         return
     survey = Survey(gateway, connection=connection, now=now)
-    for subject, snapshot in survey.suspects():
-        yield from rehearse(snapshot, subject=subject, connection=connection, now=now)
+    for _, found in _drifted(survey, connection=connection, now=now, leased_too=True):
+        yield from found
+    for subject in sorted(survey.unread):
+        yield Difference.unread(subject)
     for grant in survey.unknown_grants():
         yield Difference.unknown(grant)
 
 
-def _drifted(survey: Survey, *, connection: Connection, now: datetime) -> Iterator[tuple[str, list[Difference]]]:
-    """Who is not as they should be, and how."""
+def _drifted(
+    survey: Survey, *, connection: Connection, now: datetime, leased_too: bool = False
+) -> Iterator[tuple[str, list[Difference]]]:
+    """Who is not as they should be, and how. Who could not be compared is in `survey.unread`."""
     for subject, snapshot in survey.suspects():
-        if Subject.objects.filter(key=subject, lease_until__gt=timezone.now()).exists():
+        if not leased_too and Subject.objects.filter(key=subject, lease_until__gt=timezone.now()).exists():
             continue  # being looked at right now: newer than what was listed
         try:
             found = rehearse(snapshot, subject=subject, connection=connection, now=now)
         except Exception:  # looked at alone, it keeps its error with its row, and holds nobody else up
             log.exception("not_compared", subject=subject)
-            yield subject, []
+            survey.unread.add(subject)
         else:
             if found:
                 yield subject, found
@@ -162,11 +167,30 @@ def _event_pages(gateway: Gateway, *, since: datetime) -> Iterator[list[Json]]:
 
 
 def _store_missed(page: list[Json], *, connection: Connection, run: Pass) -> int:
-    """Stores what is not in the inbox, and says why it was not."""
+    """Stores what is not in the inbox, and says why it was not. What cannot be kept is put before a person."""
+    for event in page:
+        if not inbox.is_sound(event):
+            attention.raise_unreadable(str(event.get("id"))[:200], error=None, now=clock.now())
+    page = [event for event in page if inbox.is_sound(event)]
     known = set(
         InboxEvent.objects.filter(event_id__in=[event["id"] for event in page]).values_list("event_id", flat=True)
     )
     missed = [event for event in page if event["id"] not in known and event_types.facets_of(event)]
-    inbox.store(missed, connection_id=connection.pk, caught_up=True)
     run.found += [{"event": event["id"], "type": event["type"], "why": "its webhook never came"} for event in missed]
+    try:
+        with transaction.atomic():
+            inbox.store(missed, connection_id=connection.pk, caught_up=True)
+    except DatabaseError:  # one of them: the others are kept
+        return sum(_store_alone(event, connection=connection) for event in missed)
     return len(missed)
+
+
+def _store_alone(event: Json, *, connection: Connection) -> bool:
+    try:
+        with transaction.atomic():
+            inbox.store([event], connection_id=connection.pk, caught_up=True)
+    except DatabaseError as error:
+        log.exception("event_not_kept", event=event["id"])
+        attention.raise_unreadable(event["id"], error=error, now=clock.now())
+        return False
+    return True

@@ -44,6 +44,11 @@ class Difference:
             should_end_at=grant.ends_at,
         )
 
+    @classmethod
+    def unread(cls, subject: str) -> "Difference":
+        """A customer or payment that could not be compared. Nothing is said of its grants."""
+        return cls("", "", subject, "", "", "not_compared", None, None)
+
     @property
     def closes(self) -> bool:
         return self.is_state in Grant.OPEN and self.should_be not in Grant.OPEN

@@ -89,6 +89,7 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
         returned = checkout.Returned("unknown")
     status = 404 if returned.state == "unknown" else 200
     context = {"state": returned.state, "product": returned.product, "is_buyer": returned.is_buyer}
+    context["is_for_another"] = returned.is_for_another
     if visitor and returned.product:
         context["can_open"] = can_open(visitor, returned.product, now=clock.now())
     return render(request, "billing/return.html", context, status=status)

@@ -11,6 +11,11 @@ ADVICE = {
     "unknown_status": "Stripe reports a status that Foyer does not know. The last decision stands: update Foyer.",
     "brake": "A full pass would have closed too much and stopped. Run it again with --confirm if that is right.",
     "missing": "Stripe does not know this object under our key: another account, or another mode. Nothing was closed.",
+    "unreadable": "Stripe sent an event that Foyer cannot keep. The full pass looks at what it was about.",
+    "for_another": (
+        "The payment page carried somebody's reference, and somebody else's address was typed. Access went to the "
+        "reference's person. If the payer was misled, say sorry: refund it, or give the payer access by hand."
+    ),
     "twice": "One person pays for the same thing twice. In Stripe, refund or cancel the one that was not meant.",
 }
 
@@ -27,6 +32,8 @@ class Attention(models.Model):
         BRAKE = "brake", "Too much would close at once"
         MISSING = "missing", "Stripe does not know it any more"
         TWICE = "twice", "Paid for twice"
+        UNREADABLE = "unreadable", "An event that could not be kept"
+        FOR_ANOTHER = "for_another", "Paid by one, opened for another"
 
     kind = models.CharField(max_length=20, choices=Kind)
     key = models.CharField(max_length=255, unique=True)

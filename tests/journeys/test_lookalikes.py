@@ -7,7 +7,7 @@ from django.test import Client
 from billing import portal
 from billing.checkout import billing_customer
 from billing.identity import reference_for
-from billing.models import InboxEvent, Order, StripeCustomer, Subscription
+from billing.models import Attention, InboxEvent, Order, StripeCustomer, Subscription
 from hub.addresses import usable_address
 from hub.models import User
 from tests import cast
@@ -104,3 +104,30 @@ def test_no_page_of_the_admin_shows_a_reference(shop: Shop, ada: User, role: Use
     assert reference_for(ada) not in pages
     assert "mark" in pages
     assert ("pending_webhooks" in pages) is (role == User.Role.OWNER)
+
+
+# Who pays on a link that carries somebody else's reference
+
+
+@pytest.mark.parametrize("offer", ["once", "monthly"])
+def test_who_pays_for_another_account_is_told_so_and_the_owner_too(shop: Shop, dan: User, offer: str) -> None:
+    paid = shop.buy(getattr(shop, offer), email="victim@example.org", client_reference_id=reference_for(dan))
+    shop.deliver()
+    question = Attention.objects.get()
+    assert (question.kind, question.user) == (Attention.Kind.FOR_ANOTHER, dan)
+    assert question.details == {"paid_by": "victim@example.org", "opened_for": dan.email}
+    page = Client().get("/checkout/return", {"session_id": paid["id"]}).content.decode()
+    assert "Paid, for another account" in page
+    assert dan.email not in page and "An e-mail is on its way" not in page
+    decide = inside(cast.owner()).get("/console/decide/").content.decode()
+    assert "victim@example.org" in decide and dan.email in decide
+
+
+@pytest.mark.parametrize("offer", ["once", "monthly"])
+def test_who_pays_for_their_own_account_reads_nothing_of_another(shop: Shop, dan: User, offer: str) -> None:
+    paid = shop.buy(getattr(shop, offer), email="DAN@example.org", client_reference_id=reference_for(dan))
+    shop.deliver()
+    assert not Attention.objects.exists()
+    for client in (Client(), inside(dan)):
+        page = client.get("/checkout/return", {"session_id": paid["id"]}).content.decode()
+        assert "another account" not in page

@@ -63,6 +63,8 @@ def _say(found: Difference) -> str:
     who = f"{found.email} {found.product} ({found.source_ref})"
     if found.reason == "unknown_at_stripe":
         return f"{who}: is {found.is_state}, and Stripe does not know it"
+    if found.reason == "not_compared":
+        return f"{found.source_ref}: could not be compared; its row in the admin keeps the error"
     return (
         f"{who}: is {found.is_state or 'absent'} until {_until(found.is_ends_at)}, "
         f"should be {found.should_be} ({found.reason}) until {_until(found.should_end_at)}"
