@@ -6,9 +6,10 @@ class BillingConfig(AppConfig):
     verbose_name = "Stripe"
 
     def ready(self) -> None:
-        from billing import overview
+        from billing import overview, support
         from billing.giving_back import follow_stripe
         from billing.why import reasons_of
+        from hub import payments
         from hub.access import further_reasons
         from hub.grants import sellers
         from hub.overview import further_matters, further_steps
@@ -17,3 +18,6 @@ class BillingConfig(AppConfig):
         sellers.append(follow_stripe)
         further_steps.append(overview.steps)
         further_matters.append(overview.matters)
+        payments.sources.append(support.payments)
+        payments.finders.append(support.find_people)
+        payments.askers.append(support.look_again_at)

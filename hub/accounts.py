@@ -14,6 +14,7 @@ from django.utils import timezone
 from activities import links
 from hub import codes, reentry
 from hub.addresses import normalise_email, validate_unmistakable
+from hub.factors import factors_of
 from hub.models import CodeMail, Site
 from hub.sealing import seal, unseal
 
@@ -30,6 +31,14 @@ UNASKED = {
     "account/email/email_confirmation_signup": CodeMail.Kind.JOIN,
     "account/email/email_confirmation": CodeMail.Kind.ADDRESS,
     "account/email/reentry_code": CodeMail.Kind.REENTRY,
+}
+
+
+RECOVERY = "mfa_reauthenticate"
+WAYS = {
+    "reauthenticate": "Use your password",
+    RECOVERY: "Use a code of your app, or a recovery code",
+    "mfa_reauthenticate:webauthn": "Use your passkey",
 }
 
 
@@ -69,7 +78,14 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, str]]:
         by_code = {"id": "code", "description": "Use a code by e-mail", "url": reverse("hub:reenter")}
-        return super().get_reauthentication_methods(user) or ([by_code] if user.is_authenticated else [])
+        found = super().get_reauthentication_methods(user)
+        if not found:
+            return [by_code] if user.is_authenticated else []
+        named = [method | {"description": WAYS.get(method["id"], method["description"])} for method in found]
+        if "totp" in factors_of(user):
+            return named
+        # The first is asked for: whoever has no app has recovery codes for want of anything better.
+        return sorted(named, key=lambda method: method["id"] == RECOVERY)
 
     def clean_email(self, email: str) -> str:
         address = normalise_email(super().clean_email(email))

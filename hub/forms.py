@@ -199,7 +199,7 @@ class PeopleForm(forms.Form):
     """The filters of the list of people, as they stand in its address."""
 
     q = forms.CharField(
-        label="Name or e-mail address",
+        label="Name, e-mail address or Stripe id",
         required=False,
         max_length=100,
         widget=forms.TextInput(attrs={"type": "search", "data-key": "/"}),

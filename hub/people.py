@@ -13,6 +13,7 @@ from activities import spreadsheet
 from hub.access import open_grants
 from hub.models import Grant, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
+from hub.payments import find_by_id
 from hub.reasons import say
 
 PAGE = 50
@@ -130,7 +131,8 @@ def _select(filters: Filters, *, now: datetime) -> QuerySet[User]:
 def _matching(words: str) -> QuerySet[User]:
     people = User.objects.all()
     for word in words.split()[:6]:
-        people = people.filter(Q(email__icontains=word) | Q(name__icontains=word))
+        by_name = Q(email__icontains=word) | Q(name__icontains=word)
+        people = people.filter(by_name | Q(pk__in=found) if (found := find_by_id(word)) else by_name)
     return people
 
 

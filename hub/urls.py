@@ -1,7 +1,7 @@
 from django.urls import path
 
 from hub.views import library, products, profile, reentry, sales, theme
-from hub.views.console import overview, people
+from hub.views.console import helping, overview, people
 from hub.views.console import products as console_products
 
 app_name = "hub"
@@ -22,6 +22,8 @@ urlpatterns = [
     path("console/people/export/", people.export, name="console_people_export"),
     path("console/people/<int:pk>/", people.person, name="console_person"),
     path("console/people/<int:pk>/address/", people.move, name="console_move"),
+    path("console/people/<int:pk>/look/", helping.look, name="console_look"),
+    path("console/people/<int:pk>/access-again/<slug:slug>/", helping.send_again, name="console_send_again"),
     path("console/people/<int:pk>/give/", people.give, name="console_give"),
     path("console/grants/<int:pk>/revoke/", people.revoke, name="console_revoke"),
     path("console/grants/<int:pk>/restore/", people.restore, name="console_restore"),

@@ -6,6 +6,8 @@ from django import template
 from django.http import HttpRequest
 
 from hub import codes
+from hub.factors import factors_of
+from hub.models import User
 
 register = template.Library()
 
@@ -13,6 +15,11 @@ register = template.Library()
 @register.simple_tag
 def code_life() -> str:
     return f"{codes.LIFE.seconds // 60} minutes"
+
+
+@register.simple_tag
+def has_factor(user: User, kind: str) -> bool:
+    return kind in factors_of(user)
 
 
 @register.simple_tag

@@ -10,13 +10,8 @@ from allauth.mfa.webauthn.internal import auth
 from allauth.mfa.webauthn.views import AddWebAuthnView
 from django.http import HttpRequest, HttpResponse
 
+from hub.factors import factors_of
 from hub.forms import PasskeyForm
-from hub.models import User
-
-
-def factors_of(user: User) -> set[str]:
-    """The kinds that somebody has: `totp`, `webauthn`, `recovery_codes`."""
-    return set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
 
 
 class ConfirmView(AuthenticateView):

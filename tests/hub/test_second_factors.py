@@ -104,6 +104,19 @@ def test_who_has_a_passkey_alone_is_asked_for_no_app(studio: Studio, ada: User) 
     assert other.session["_auth_user_id"] == str(ada.pk)
 
 
+def test_who_has_a_passkey_alone_is_asked_for_it_again_first(studio: Studio, ada: User) -> None:
+    browser, other = Client(), Client()
+    sign_in(browser, ada)
+    add_passkey(browser)
+    other.force_login(ada)
+    answer = other.get(ADD_PASSKEY, follow=True)
+    assert answer.request["PATH_INFO"] == "/accounts/2fa/webauthn/reauthenticate/"
+    assert "Use your passkey" in answer.content.decode()
+    page = other.get("/accounts/2fa/reauthenticate/").content.decode()
+    assert "Enter one of your recovery codes" in page
+    assert "authenticator app" not in page
+
+
 def test_a_passkey_that_did_not_see_its_owner_is_refused_in_words(studio: Studio, ada: User, client: Client) -> None:
     sign_in(client, ada)
     page = add_passkey(client, flags=AuthenticatorData.FLAG.UP).content.decode()

@@ -17,6 +17,7 @@ from activities.record import Happening, record_one
 from hub import access, grants
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, PeopleForm, ReasonForm
 from hub.models import Grant, Product, User
+from hub.payments import payments_of
 from hub.people import export_people, find_people
 from hub.permissions import EDITORS, OWNER, staff_only
 from hub.reasons import say
@@ -154,6 +155,7 @@ def _show(
         "known": sorted((why for why in explanations if _is_known(why)), key=lambda why: why.via is not None),
         "others": [why for why in explanations if not _is_known(why)],
         "activities": user.activities.select_related("product", "actor").order_by("-at", "-pk")[:50],
+        "payments": payments_of(user),
         "form": form or GiveForm(now=now),
         "moving": moving or MoveForm(),
         "may_move": _actor(request).role in OWNER,

@@ -1,0 +1,51 @@
+"""What staff see of a person's payments, and what they may ask: who sells fills it in."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+from hub.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An id at whoever took the money. `url` is its page there, empty where it has none."""
+
+    label: str
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A purchase or a subscription in words. `state` is a pill's; `notes` say what was refunded, disputed, failed."""
+
+    at: datetime
+    words: str
+    amount: str
+    state: str
+    notes: tuple[str, ...]
+    refs: tuple[Ref, ...]
+
+
+# Who sells adds the payments of a person, finds people by an id of its own, and asks anew how a person stands.
+sources: list[Callable[[User], Iterable[Payment]]] = []
+finders: list[Callable[[str], Iterable[int]]] = []
+askers: list[Callable[[User], str]] = []
+
+
+def payments_of(user: User) -> list[Payment]:
+    """The newest first."""
+    found = chain.from_iterable(source(user) for source in sources)
+    return sorted(found, key=lambda payment: payment.at, reverse=True)
+
+
+def find_by_id(word: str) -> set[int]:
+    """The people that an id of a purchase, a subscription or a customer leads to."""
+    return set(chain.from_iterable(find(word) for find in finders))
+
+
+def ask_again(user: User) -> str:
+    """Asks everybody who sells how this person stands now; what came of it, in words."""
+    return " ".join(ask(user) for ask in askers) or "Nobody sells here, so nobody could be asked."

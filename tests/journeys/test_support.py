@@ -1,0 +1,137 @@
+"""Support answers from the person's page: what was paid, how it stands at Stripe, and the access e-mail once more."""
+
+import pytest
+from django.test import Client
+
+from activities.models import Activity, Delivery
+from billing.models import Order, StripeCustomer
+from hub.models import User
+from tests import cast
+from tests.members import Member
+from tests.shops import Shop
+
+
+@pytest.fixture
+def sam(db: None) -> Client:
+    """Support's browser."""
+    client = Client()
+    client.force_login(cast.UserFactory(email="sam@example.org", name="Sam Ode", role=User.Role.SUPPORT))
+    return client
+
+
+def page_of(browser: Client, member: Member) -> str:
+    return " ".join(browser.get(f"/console/people/{member.user.pk}/").content.decode().split())
+
+
+def test_the_page_tells_what_was_paid_and_what_became_of_it(shop: Shop, sam: Client) -> None:
+    ada = Member(shop)
+    session = shop.buy(shop.once)
+    shop.deliver()
+    intent = session["payment_intent"]
+    shop.sandbox.api.refunds.create({"payment_intent": intent, "amount": 5000})
+    subscription = ada.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    page = page_of(sam, ada)
+    assert "€180.00" in page
+    assert "€50.00 refunded." in page
+    assert "Newest invoice: €24.00, paid." in page
+    for ref in (subscription["id"], subscription["customer"], intent):
+        assert f"<code>{ref}</code>" in page
+    assert f'href="{shop.sandbox.url}/sandbox/subscriptions/{subscription["id"]}"' in page
+
+
+def test_an_id_at_stripe_finds_the_person(shop: Shop, sam: Client) -> None:
+    ada, ben = Member(shop), Member(shop, "ben@example.org")
+    subscription = ada.subscribe(shop.monthly.price_id)
+    ben.subscribe(shop.monthly.price_id)
+    shop.buy(shop.once)
+    shop.deliver()
+    payment = Order.objects.get().payment_intent
+    for word in (subscription["id"], subscription["customer"], payment):
+        page = sam.get("/console/people/", {"q": word}).content.decode()
+        assert "ada@example.org" in page
+        assert "ben@example.org" not in page
+    assert "Nobody matches" in sam.get("/console/people/", {"q": "cus_nobody"}).content.decode()
+
+
+def test_looking_again_mends_what_no_event_told(shop: Shop, sam: Client) -> None:
+    ada = Member(shop)
+    subscription = ada.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    shop.sandbox.api.subscriptions.cancel(subscription["id"])
+    shop.sandbox.take_pending()
+    assert ada.has(shop.club)
+    path = f"/console/people/{ada.user.pk}/look/"
+    answer = sam.post(path)
+    assert answer.status_code == 303
+    assert not ada.has(shop.club)
+    assert "Stripe was asked: this is how it stands now." in page_of(sam, ada)
+
+
+def press_until_refused(browser: Client, path: str, *, shop: Shop) -> None:
+    """A button that works a few times a minute; a minute may end in between. The last press asks Stripe nothing."""
+    for _ in range(9):
+        shop.sandbox.forget_calls()
+        mails = Delivery.objects.count()
+        if "Wait a minute" in browser.post(path, follow=True).content.decode():
+            assert Delivery.objects.count() == mails
+            assert shop.sandbox.calls() == []
+            return
+    pytest.fail("it was never refused")
+
+
+def test_stripe_is_not_asked_over_and_over(shop: Shop, sam: Client) -> None:
+    ada = Member(shop)
+    ada.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    press_until_refused(sam, f"/console/people/{ada.user.pk}/look/", shop=shop)
+
+
+def test_the_access_mail_goes_out_again_but_not_over_and_over(shop: Shop, sam: Client) -> None:
+    ada = Member(shop)
+    shop.buy(shop.once)
+    shop.deliver()
+    path = f"/console/people/{ada.user.pk}/access-again/{shop.course.slug}/"
+    assert path in page_of(sam, ada)
+    sam.post(path)
+    assert "is on its way to ada@example.org" in page_of(sam, ada)
+    assert ada.mails() == ["access", "access"]
+    told = Activity.objects.filter(verb="staff_action", user=ada.user).get()
+    assert told.details["reason"] == "Sent the access e-mail again"
+    press_until_refused(sam, path, shop=shop)
+
+
+def test_nobody_is_told_of_access_they_have_not(shop: Shop, sam: Client) -> None:
+    ada = Member(shop)
+    shop.buy(shop.once)
+    shop.deliver()
+    sam.post(f"/console/people/{ada.user.pk}/access-again/{shop.club.slug}/")
+    User.objects.filter(pk=ada.user.pk).update(is_active=False)
+    sam.post(f"/console/people/{ada.user.pk}/access-again/{shop.course.slug}/")
+    assert Delivery.objects.count() == 1
+
+
+@pytest.mark.parametrize("act", ["look/", "access-again/the-wheel/"])
+def test_members_and_strangers_ask_for_nobody(shop: Shop, act: str) -> None:
+    ada = Member(shop)
+    shop.buy(shop.once)
+    shop.deliver()
+    path = f"/console/people/{ada.user.pk}/{act}"
+    assert ada.browser().post(path).status_code == 403
+    assert Client().post(path).status_code == 302
+    assert ada.mails() == ["access"]
+
+
+def test_support_sees_no_door_that_is_closed_to_it(shop: Shop, sam: Client) -> None:
+    for path in ("/console/", "/console/products/"):
+        page = sam.get(path).content.decode()
+        assert "/console/stripe/" not in page
+        assert "settings of The Wheel" not in page
+
+
+def test_whom_stripe_does_not_know_is_said(shop: Shop, sam: Client) -> None:
+    dan = Member(shop, "dan@example.org")
+    User.objects.create_user(dan.email)
+    assert not StripeCustomer.objects.exists()
+    sam.post(f"/console/people/{dan.user.pk}/look/")
+    assert "Stripe knows nothing of this person" in page_of(sam, dan)
