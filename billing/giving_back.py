@@ -24,8 +24,8 @@ def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
     row = _bought_with(grant)
     if row is None:
         return None
-    look_again(row.customer_id if isinstance(row, Subscription) else row.subject)
-    transaction.on_commit(partial(ring, TASK), robust=True)
+    subject = row.customer_id if isinstance(row, Subscription) else row.subject
+    transaction.on_commit(partial(_look_soon, subject), robust=True)  # a refresh locks its subject before the person
     links, knobs = links_of(row.connection), policies.load()
     if isinstance(row, Subscription):
         found = entitle_subscriptions([row], links=links, policies=knobs, now=now, happened_at=now)[row.stripe_id]
@@ -33,6 +33,11 @@ def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
         found = entitle_orders([row], links=links, policies=knobs, now=now, happened_at=now)[row.key]
     mine = next((ent for ent in found if ent.link.product_id == grant.product_id), None)
     return mine.wanted(grant.user_id) if mine else closing(grant, reason="unlinked", now=now)
+
+
+def _look_soon(subject: str) -> None:
+    look_again(subject)
+    ring(TASK)
 
 
 def _bought_with(grant: Grant) -> Subscription | Order | None:

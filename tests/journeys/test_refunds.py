@@ -1,5 +1,7 @@
 """Money given back: what it closes, what it leaves open, and who is asked."""
 
+from typing import Any
+
 from django.test import Client
 
 from activities.models import Activity
@@ -145,13 +147,16 @@ def test_what_was_refunded_while_it_was_taken_back_stays_closed(shop: Shop, owne
     assert Activity.objects.filter(verb=Verb.ACCESS_GRANTED, user__email=ADA).count() == 1
 
 
-def test_a_refund_that_nobody_told_of_is_found_when_it_is_given_back(shop: Shop, owner: User) -> None:
+def test_a_refund_that_nobody_told_of_is_found_when_it_is_given_back(
+    shop: Shop, owner: User, django_capture_on_commit_callbacks: Any
+) -> None:
     bought = shop.buy(shop.once, email=ADA)
     shop.deliver()
     grant = grants.revoke(Grant.objects.get(), actor=owner, reason="shared the login", now=shop.now())
     _refund(shop, bought)
     shop.sandbox.take_pending()
-    grants.restore(grant, actor=owner, reason="a mistake", now=shop.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        grants.restore(grant, actor=owner, reason="a mistake", now=shop.now())
     assert Subject.objects.get(key=bought["customer"]).look_again
     drain()
     assert not shop.has(ADA, shop.course)

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -26,6 +27,17 @@ def at_step(step: str, act: Callable[[], None]) -> Callable[[FrameType, str, Any
             act()
 
     return profile
+
+
+def until_somebody_waits() -> None:
+    """Returns once a statement of another connection waits for a row that is locked."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits for a lock")
 
 
 class StoppedWorker:
