@@ -28,17 +28,19 @@ def drain(*, seconds: float = SECONDS) -> int:
     """Refreshes what waits until nothing does or the time is up; returns how many subjects were refreshed.
 
     Who bought a moment ago comes first. Then what can be listed has two thirds of the time at most, so that nothing
-    that has to be fetched ever waits for it alone.
+    that has to be fetched ever waits for it alone. What another worker lists is left to it.
     """
     connection = active_connection()
     if connection is None:
         return 0
     turn = _Turn(until=time.monotonic() + seconds)
     turn.refresh(inbox.buyers(limit=BATCH))
+    listed: int | None = 0
     if not turn.is_over:
-        turn.done += _drain_by_listing(connection, seconds=min(seconds * 2 / 3, turn.seconds_left))
+        listed = _drain_by_listing(connection, seconds=min(seconds * 2 / 3, turn.seconds_left))
+        turn.done += listed or 0
     while not turn.is_over:
-        subjects = inbox.dirty_subjects(business_now=clock.now(), limit=BATCH)
+        subjects = inbox.dirty_subjects(business_now=clock.now(), limit=BATCH, is_listed_elsewhere=listed is None)
         if not subjects or not turn.refresh(subjects):
             return turn.done
     if not turn.is_in_vain:
@@ -83,8 +85,11 @@ class _Turn:
         return progress
 
 
-def _drain_by_listing(connection: Connection, *, seconds: float) -> int:
-    """A renewal day's burst, a hundred customers a call. What it leaves is fetched one by one, or listed next time."""
+def _drain_by_listing(connection: Connection, *, seconds: float) -> int | None:
+    """A renewal day's burst, a hundred customers a call. What it leaves is fetched one by one, or listed next time.
+
+    None while another worker lists.
+    """
     planned = renewal_day.plan()
     if planned is None:
         return 0

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from activities.inserting import insert_new
 from billing import event_types
+from billing.event_types import Facet
 from billing.facts import required_moment
 from billing.models import Connection, InboxEvent, Order, StripeCustomer, Subject
 from billing.signers import find_signer
@@ -100,17 +101,27 @@ def look_again(key: str) -> None:
     Subject.objects.filter(key=key).update(look_again=True, retry_at=None)
 
 
-def dirty_subjects(*, business_now: datetime, limit: int) -> list[str]:
-    """The subjects to look at again: buyers, then longest waiting first: rung for, asked for, or past a deadline."""
+def dirty_subjects(*, business_now: datetime, limit: int, is_listed_elsewhere: bool = False) -> list[str]:
+    """The subjects to look at again: buyers, then longest waiting first: rung for, asked for, or past a deadline.
+
+    `is_listed_elsewhere`: without the customers whose events ask for subscriptions alone, because another worker
+    lists these.
+    """
     asked = (
         Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now))
         .exclude(pk__in=_waiting().values("pk"))
         .exclude(_of_a_disconnected_account())
         .order_by("due_at", "pk")
-        .values_list("key", flat=True)
     )
-    rung = _rung().values_list("subject", flat=True)
-    return list(dict.fromkeys([*buyers(limit=limit), *rung[: limit * 10], *asked[:limit]]))[:limit]
+    rung = _rung()
+    if is_listed_elsewhere:
+        listed = {"facets": Facet.SUBSCRIPTIONS.value, "subject__startswith": "cus_"}
+        pending = InboxEvent.objects.filter(state=InboxEvent.State.PENDING, **listed)
+        asked = asked.exclude(look_again=False, key__in=pending.values("subject"))
+        rung = rung.exclude(**listed)
+    keys = asked.values_list("key", flat=True)
+    subjects = rung.values_list("subject", flat=True)
+    return list(dict.fromkeys([*buyers(limit=limit), *subjects[: limit * 10], *keys[:limit]]))[:limit]
 
 
 def is_dirty(key: str, *, business_now: datetime) -> bool:

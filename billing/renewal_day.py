@@ -83,17 +83,17 @@ def plan() -> Plan | None:
     return Plan(wanted, since, until) if len(wanted) > max(FEWEST, pages) else None
 
 
-def refresh_by_listing(planned: Plan, *, connection: Connection, seconds: float) -> int:
+def refresh_by_listing(planned: Plan, *, connection: Connection, seconds: float) -> int | None:
     """Looks at many customers' subscriptions again by listing them; returns how many were settled.
 
     A customer is settled as soon as all of theirs were listed. When the time is up the rest waits: the next plan
     begins where this one stopped, because lists begin with the newest. One that is leased by somebody else is left
-    to them; a row that was fetched after its page was asked for is left as it is. Settles nobody while another
-    worker lists.
+    to them; a row that was fetched after its page was asked for is left as it is. None while another worker
+    lists.
     """
     lease = leases.take(LISTING)
     if lease is None:
-        return 0
+        return None
     try:
         return _list_and_settle(planned, connection=connection, until=time.monotonic() + seconds)
     finally:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from billing import renewal_day
+from billing import inbox, leases, renewal_day
 from billing.draining import drain
 from billing.models import InboxEvent, Subject, Subscription
 from billing.refresh import refresh
@@ -95,6 +95,28 @@ def test_who_has_a_subscription_that_we_never_saw_is_asked_about_alone(renewed: 
     drain()
     assert waiting() == set()
     assert Subscription.objects.filter(stripe_id=left_out.stripe_id).exists()
+
+
+def test_what_another_worker_lists_is_not_fetched_one_by_one(renewed: Shop) -> None:
+    """Neither for its events nor for its deadline; whoever else waits is looked at."""
+    renewed.buy(renewed.once, email="cleo@example.org")
+    for delivery in renewed.sandbox.take_pending():
+        assert renewed.post_webhook(delivery) == 200
+    before = waiting()
+    lease = leases.take(renewal_day.LISTING)
+    assert lease is not None
+    with counted(renewed.sandbox, at_most=2):
+        drain()
+    assert renewed.has("cleo@example.org", renewed.course)
+    assert len(waiting()) == len(before) - 1 == len(EMAILS)
+    asked = Subscription.objects.get(user__email=EMAILS[0]).customer_id
+    inbox.look_again(asked)
+    drain()
+    assert asked not in waiting(), "whom somebody asked about is fetched whole"
+    leases.release(lease)
+    with counted(renewed.sandbox, at_most=2):
+        drain()
+    assert waiting() == set()
 
 
 def test_whoever_buys_comes_before_a_thousand_renewals(renewed: Shop) -> None:
