@@ -3,6 +3,7 @@
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
@@ -13,39 +14,26 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activities import clock
+from billing import buying_once
 from billing.connection import REFERENCE_KEY, SITE_KEY, required_connection
 from billing.errors import StripeError, StripeMissing
-from billing.event_types import Facet
-from billing.facts import email_of_session, products_of, required_moment, sid
+from billing.facts import email_of_session, required_moment, sid
 from billing.gateway import Gateway, gateway_for
 from billing.identity import customers_managed_by, reference_for
 from billing.inbox import look_again
-from billing.linking import LIVE
-from billing.models import Connection, Offer, Order, ProductLink, Subscription
+from billing.listing import subject_of_session
+from billing.models import Checkout, Connection, Offer, Order, ProductLink
 from billing.refresh import Outcome, refresh
 from billing.selling import return_url
 from hub.access import can_open
 from hub.addresses import usable_address
-from hub.models import Grant, Product, User
+from hub.models import Product, User
 from hub.sale import has_sales_page
 
 log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
-PURCHASE = frozenset({Facet.SUBSCRIPTIONS, Facet.ORDERS})
 SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{8,200}")
-
-
-class AlreadySubscribed(StripeError):
-    """The member has a live subscription to this product: the portal is where it is changed."""
-
-
-class AlreadyBought(StripeError):
-    """The member has this for good: a second payment would open nothing more."""
-
-
-class PaymentOnItsWay(StripeError):
-    """The member has paid for this, and the money takes its time: a second payment would be one too many."""
 
 
 def start(user: User, offer: Offer) -> str:
@@ -53,19 +41,18 @@ def start(user: User, offer: Offer) -> str:
 
     Raises AlreadySubscribed, AlreadyBought, PaymentOnItsWay and billing.errors.
     """
-    if _has_paid(user, offer):
-        raise PaymentOnItsWay(str(offer.product))
-    if not offer.is_recurring and _has_for_good(user, offer.product):
-        raise AlreadyBought(str(offer.product))
-    gateway = gateway_for(required_connection(), waiting=True)
+    buying_once.refuse_known(user, offer)
+    gateway, now = gateway_for(required_connection(), waiting=True), clock.now()
+    if address := buying_once.continued(user, offer, gateway=gateway, now=now):
+        return address
     customer = billing_customer(user)
     try:
-        return _start(user, offer, customer=customer, gateway=gateway)
+        return _start(user, offer, customer=customer, gateway=gateway, now=now)
     except StripeMissing:
         if not customer:
             raise
     look_again(customer)  # deleted at Stripe, and we have not heard
-    return _start(user, offer, customer="", gateway=gateway)
+    return _start(user, offer, customer="", gateway=gateway, now=now)
 
 
 def where_sold(product: Product) -> str:
@@ -116,7 +103,8 @@ def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
         return Returned("expired", product)
     if session["status"] == "open":
         return Returned("failed", product)
-    outcome = refresh(_subject_of(session), facets=PURCHASE, waiting=True, cause=f"return {session_id}")
+    subject = subject_of_session(session)
+    outcome = refresh(subject, facets=buying_once.PURCHASE, waiting=True, cause=f"return {session_id}")
     buyer = _buyer_of(session)
     state = _standing(session, opens=buyer is not None and can_open(buyer, product, now=clock.now()), outcome=outcome)
     payer = usable_address(email_of_session(session))
@@ -139,15 +127,19 @@ def _standing(session: Json, *, opens: bool, outcome: Outcome) -> str:
     return "closed" if paid else "processing"
 
 
-def _start(user: User, offer: Offer, *, customer: str, gateway: Gateway) -> str:
-    if offer.is_recurring and _has_live_subscription(user, offer, gateway=gateway, customer=customer):
-        raise AlreadySubscribed(str(offer.product))
+def _start(user: User, offer: Offer, *, customer: str, gateway: Gateway, now: datetime) -> str:
+    buying_once.refuse_paid_lately(user, offer, customer=customer, gateway=gateway, now=now)
     params = _session_params(user, offer, customer=customer)
-    # A double click is one session; half a minute later it is a new wish.
+    # A double click is one session; half a minute later, or after another one, it is a new wish.
+    before = Checkout.objects.filter(user=user, product=offer.product).values_list("session_id", flat=True).first()
     bucket = int(timezone.now().timestamp()) // 30
-    session = gateway.create_session(params, idempotency_key=f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}")
+    key = f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}-{before or ''}"
+    session = gateway.create_session(params, idempotency_key=key)
     if not session["url"]:  # that one was paid in the meantime
         session = gateway.create_session(params, idempotency_key=str(uuid.uuid4()))
+    Checkout.objects.update_or_create(
+        user=user, product=offer.product, defaults={"offer": offer, "session_id": session["id"], "made_at": now}
+    )
     return str(session["url"])
 
 
@@ -171,35 +163,6 @@ def _session_params(user: User, offer: Offer, *, customer: str) -> Json:
         if not customer:
             params["customer_creation"] = "always"
     return params
-
-
-def _has_live_subscription(user: User, offer: Offer, *, gateway: Gateway, customer: str) -> bool:
-    """Ours as last seen; then Stripe's, because a payment of a moment ago may not have reached us."""
-    stripe_product = offer.link.stripe_product
-    mine = Subscription.objects.filter(user=user, connection=offer.link.connection, status__in=LIVE)
-    mine = mine.exclude(status="incomplete")
-    if any(stripe_product in products_of(row.data) for row in mine):
-        return True
-    return bool(customer) and any(
-        stripe_product in products_of(sub) and sub["status"] in LIVE and sub["status"] != "incomplete"
-        for sub in gateway.subscriptions_of(customer)
-    )
-
-
-def _has_paid(user: User, offer: Offer) -> bool:
-    """For this once, with money that has not arrived: a bank debit takes days."""
-    waiting = Order.objects.filter(user=user, connection=offer.link.connection, state=Order.State.PENDING)
-    return any(offer.link.stripe_product in order.products for order in waiting)
-
-
-def _has_for_good(user: User, product: Product) -> bool:
-    """Bought or given, without an end. Who subscribes may still buy, to keep it."""
-    kept = Grant.objects.filter(user=user, product=product, state=Grant.State.ACTIVE, ends_at__isnull=True)
-    return product.access_days is None and kept.exclude(source=Grant.Source.SUBSCRIPTION).exists()
-
-
-def _subject_of(session: Json) -> str:
-    return sid(session.get("customer")) or sid(session.get("payment_intent")) or session["id"]
 
 
 def _product_of(session: Json, *, connection: Connection) -> Product | None:

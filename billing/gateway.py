@@ -70,6 +70,12 @@ class Gateway:
         params = {**where, "status": "complete", "expand": _each(SESSION_EXPAND)}
         return [self._with_all_lines(session) for session in self._all(self._client.v1.checkout.sessions.list, params)]
 
+    def complete_sessions_of(self, address: str, *, created_from: int) -> list[Json]:
+        """The complete sessions made since then in which this very address was given."""
+        where: Params = {"customer_details": {"email": address}, "created": {"gte": created_from}}
+        params = {**where, "status": "complete", "expand": _each(SESSION_EXPAND)}
+        return [self._with_all_lines(session) for session in self._all(self._client.v1.checkout.sessions.list, params)]
+
     def session_page(self, *, after: str = "") -> tuple[list[Json], bool]:
         params: Params = {"status": "complete", "limit": PAGE, "expand": _each(SESSION_EXPAND)}
         if after:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from activities import clock
 from activities.doorbell import ring
-from billing import checkout, inbox, portal
+from billing import buying_once, checkout, inbox, portal
 from billing.account import account_of
 from billing.connection import active_connection
 from billing.draining import TASK
@@ -62,13 +62,13 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     )
     try:
         return SeeOther(checkout.start(user, offer))
-    except checkout.AlreadySubscribed:
+    except buying_once.AlreadySubscribed:
         messages.info(request, f"You already subscribe to {offer.product}. Here you can change it.")
         return _to_portal(request, customer="", flow="", subscription="")
-    except checkout.AlreadyBought:
+    except buying_once.AlreadyBought:
         messages.info(request, "This is yours already.")
         return SeeOther(offer.product.get_absolute_url())
-    except checkout.PaymentOnItsWay:
+    except buying_once.PaymentOnItsWay:
         messages.info(request, "Your payment is on its way already. Nothing more was charged.")
         return SeeOther(offer.product.get_absolute_url())
     except StripeError as error:

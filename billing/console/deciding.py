@@ -9,7 +9,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from activities import clock
 from billing import attaching, attention
+from billing.connection import active_connection
 from billing.console.words import actor_of
+from billing.dashboard import page_of
 from billing.forms import PayerForm
 from billing.models import Attention
 from hub.addresses import usable_address
@@ -29,7 +31,11 @@ def decide(request: HttpRequest) -> HttpResponse:
     decided = Attention.objects.filter(
         kind=Attention.Kind.UNMATCHED, resolved_at__isnull=False, user__isnull=False
     ).select_related("user")
-    context = {"found": found[:200], "count": found.count(), "decided": decided.order_by("-resolved_at")[:SHOWN]}
+    context = {
+        "found": [(question, _purchases(question)) for question in found[:200]],
+        "count": found.count(),
+        "decided": decided.order_by("-resolved_at")[:SHOWN],
+    }
     return render(request, "billing/decide.html", context)
 
 
@@ -79,6 +85,15 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, "Taken back: it waits for its payer again.")
     return SeeOther(reverse("billing:payer", args=[pk]))
+
+
+def _purchases(question: Attention) -> list[tuple[str, str]]:
+    """The purchases that it is about, each with the page at Stripe where it is refunded or ended."""
+    connection = active_connection()
+    if question.kind != Attention.Kind.TWICE or connection is None:
+        return []
+    refs = [question.details["first"], question.details["last"]]
+    return [(ref, page_of(ref, connection=connection)) for ref in refs]
 
 
 def _attach(request: HttpRequest, question: Attention, form: PayerForm) -> HttpResponse:

@@ -4,12 +4,13 @@ from billing.models.account import AccessPolicy, Connection
 from billing.models.attention import Attention
 from billing.models.imports import ImportBatch, ImportRow
 from billing.models.purchases import Order, StripeCustomer, Subscription
-from billing.models.selling import Offer, ProductLink
+from billing.models.selling import Checkout, Offer, ProductLink
 from billing.models.work import InboxEvent, Pace, Pass, Subject
 
 __all__ = [
     "AccessPolicy",
     "Attention",
+    "Checkout",
     "Connection",
     "ImportBatch",
     "ImportRow",

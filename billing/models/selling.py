@@ -1,5 +1,6 @@
 """What is linked with Stripe and on sale there."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -88,3 +89,19 @@ class Offer(models.Model):
     @property
     def price_text(self) -> str:
         return describe_price(self.amount, self.currency, interval=self.interval, count=self.interval_count)
+
+
+class Checkout(models.Model):
+    """The newest Checkout Session of a member for a product: while it is open, no other is made."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
+    offer = models.ForeignKey(Offer, on_delete=models.CASCADE, related_name="+")
+    session_id = models.CharField(max_length=255)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "product"], name="one_checkout_per_person_and_product")]
+
+    def __str__(self) -> str:
+        return f"{self.user} at the checkout of {self.product}"

@@ -1,8 +1,13 @@
 """One person who pays for one thing twice: nothing is taken away, and a person is asked."""
 
+from datetime import timedelta
+from typing import Any
+
+import pytest
 from django.test import Client
 
-from billing.models import Attention
+from billing.dashboard import page_of
+from billing.models import Attention, Checkout, Connection, Offer, Order
 from hub.models import User
 from tests.shops import Shop
 
@@ -19,6 +24,8 @@ def test_a_second_order_of_the_same_product_waits_for_a_person(shop: Shop, ada: 
     client.force_login(owner)
     page = client.get("/console/decide/").content.decode()
     assert "Paid for twice" in page and shop.course.name in page
+    for bought in (first, second):
+        assert f'href="{shop.sandbox.url}/sandbox/payments/{bought["payment_intent"]}"' in page
 
 
 def test_the_question_is_settled_when_one_of_the_two_is_refunded(shop: Shop, ada: User) -> None:
@@ -48,3 +55,111 @@ def test_what_is_open_for_some_days_and_other_products_are_no_doubles(shop: Shop
         shop.buy(offer, email=ADA)
     shop.deliver()
     assert not Attention.objects.exists()
+
+
+@pytest.mark.parametrize("page", ["payment link", "checkout"])
+def test_what_was_paid_a_moment_ago_is_not_sold_again(shop: Shop, dan: User, page: str) -> None:
+    """Its webhook has not come, and who bought for the first time has no Stripe customer here."""
+    if page == "checkout":
+        press_buy(dan, shop.once)
+        shop.sandbox.pay_session(open_sessions(shop)[0])
+    else:
+        shop.buy(shop.once, email=dan.email)
+    assert not Order.objects.exists()
+    answer = press_buy(dan, shop.once)
+    assert (answer.status_code, answer["Location"]) == (303, shop.course.get_absolute_url())
+    assert shop.has(dan.email, shop.course), "and it is open from now on"
+    assert open_sessions(shop) == []
+    shop.deliver()
+    assert not Attention.objects.exists()
+
+
+def test_a_subscription_of_a_moment_ago_leads_to_the_portal(shop: Shop, dan: User) -> None:
+    shop.buy(shop.monthly, email=dan.email)
+    assert "/p/session/" in press_buy(dan, shop.yearly)["Location"]
+    assert open_sessions(shop) == []
+
+
+def test_a_debit_of_a_moment_ago_is_on_its_way(shop: Shop, dan: User) -> None:
+    shop.buy(shop.once, email=dan.email, card="sepa_debit")
+    client = entered(dan)
+    client.post(f"/checkout/{shop.course.slug}/", {"offer": shop.once.pk})
+    page = client.get(shop.course.get_absolute_url()).content.decode()
+    assert "Nothing more was charged" in page
+    assert open_sessions(shop) == []
+
+
+def test_what_somebody_else_paid_a_moment_ago_hinders_nobody(shop: Shop, dan: User) -> None:
+    shop.buy(shop.once, email=ADA)
+    press_buy(dan, shop.once)
+    assert len(open_sessions(shop)) == 1
+
+
+def test_another_product_paid_a_moment_ago_hinders_nobody(shop: Shop, dan: User) -> None:
+    shop.buy(shop.monthly, email=dan.email)
+    press_buy(dan, shop.once)
+    assert len(open_sessions(shop)) == 1
+
+
+def test_a_purchase_that_was_refunded_may_be_made_again(shop: Shop, dan: User) -> None:
+    bought = shop.buy(shop.once, email=dan.email)
+    shop.deliver()
+    shop.sandbox.api.refunds.create({"payment_intent": bought["payment_intent"]})
+    shop.deliver()
+    press_buy(dan, shop.once)
+    assert len(open_sessions(shop)) == 1
+
+
+def test_a_second_tab_leads_to_the_same_checkout(shop: Shop, dan: User) -> None:
+    first = press_buy(dan, shop.once)
+    Checkout.objects.update(made_at=shop.now() - timedelta(minutes=10))
+    assert press_buy(dan, shop.once)["Location"] == first["Location"]
+    assert len(open_sessions(shop)) == 1
+
+
+def test_another_price_closes_the_checkout_of_the_first(shop: Shop, dan: User) -> None:
+    first = press_buy(dan, shop.monthly)
+    second = press_buy(dan, shop.yearly)
+    assert first["Location"] != second["Location"]
+    (only,) = open_sessions(shop)
+    assert only in second["Location"]
+    third = press_buy(dan, shop.monthly)
+    assert third["Location"] not in {first["Location"], second["Location"]}
+    assert open_sessions(shop)[0] in third["Location"], "and back again, in the same half a minute"
+    press_buy(dan, shop.once)
+    assert len(open_sessions(shop)) == 2, "another product is another matter"
+
+
+def test_a_checkout_of_hours_ago_is_closed_for_a_new_one(shop: Shop, dan: User) -> None:
+    first = press_buy(dan, shop.once)
+    shop.sandbox.advance("2h")
+    assert press_buy(dan, shop.once)["Location"] != first["Location"]
+    assert len(open_sessions(shop)) == 1
+
+
+def test_a_checkout_that_stripe_forgot_is_made_anew(shop: Shop, dan: User) -> None:
+    press_buy(dan, shop.once)
+    Checkout.objects.update(session_id="cs_test_gone")
+    assert press_buy(dan, shop.once).status_code == 303
+
+
+def test_a_page_of_stripes_dashboard_is_named_by_what_it_shows(db: None, settings: Any) -> None:
+    settings.STRIPE_API_BASE = ""
+    live, test = Connection(livemode=True), Connection(livemode=False)
+    assert page_of("pi_1", connection=live) == "https://dashboard.stripe.com/payments/pi_1"
+    assert page_of("sub_1", connection=test) == "https://dashboard.stripe.com/test/subscriptions/sub_1"
+    assert page_of("by_hand:1", connection=live) == ""
+
+
+def entered(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def press_buy(user: User, offer: Offer) -> Any:
+    return entered(user).post(f"/checkout/{offer.product.slug}/", {"offer": offer.pk})
+
+
+def open_sessions(shop: Shop) -> list[str]:
+    return [found.id for found in shop.sandbox.api.checkout.sessions.list({"status": "open"}).data]

@@ -104,7 +104,7 @@ def test_a_double_click_on_buy_is_one_checkout(shop: Shop, ada: User) -> None:
 
 
 def test_a_double_click_that_meets_the_first_on_its_way_still_leads_to_checkout(shop: Shop, ada: User) -> None:
-    shop.sandbox.answer_with(409, path="/v1/checkout/sessions", times=1)
+    shop.sandbox.answer_with(409, path="/v1/checkout/sessions", method="POST", times=1)
     assert _press_buy(ada, shop.once).status_code == 303
 
 
