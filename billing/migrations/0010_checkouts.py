@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0008_one_connection_in_use'),
+        ('billing', '0009_more_to_decide'),
         ('hub', '0008_kinds_of_code_mails'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
