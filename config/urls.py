@@ -1,13 +1,11 @@
 from functools import partial
 
 from allauth.account.decorators import reauthentication_required, secure_admin_login
-from allauth.account.views import password_set
-from allauth.usersessions.views import list_usersessions
 from django.contrib import admin
 from django.urls import include, path
 
 from config import health
-from hub.views import entrance, second_factors
+from hub.views import entrance, own_account, second_factors
 
 # Staff sign in as everybody does: this has to come before the admin's addresses are read.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -23,8 +21,9 @@ urlpatterns = [
     path("accounts/login/code/confirm/", entrance.EnterCodeView.as_view(), name="account_confirm_login_code"),
     path("accounts/signup/", entrance.JoinView.as_view(), name="account_signup"),
     # allauth asks again before everything but these two.
-    path("accounts/password/set/", still_there(password_set), name="account_set_password"),
-    path("accounts/sessions/", still_there(list_usersessions, allow_get=True), name="usersessions_list"),
+    path("accounts/password/set/", still_there(own_account.SetPasswordView.as_view()), name="account_set_password"),
+    path("accounts/password/change/", own_account.ChangePasswordView.as_view(), name="account_change_password"),
+    path("accounts/sessions/", still_there(own_account.sessions, allow_get=True), name="usersessions_list"),
     path("accounts/2fa/authenticate/", second_factors.ConfirmView.as_view(), name="mfa_authenticate"),
     path("accounts/2fa/totp/activate/", second_factors.AddAppView.as_view(), name="mfa_activate_totp"),
     path("accounts/2fa/webauthn/add/", second_factors.AddPasskeyView.as_view(), name="mfa_add_webauthn"),

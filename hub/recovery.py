@@ -4,12 +4,32 @@ from datetime import datetime
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.utils import timezone
 
 from activities.models import Activity
 from activities.record import Happening, record_one
 from hub.models import User
+
+
+@transaction.atomic
+def remove_second_factors(person: User, *, actor: User, reason: str, now: datetime) -> None:
+    """For whoever lost phone and recovery codes: a code by e-mail is enough again. Signs them out everywhere."""
+    Authenticator.objects.filter(user=person).delete()
+    for session in UserSession.objects.filter(user=person):
+        session.end()
+    record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=f"second_factors_removed:{person.pk}:{timezone.now().isoformat()}",
+            at=now,
+            user_id=person.pk,
+            actor_id=actor.pk,
+            details={"reason": f"Removed passkeys, app and recovery codes: {reason}"},
+        ),
+        now=now,
+    )
 
 
 @transaction.atomic

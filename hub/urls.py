@@ -24,6 +24,7 @@ urlpatterns = [
     path("console/people/<int:pk>/address/", people.move, name="console_move"),
     path("console/people/<int:pk>/look/", helping.look, name="console_look"),
     path("console/people/<int:pk>/access-again/<slug:slug>/", helping.send_again, name="console_send_again"),
+    path("console/people/<int:pk>/second-factors/", helping.remove_factors, name="console_remove_factors"),
     path("console/people/<int:pk>/give/", people.give, name="console_give"),
     path("console/grants/<int:pk>/revoke/", people.revoke, name="console_revoke"),
     path("console/grants/<int:pk>/restore/", people.restore, name="console_restore"),

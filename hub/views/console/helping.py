@@ -1,5 +1,7 @@
 """What support does for a person from their page, besides giving and taking access."""
 
+from allauth.account.adapter import get_adapter
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -9,10 +11,12 @@ from django.views.decorators.http import require_POST
 
 from activities import clock
 from hub.access import open_products
+from hub.forms import ReasonForm
 from hub.invitations import send_access_again
 from hub.models import Product, User
 from hub.payments import ask_again
-from hub.permissions import signed_in, staff_only
+from hub.permissions import OWNER, signed_in, staff_only
+from hub.recovery import remove_second_factors
 from hub.redirects import SeeOther
 from hub.throttling import happens_too_often
 
@@ -34,6 +38,22 @@ def send_again(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
             messages.success(request, f"The access e-mail for {product} is on its way to {user.email}.")
         else:
             messages.warning(request, "It was sent a moment ago. Wait a minute.")
+    return SeeOther(reverse("hub:console_person", args=[user.pk]))
+
+
+@require_POST
+@staff_only(OWNER)
+@reauthentication_required(app="allauth.account")
+def remove_factors(request: HttpRequest, pk: int) -> HttpResponse:
+    """For who lost phone and recovery codes: an owner lets them in by e-mail alone again, and they are written to."""
+    user, form, actor = get_object_or_404(User, pk=pk), ReasonForm(request.POST), signed_in(request)
+    assert actor is not None  # noqa: S101  staff_only has seen to it
+    if not form.is_valid():
+        messages.error(request, "Say why, and how you know that it is them: nothing was changed.")
+    else:
+        remove_second_factors(user, actor=actor, reason=form.cleaned_data["reason"], now=clock.now())
+        get_adapter(request).send_mail("account/email/second_factors_removed", user.email, {})
+        messages.success(request, f"{user} signs in with a code by e-mail alone now, and was written to.")
     return SeeOther(reverse("hub:console_person", args=[user.pk]))
 
 

@@ -15,6 +15,7 @@ from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
 from hub import access, grants
+from hub.factors import factors_of
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, PeopleForm, ReasonForm
 from hub.models import Grant, Product, User
 from hub.payments import payments_of
@@ -159,6 +160,7 @@ def _show(
         "form": form or GiveForm(now=now),
         "moving": moving or MoveForm(),
         "may_move": _actor(request).role in OWNER,
+        "factors": factors_of(user),
         "on": day,
         "today": timezone.localtime(now).date(),
     }
