@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from sandbox import checkout, customers, portal
+from sandbox import checkout, customers
 from sandbox.account import Account
 from sandbox.answers import Answers
 from sandbox.box import Box, box
 from sandbox.clock import parse_span
 from sandbox.control_objects import act_on_dispute, set_object
+from sandbox.control_portal import act_in_portal
 from sandbox.deliveries import is_loopback
 from sandbox.errors import AuthenticationRequired, StripeRefusal
 from sandbox.expansion import show
@@ -321,22 +322,7 @@ def answer_authentication(sandbox: Box, account: Account, wishes: Obj, session_i
 
 @control("POST")
 def use_portal(sandbox: Box, account: Account, wishes: Obj, session_id: str, act: str) -> Obj:
-    """cancel {subscription, feedback, comment} · resume {subscription} · update_card {card} ·
-    update_details {email, name} · switch_price {subscription, price}"""
-    if act == "cancel":
-        details = {name: wishes.get(name) for name in ("feedback", "comment")}
-        return portal.cancel(account, session_id, subscription_id=wishes["subscription"], **details)
-    if act == "resume":
-        return portal.resume(account, session_id, subscription_id=wishes["subscription"])
-    if act == "update_card":
-        return portal.update_card(account, session_id, card=str(wishes.get("card", "4242424242424242")))
-    if act == "update_details":
-        return portal.update_details(account, session_id, email=wishes.get("email"), name=wishes.get("name"))
-    if act == "switch_price":
-        return portal.switch_price(
-            account, session_id, subscription_id=wishes["subscription"], price_id=wishes["price"]
-        )
-    raise ValueError(f"the portal has no {act}")
+    return act_in_portal(account, session_id, act, wishes)
 
 
 @control("POST")

@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sandbox import portal as engine
+from sandbox.account import Account
 from sandbox.changing import Change, apply_change
 from sandbox.customers import use_method
 from sandbox.errors import CardDeclined, StripeRefusal
@@ -19,6 +20,7 @@ from sandbox.pages.notes import leave_note
 from sandbox.pages.portal_visit import Visit, in_portal, see, show, show_done
 from sandbox.pages.rows import item_text, method_rows, methods_in_use, product_name, subscription_row
 from sandbox.pages.wording import day, money, price_text
+from sandbox.previews import Preview, preview_invoice
 from sandbox.types import Obj
 
 REASONS: Final = {
@@ -206,11 +208,13 @@ def change(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
     price = visit.account.get("price", price_id)
     quantity = wished.get("quantity") or item["quantity"] or 1
     wish = {"id": item["id"], "price": price_id, "quantity": quantity}
-    update = visit.features["subscription_update"]
+    planned = engine.plan_change(visit.account, visit.session, subscription, wish)
     if request.method == "POST":
         try:
-            change = Change(items=(wish,), proration=update["proration_behavior"])
-            apply_change(visit.account, subscription, change)
+            if wished:
+                engine.confirm_update(visit.account, visit.session["id"])
+            else:
+                apply_change(visit.account, subscription, planned)
         except StripeRefusal as refusal:
             return leave_note(visit.go_home(), text=str(refusal), tone="bad")
         return show_done(request, visit, title="Your plan has changed", text=f"You now pay {price_text(price)}.")
@@ -226,17 +230,20 @@ def change(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
                 "price": item_text({"price": price, "quantity": quantity}),
             },
             "price_id": price_id,
-            "effect": change_effect(update["proration_behavior"]),
+            "effect": change_effect(visit.account, subscription, planned),
         },
     )
 
 
-def change_effect(proration: str) -> str:
+def change_effect(account: Account, subscription: Obj, change: Change) -> str:
     """What happens to the money when a plan changes."""
-    return {
-        "none": "The new price applies from your next payment.",
-        "always_invoice": "The difference for the rest of this period is charged now.",
-    }.get(proration, "The difference for the rest of this period is added to your next payment.")
+    seen = Preview(customer=subscription["customer"], subscription=subscription["id"], change=change)
+    try:
+        bill = preview_invoice(account, seen)
+    except StripeRefusal:
+        return "Nothing more is charged."
+    due, at = money(bill["amount_due"], bill["currency"]), bill["created"]
+    return f"{due} is charged now." if at <= account.now() else f"Your next payment is {due}, on {day(at)}."
 
 
 def find_item(subscription: Obj, item_id: str | None) -> Obj:

@@ -3,9 +3,12 @@
 from typing import Any
 
 from sandbox.account import Account
-from sandbox.errors import InvalidRequest
+from sandbox.catalogue import price_of
+from sandbox.coupons import Purchase, find_coupon
+from sandbox.discounts import find_coupons
+from sandbox.errors import InvalidRequest, NotFound
 from sandbox.portal import CANCEL_REASONS, default_configuration, new_configuration, new_features
-from sandbox.resources.shared_fields import METADATA
+from sandbox.resources.shared_fields import ADJUSTABLE, METADATA
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj, Params
 from sandbox.validation import Choice, Field, Flag, Hash, Listed, Text, Url, Whole, merge_metadata, needed, unset
@@ -39,18 +42,41 @@ def features(*, complete: bool) -> Hash:
                     "default_allowed_updates": unset(
                         Listed(each=Choice(options=("price", "promotion_code", "quantity")))
                     ),
+                    "billing_cycle_anchor": Choice(options=("now", "unchanged")),
                     "products": unset(
                         Listed(
-                            each=Hash(fields={"prices": needed(Listed(each=Text())), "product": needed(Text())}),
+                            each=Hash(
+                                fields={
+                                    "adjustable_quantity": ADJUSTABLE,
+                                    "prices": needed(Listed(each=Text())),
+                                    "product": needed(Text()),
+                                }
+                            ),
                             most=10,
                         )
                     ),
+                    "trial_update_behavior": Choice(options=("continue_trial", "end_trial")),
                     "proration_behavior": PRORATION,
                     **switch,
                 }
             ),
         }
     )
+
+
+def check_products(account: Account, params: Params) -> None:
+    """Every price that customers may switch to is one of the product beside it, and recurs."""
+    update = (params.get("features") or {}).get("subscription_update") or {}
+    for at, row in enumerate(update.get("products") or []):
+        param = f"features[subscription_update][products][{at}]"
+        account.get("product", row["product"], param=f"{param}[product]")
+        for price_id in row["prices"]:
+            price = account.get("price", price_id, param=f"{param}[prices]")
+            if price["product"] != row["product"] or price["type"] != "recurring":
+                raise InvalidRequest(
+                    f"The price {price_id} is not a recurring price of the product {row['product']}.",
+                    param=f"{param}[prices]",
+                )
 
 
 PROFILE = Hash(
@@ -76,6 +102,7 @@ CREATE_PROFILE = Hash(
     name=unset(Text()),
 )
 def create_configuration(call: Call) -> Obj:
+    check_products(call.account, call.params)
     return new_configuration(call.account, call.params)
 
 
@@ -93,6 +120,7 @@ def create_configuration(call: Call) -> Obj:
 def update_configuration(call: Call) -> Obj:
     configuration = call.account.get("billing_portal.configuration", call.id)
     changes: dict[str, Any] = dict(call.params)
+    check_products(call.account, changes)
     if "business_profile" in changes:
         changes["business_profile"] = {**configuration["business_profile"], **changes["business_profile"]}
     if "features" in changes:
@@ -114,6 +142,12 @@ listing(
     is_default=Flag(),
 )
 
+RETENTION = Hash(
+    fields={
+        "coupon_offer": needed(Hash(fields={"coupon": needed(Text())})),
+        "type": needed(Choice(options=("coupon_offer",))),
+    }
+)
 FLOW = Hash(
     fields={
         "type": needed(
@@ -134,10 +168,11 @@ FLOW = Hash(
                 "redirect": Hash(fields={"return_url": needed(Url())}),
             }
         ),
-        "subscription_cancel": Hash(fields={"subscription": needed(Text())}),
+        "subscription_cancel": Hash(fields={"retention": RETENTION, "subscription": needed(Text())}),
         "subscription_update": Hash(fields={"subscription": needed(Text())}),
         "subscription_update_confirm": Hash(
             fields={
+                "discounts": Listed(each=Hash(fields={"coupon": Text(), "promotion_code": Text()}), most=1),
                 "subscription": needed(Text()),
                 "items": needed(
                     Listed(
@@ -199,6 +234,18 @@ def create_session(call: Call) -> Obj:
     )
 
 
+def check_update(account: Account, subscription: Obj, details: Params) -> None:
+    """What an update flow names has to be there: the item, the price, the discount."""
+    param = "flow_data[subscription_update_confirm]"
+    for at, row in enumerate(details["items"]):
+        if row["id"] not in [item["id"] for item in subscription["items"]["data"]]:
+            raise NotFound("subscription item", row["id"], param=f"{param}[items][{at}][id]")
+        if row.get("price"):
+            price_of(account, row, param=f"{param}[items][{at}]", use="recurring")
+    purchase = Purchase(subscription["currency"], None, subscription["customer"])
+    find_coupons(account, details.get("discounts"), param=f"{param}[discounts]", purchase=purchase)
+
+
 def new_flow(account: Account, wish: Params, customer: Obj, configuration: Obj) -> Obj:
     """A deep link. Raises Stripe's refusals for a switched-off feature and for somebody else's subscription."""
     kind = wish["type"]
@@ -230,10 +277,16 @@ def new_flow(account: Account, wish: Params, customer: Obj, configuration: Obj) 
         "subscription_update_confirm": None,
     }
     if kind == "subscription_cancel":
+        offer = details.get("retention")
+        if offer:
+            purchase = Purchase(subscription["currency"], None, customer["id"])
+            find_coupon(account, offer["coupon_offer"], param=f"flow_data[{kind}][retention]", purchase=purchase)
         flow[kind] = {"retention": None, **details}
     elif kind == "subscription_update_confirm":
         items = [{"price": None, **item} for item in details["items"]]
-        flow[kind] = {"discounts": None, "subscription": details["subscription"], "items": items}
+        check_update(account, subscription, details)
+        discounts = [{"coupon": None, "promotion_code": None, **row} for row in details.get("discounts") or []]
+        flow[kind] = {"discounts": discounts or None, "subscription": details["subscription"], "items": items}
     elif details:
         flow[kind] = details
     return flow

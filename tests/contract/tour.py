@@ -266,12 +266,19 @@ def visit_portal(sandbox: Sandbox, api: Any, customer: str, shelf: Shelf) -> Non
     live = api.subscriptions.list({"customer": customer}).data[0]
     details = {"subscription": live.id}
     confirm = {**details, "items": [{"id": live.to_dict()["items"]["data"][0]["id"], "quantity": 2}]}
+    offer = api.coupons.create({"percent_off": 10, "duration": "once"}).id
+    stay = {"type": "coupon_offer", "coupon_offer": {"coupon": offer}}
+    confirm["discounts"] = [{"coupon": offer}]
     after = {"type": "redirect", "redirect": {"return_url": "https://shop.example/"}}
     for flow in (
         {"type": "payment_method_update"},
         {"type": "subscription_update", "subscription_update": details},
         {"type": "subscription_update_confirm", "subscription_update_confirm": confirm},
-        {"type": "subscription_cancel", "subscription_cancel": details, "after_completion": after},
+        {
+            "type": "subscription_cancel",
+            "subscription_cancel": {**details, "retention": stay},
+            "after_completion": after,
+        },
     ):
         session = api.billing_portal.sessions.create(
             {"customer": customer, "configuration": made.id, "flow_data": flow, "expand": ["configuration"]}
