@@ -1,7 +1,6 @@
 """Buying: a Checkout Session for a signed-in member, and the truth about a session somebody returns with."""
 
 import re
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -135,8 +134,6 @@ def _start(user: User, offer: Offer, *, customer: str, gateway: Gateway, now: da
     bucket = int(timezone.now().timestamp()) // 30
     key = f"checkout-{user.pk}-{offer.pk}-{customer}-{bucket}-{before or ''}"
     session = gateway.create_session(params, idempotency_key=key)
-    if not session["url"]:  # that one was paid in the meantime
-        session = gateway.create_session(params, idempotency_key=str(uuid.uuid4()))
     Checkout.objects.update_or_create(
         user=user, product=offer.product, defaults={"offer": offer, "session_id": session["id"], "made_at": now}
     )

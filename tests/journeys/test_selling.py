@@ -10,7 +10,7 @@ from django.test import Client
 from activities.models import Delivery
 from billing.errors import StripeInvalid
 from billing.linking import create_stripe_product, link
-from billing.models import Offer, StripeCustomer, Subscription
+from billing.models import Offer, Order, StripeCustomer, Subscription
 from hub.models import Product, User
 from tests import cast
 from tests.shops import Json, Shop
@@ -101,6 +101,19 @@ def test_a_double_click_on_buy_is_one_checkout(shop: Shop, ada: User) -> None:
     first, second = _press_buy(ada, shop.once), _press_buy(ada, shop.once)
     assert first["Location"] == second["Location"]
     assert len(shop.sandbox.api.checkout.sessions.list().data) == 1
+
+
+def test_what_is_bought_again_in_the_same_half_minute_is_a_checkout_of_its_own(shop: Shop, ada: User) -> None:
+    """Ninety days, and at once ninety more: the first session is finished, and leads nowhere."""
+    Product.objects.filter(pk=shop.course.pk).update(access_days=90)
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    first = _press_buy(ada, shop.once)["Location"]
+    shop.sandbox.pay_session(_open_session(shop)["id"])
+    shop.deliver()
+    second = _press_buy(ada, shop.once)["Location"]
+    assert second == _open_session(shop)["url"] != first
+    assert Order.objects.filter(user=ada).count() == 2
 
 
 def test_a_double_click_that_meets_the_first_on_its_way_still_leads_to_checkout(shop: Shop, ada: User) -> None:
