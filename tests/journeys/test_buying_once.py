@@ -123,6 +123,23 @@ def test_case_46_another_currency_and_another_amount_open_the_same_product(shop:
     assert (Order.objects.get().amount, Order.objects.get().currency) == (9900, "usd")
 
 
+def test_case_46_a_price_of_several_currencies_opens_its_product_in_each(shop: Shop) -> None:
+    worldwide = shop.sandbox.api.prices.create(
+        {
+            "product": shop.once.link.stripe_product,
+            "currency": "eur",
+            "unit_amount": 9000,
+            "currency_options": {"jpy": {"unit_amount": 15_000}},
+        }
+    )
+    lines: Any = [{"price": worldwide.id, "quantity": 1}]
+    link = shop.sandbox.api.payment_links.create({"line_items": lines, "currency": "jpy"})
+    shop.sandbox.pay_link(link.id, email=ADA)
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+    assert (Order.objects.get().amount, Order.objects.get().currency) == (15_000, "jpy")
+
+
 def test_case_47_a_payment_without_any_address_waits_for_a_person(shop: Shop, dan: User) -> None:
     paid = shop.sandbox.pay_session(_session(shop, [shop.once.price_id]), email="x@example.org")["session"]
     intent = shop.sandbox.api.payment_intents.retrieve(paid["payment_intent"])

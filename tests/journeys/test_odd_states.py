@@ -7,7 +7,7 @@ import stripe
 
 from billing.draining import drain
 from billing.models import AccessPolicy, Attention, StripeCustomer
-from hub.models import User
+from hub.models import Product, User
 from tests import cast
 from tests.members import Member
 from tests.shops import Json, Shop
@@ -79,35 +79,59 @@ def test_an_unknown_status_outlasts_the_end_of_the_period(shop: Shop, member: Me
 
 
 def test_case_19_a_pending_update_grants_nothing_until_it_is_applied(shop: Shop, member: Member) -> None:
+    circle, _ = upgrade_that_waits(shop, member)
+    assert not member.has(circle)
+    assert member.has(shop.club)
+
+    member.change_card("4242424242424242")
+    shop.deliver()
+    assert member.has(circle)
+
+
+def test_case_19_a_pending_update_that_is_given_up_grants_nothing(shop: Shop, member: Member) -> None:
+    circle, subscription = upgrade_that_waits(shop, member)
+    shop.advance("24h")
+    assert shop.sandbox.api.subscriptions.retrieve(subscription["id"]).pending_update is None
+    assert not member.has(circle)
+    assert member.states(shop.club) == ["active"]
+    assert member.row(subscription).status == "active"
+
+
+def upgrade_that_waits(shop: Shop, member: Member) -> tuple[Product, Json]:
+    """(a dearer product, the subscription that shall switch to it once it is paid): the card has no money."""
     circle = cast.ProductFactory(name="Kiln Circle")
     (dearer,) = shop.sell(circle, {"unit_amount": 4900, "recurring": {"interval": "month"}})
     subscription = member.subscribe(shop.monthly.price_id)
     shop.deliver()
-    item = shop.sandbox.api.subscription_items.retrieve(member.item(subscription)).to_dict(for_json=True)
-    waiting = {**item, "price": shop.sandbox.api.prices.retrieve(dearer.price_id).to_dict(for_json=True)}
-    shop.sandbox.set_fields(
-        subscription["id"],
-        emit="customer.subscription.updated",
-        pending_update={
-            "billing_cycle_anchor": None,
-            "discounts": None,
-            "expires_at": int(shop.now().timestamp()) + 82_800,
-            "subscription_items": [waiting],
-            "trial_end": None,
-            "trial_from_plan": None,
-        },
-    )
-    shop.deliver()
-    assert not member.has(circle)
-    assert member.has(shop.club)
-
-    shop.sandbox.set_fields(subscription["id"], pending_update=None)
-    member.change(subscription, items=[{"id": member.item(subscription), "price": dearer.price_id}])
-    assert member.has(circle)
+    shop.sandbox.post(f"/sandbox/customers/{subscription['customer']}/card", {"card": "4000000000000341"})
+    item = {"id": member.item(subscription), "price": dearer.price_id}
+    params = {"proration_behavior": "always_invoice", "payment_behavior": "pending_if_incomplete"}
+    changed = member.change(subscription, items=[item], **params)
+    assert changed["pending_update"]["subscription_items"][0]["price"]["id"] == dearer.price_id
+    return circle, subscription
 
 
 def test_case_20_a_schedule_grants_nothing_until_it_starts_a_subscription(shop: Shop, member: Member) -> None:
-    """Its events are not asked for, and say nothing when they come all the same; its subscription speaks for it."""
+    """Its subscription speaks for it."""
+    api = shop.sandbox.api
+    card = {"payment_method": "pm_card_visa", "invoice_settings": {"default_payment_method": "pm_card_visa"}}
+    customer = api.customers.create({"email": member.email, **card})  # type: ignore[typeddict-item]
+    schedule = api.subscription_schedules.create(
+        {
+            "customer": customer.id,
+            "start_date": int(shop.now().timestamp()) + 5 * 86_400,
+            "phases": [{"items": [{"price": shop.monthly.price_id}], "duration": {"interval": "month"}}],
+        }
+    )
+    shop.deliver()
+    assert member.nobody
+
+    shop.advance("6d")
+    assert api.subscription_schedules.retrieve(schedule.id).status == "active"
+    assert member.has(shop.club)
+
+
+def test_case_20_a_schedules_events_say_nothing_when_they_come_all_the_same(shop: Shop, member: Member) -> None:
     subscription = member.subscribe(shop.monthly.price_id)
     (created, *_) = [held for held in shop.sandbox.take_pending() if "subscription.created" in held["event"]["type"]]
     schedule = {"id": "sub_sched_1", "object": "subscription_schedule", "status": "not_started", "subscription": None}
@@ -118,10 +142,6 @@ def test_case_20_a_schedule_grants_nothing_until_it_starts_a_subscription(shop: 
     assert shop.post_webhook({"headers": {}, "body": body}, signature=signature) == 200
     drain()
     assert member.nobody
-
-    shop.sandbox.set_fields(subscription["id"], emit="customer.subscription.updated", schedule="sub_sched_1")
-    shop.deliver()
-    assert member.has(shop.club)
 
 
 def test_case_23_a_customer_deleted_at_stripe_keeps_the_account_and_what_was_bought_once(
