@@ -1,6 +1,7 @@
 """A queued notice becomes a mail when it is sent: to the address of that moment, in the site's name."""
 
 import hashlib
+import re
 from email.utils import formataddr, parseaddr
 from functools import partial
 from typing import Any
@@ -17,6 +18,9 @@ from activities import links
 from activities.models import Delivery
 from activities.money import format_money
 from activities.zones import zone_of
+
+LONGEST_NAME = 40
+LIKE_A_LINK = re.compile(r"[/\\:.@]|www", re.IGNORECASE)
 
 
 def render(delivery: Delivery) -> EmailMultiAlternatives:
@@ -71,6 +75,7 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
         "site_url": settings.SITE_URL,
         "on_accent": text_on(site.accent),
         "user": user,
+        "hello": _hello(user.short_name),
         "zone": zone_of(user.timezone).key.replace("_", " "),
         "product": product,
         "open_url": to(next_path=product_path or "/"),
@@ -80,6 +85,11 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
         "keep_until": parse_datetime(told.get("keep_until", "")),
         "amount": _money(told),
     }
+
+
+def _hello(name: str) -> str:
+    """Whoever pays chooses a name, and whose mail it stands in: one that could pass for a link greets nobody."""
+    return "Hello" if len(name) > LONGEST_NAME or LIKE_A_LINK.search(name) else f"Hello {name}"
 
 
 def _money(told: dict[str, Any]) -> str:

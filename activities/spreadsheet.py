@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 def lines(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[bytes]:
     """The heading and the rows, a line at a time, for a streaming response."""
-    writer = csv.writer(_Echo())
+    writer = csv.writer(_Echo(), quoting=csv.QUOTE_ALL)  # some spreadsheets split at semicolons, too
     yield "\N{ZERO WIDTH NO-BREAK SPACE}".encode()  # tells spreadsheets that it is UTF-8
     yield writer.writerow(columns).encode()
     for row in rows:
@@ -21,4 +21,5 @@ class _Echo:
 def _harmless(cell: str) -> str:
     """A name that begins like a formula is kept from being one (https://owasp.org/www-community/attacks/CSV_Injection)."""
     is_number = cell.lstrip("-").replace(".", "", 1).isdecimal()
-    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r\n") and not is_number else cell
+    begins = cell.lstrip(" ")[:1]
+    return f"'{cell}" if begins in tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20") and not is_number else cell

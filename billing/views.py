@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 MAX_LOOKS = 3
 RETURNS_PER_MINUTE = 60  # a waiting page asks every other second
+RETURNS_OF_ONE_PER_MINUTE = 40  # of one purchase, from wherever
+STARTS_PER_MINUTE = 10  # of a checkout or the portal, by one person
 PORTAL_LOOKS_PER_MINUTE = 30  # as often as the page that waits
 
 
@@ -51,6 +53,8 @@ def webhook(request: HttpRequest, uuid: str) -> HttpResponse:
 def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     """Sends a member to Stripe's Checkout, or to what they have already."""
     user = cast(User, request.user)
+    if happens_too_often(str(user.pk), what="checkout", per_minute=STARTS_PER_MINUTE):
+        return render(request, "429.html", status=429)
     wished = request.POST.get("offer", "")
     offer = get_object_or_404(
         Offer.objects.exclude(link__connection__state=Connection.State.OFF).select_related("product"),
@@ -80,11 +84,15 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def checkout_return(request: HttpRequest) -> HttpResponse:
     """Where Checkout sends people back. Tells how it stands, and nothing about who paid."""
-    if happens_too_often(visitor_of(request), what="return", per_minute=RETURNS_PER_MINUTE):
+    session_id = request.GET.get("session_id", "")
+    is_known_shape = checkout.SESSION_ID.fullmatch(session_id) is not None
+    if happens_too_often(visitor_of(request), what="return", per_minute=RETURNS_PER_MINUTE) or (
+        is_known_shape and happens_too_often(session_id, what="return-of", per_minute=RETURNS_OF_ONE_PER_MINUTE)
+    ):
         return render(request, "429.html", status=429)
     visitor = signed_in(request)
     try:
-        returned = checkout.look_at_return(request.GET.get("session_id", ""), visitor=visitor)
+        returned = checkout.look_at_return(session_id, visitor=visitor)
     except NotConnected:
         returned = checkout.Returned("unknown")
     status = 404 if returned.state == "unknown" else 200
@@ -98,6 +106,9 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
 @back_to(lambda: reverse("billing:account"))
 @login_required
 def open_portal(request: HttpRequest) -> HttpResponse:
+    who = str(cast(User, request.user).pk)
+    if happens_too_often(who, what="to-portal", per_minute=STARTS_PER_MINUTE):
+        return render(request, "429.html", status=429)
     return _to_portal(
         request,
         customer=request.POST.get("customer", ""),

@@ -59,6 +59,68 @@ def live_key_is_kept_from_toys(**_kwargs: object) -> Sequence[CheckMessage]:
     return found
 
 
+TOYS = {"DEMO": "FOYER_DEMO", "THROWAWAY_SCHEMA": "FOYER_THROWAWAY_SCHEMA"}
+SANDBOXES = {"STRIPE_API_BASE": "STRIPE_API_BASE", "CLOCK_FILE": "FOYER_CLOCK_FILE"}
+SHORTEST_KEY = 32  # characters: a key that can be guessed opens what it seals
+SHORTEST_TOKEN = 16
+
+
+def _is_public() -> bool:
+    return urlsplit(settings.SITE_URL).hostname not in LOOPBACK
+
+
+@register(deploy=True)
+def toys_stay_at_home(**_kwargs: object) -> Sequence[CheckMessage]:
+    if not _is_public():
+        return []
+    given = [variable for name, variable in (TOYS | SANDBOXES).items() if getattr(settings, name)]
+    return [
+        Error(
+            f"{variable} is set on a site that the world can reach ({settings.SITE_URL}).",
+            hint=f"Unset {variable}: it is for a demonstration or for tests, on this machine alone.",
+            id="foyer.E013",
+        )
+        for variable in given
+    ]
+
+
+@register(deploy=True)
+def hosts_are_named(**_kwargs: object) -> Sequence[CheckMessage]:
+    if not _is_public() or "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Error(
+            "ALLOWED_HOSTS is *: whoever asks chooses the host that pages believe they are at.",
+            hint="Name the hosts, or leave it out: the host of SITE_URL is allowed.",
+            id="foyer.E014",
+        )
+    ]
+
+
+@register(deploy=True)
+def secrets_cannot_be_guessed(**_kwargs: object) -> Sequence[CheckMessage]:
+    if not _is_public():
+        return []
+    found: list[CheckMessage] = []
+    if any(len(key) < SHORTEST_KEY for key in settings.ENCRYPTION_KEYS):
+        found.append(
+            Error(
+                f"A key of ENCRYPTION_KEYS is shorter than {SHORTEST_KEY} characters.",
+                hint="Put a long random one first, and keep the short one after it until everything is sealed anew.",
+                id="foyer.E015",
+            )
+        )
+    if settings.HEALTH_TOKEN and len(settings.HEALTH_TOKEN) < SHORTEST_TOKEN:
+        found.append(
+            Error(
+                f"HEALTH_TOKEN is shorter than {SHORTEST_TOKEN} characters.",
+                hint="Take a long random one, or unset it: then the staff alone read /health/.",
+                id="foyer.E016",
+            )
+        )
+    return found
+
+
 @register(deploy=True)
 def sqlite_has_one_worker(**_kwargs: object) -> Sequence[CheckMessage]:
     workers = os.environ.get("WEB_CONCURRENCY", "1")

@@ -1,5 +1,7 @@
 """Django's admin: settings and records. It offers no second way to somebody's account."""
 
+from typing import Any
+
 # These register their pages, so that they can be taken off below.
 import allauth.account.admin
 import allauth.mfa.admin
@@ -8,6 +10,7 @@ import django.contrib.auth.admin  # noqa: F401
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
@@ -27,6 +30,7 @@ from hub.models import (
     Site,
     User,
 )
+from hub.permissions import is_last_owner
 
 admin.site.site_header = "Foyer"
 admin.site.site_title = "Foyer"
@@ -108,6 +112,16 @@ class SiteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> dict[str, Any] | None:
+        """The last owner stays one: nobody else could make another."""
+        given = super().clean() or {}
+        stays = given.get("role", self.instance.role) == User.Role.OWNER and given.get("is_active", True)
+        if self.instance.pk and not stays and is_last_owner(self.instance):
+            raise forms.ValidationError("This is the last owner. Make somebody else an owner first.")
+        return given
+
+
 @admin.register(User)
 class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("email", "name", "role", "is_active", "joined_at", "last_seen")
@@ -115,6 +129,14 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("email", "name")
     fields = ("email", "name", "role", "timezone", "is_active", "joined_at", "last_seen")
     readonly_fields = ("joined_at", "last_seen")
+    form = PersonForm
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Somebody new comes in as everybody does: by one code to the address, which proves it."""
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            User.objects.add_user(obj)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Staff are changed by owners alone: an admin cannot shut an owner out, nor become one."""

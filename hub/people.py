@@ -183,7 +183,7 @@ def _beyond(people: QuerySet[User], place: Any, pk: int, *, order: Order) -> Que
 def _read(text: str, order: Order) -> tuple[Any, int] | None:
     """A place from an address; None for anything that is none."""
     place, _, pk = text.rpartition("_")
-    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
+    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19) or "\0" in place:  # which PostgreSQL does not take
         return None
     try:
         return order.read(place), int(pk)

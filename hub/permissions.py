@@ -40,6 +40,17 @@ def signed_in(request: HttpRequest) -> User | None:
     return request.user if request.user.is_authenticated else None
 
 
+def is_last_owner(user: User) -> bool:
+    """Without whom nobody could say who is staff."""
+    owners = User.objects.filter(role=User.Role.OWNER, is_active=True)
+    return owners.filter(pk=user.pk).exists() and not owners.exclude(pk=user.pk).exists()
+
+
+def may_favour(actor: User, person: User) -> bool:
+    """Nobody of the staff opens a door for themselves, but the owners, whose doors they are."""
+    return actor.pk != person.pk or actor.role in OWNER
+
+
 def may_preview(user: User | None) -> bool:
     """Owners and admins see drafts and closed pages as a reader would."""
     return user is not None and user.role in EDITORS

@@ -1,6 +1,7 @@
 """What no rule can settle, before the people who can."""
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -17,7 +18,7 @@ from billing.models import Attention
 from hub.addresses import usable_address
 from hub.models import User
 from hub.people import Filters, find_people
-from hub.permissions import EDITORS, staff_only
+from hub.permissions import EDITORS, may_favour, staff_only
 from hub.redirects import SeeOther
 
 SHOWN = 10
@@ -101,6 +102,8 @@ def _attach(request: HttpRequest, question: Attention, form: PayerForm) -> HttpR
     try:
         with transaction.atomic():
             person = given["person"] or attaching.person_of(given["address"], name=given["name"], actor=actor, now=now)
+            if not may_favour(actor, person):
+                raise PermissionDenied
             attaching.attach(question, person, actor=actor, now=now)
     except attaching.Taken:
         messages.error(request, "Somebody was faster: this is decided already, and nothing was changed.")

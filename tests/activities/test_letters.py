@@ -153,3 +153,24 @@ def test_button_text_is_readable_on_every_accent(accent: str) -> None:
 
     low, high = sorted([luminance(accent), luminance(letters.text_on(accent))])
     assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("name", "greeting"),
+    [
+        ("Zo\u00eb Marsh", "Hello Zo\u00eb,"),
+        ("\u00c9lo\u00efse-Anne", "Hello \u00c9lo\u00efse-Anne,"),
+        ("https://evil.example/refund now", "Hello,"),
+        ("evil.example", "Hello,"),
+        ("call:555", "Hello,"),
+        ("WWWevil", "Hello,"),
+        ("x" * 60, "Hello,"),
+    ],
+)
+def test_a_name_that_could_pass_for_a_link_greets_nobody(
+    rendered: Rendered, ada: User, studio: Product, name: str, greeting: str
+) -> None:
+    User.objects.filter(pk=ada.pk).update(name=name)
+    message = rendered(notices.access(key="a", user_id=ada.pk, product_id=studio.pk))
+    assert message.body.startswith(f"{greeting}\n")
+    assert f">{greeting} you have access" in html_of(message)

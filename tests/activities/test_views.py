@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from activities.models import Activity
 from activities.record import Happening, record
 from hub.models import Product, User
+from tests.cast import UserFactory
 
 Verb = Activity.Verb
 FEED, CSV = "/console/activity/", "/console/activity.csv"
@@ -176,3 +177,12 @@ def test_the_export_is_a_download_and_is_itself_recorded(
 @pytest.mark.parametrize("newer", ["x", "-1", "9" * 40, "²"])
 def test_a_senseless_address_shows_the_feed(staff: Client, newer: str) -> None:
     assert staff.get(FEED, {"newer": newer, "after": newer}).status_code == 200
+
+
+def test_support_takes_no_personal_data_out_of_the_house(db: None, client: Client) -> None:
+    client.force_login(UserFactory(role=User.Role.SUPPORT))
+    assert client.get(CSV).status_code == 403
+    assert CSV not in client.get(FEED).content.decode()
+    client.force_login(UserFactory(role=User.Role.ADMIN))
+    assert client.get(CSV).status_code == 200
+    assert CSV in client.get(FEED).content.decode()

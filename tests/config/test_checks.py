@@ -23,7 +23,10 @@ def production(settings: Settings, db: None) -> None:
     settings.SITE_URL = "https://members.example"
     settings.STRIPE_SECRET_KEY_FROM_ENV = settings.CLOCK_FILE = settings.STRIPE_API_BASE = ""
     settings.CELERY_BROKER_URL = "redis://broker:6379/0"
-    settings.ENCRYPTION_KEYS = ["a key of its own"]
+    settings.THROWAWAY_SCHEMA = False
+    settings.ALLOWED_HOSTS = ["members.example"]
+    settings.ENCRYPTION_KEYS = ["a key of its own, as long as it takes"]
+    settings.HEALTH_TOKEN = ""
     cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache:6379/1"}
     settings.CACHES = {"default": cache}
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -166,3 +169,24 @@ def test_a_first_deployment_has_no_database_to_ask() -> None:
             cursor.execute("ALTER TABLE billing_connection RENAME TO billing_connection_gone")
         assert "foyer.E004" not in ours()
         transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fires"),
+    [
+        ("DEMO", True, "foyer.E013"),
+        ("THROWAWAY_SCHEMA", True, "foyer.E013"),
+        ("STRIPE_API_BASE", "http://127.0.0.1:4242", "foyer.E013"),
+        ("CLOCK_FILE", "/var/clock.json", "foyer.E013"),
+        ("ALLOWED_HOSTS", ["*"], "foyer.E014"),
+        ("ENCRYPTION_KEYS", ["a key of its own, as long as it takes", "a"], "foyer.E015"),
+        ("HEALTH_TOKEN", "x", "foyer.E016"),
+    ],
+)
+@pytest.mark.parametrize(("url", "is_public"), [("https://members.example", True), ("http://127.0.0.1:8000", False)])
+def test_what_is_for_this_machine_alone_is_refused_on_a_public_site(
+    settings: Settings, name: str, value: Any, fires: str, url: str, is_public: bool
+) -> None:
+    settings.SITE_URL = url
+    setattr(settings, name, value)
+    assert (fires in ours()) is is_public

@@ -3,10 +3,12 @@
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.core import mail
 from django.test import Client
 
 from hub.models import User
 from tests.cast import UserFactory
+from tests.hub.test_signing_in import code_sent
 
 OFFERED = {
     "activities.Activity",
@@ -111,3 +113,31 @@ def test_support_looks_at_the_records_and_at_no_secret(db: None) -> None:
         assert support.has_perm(f"{app}.view_{model}"), label
         assert not any(support.has_perm(f"{app}.{act}_{model}") for act in ("add", "change", "delete")), label
     assert not support.has_module_perms("usersessions")
+
+
+@pytest.mark.parametrize("change", [{"role": "member"}, {"role": "admin"}, {"is_active": ""}])
+def test_the_last_owner_stays_one(db: None, change: dict[str, str]) -> None:
+    owner = member_of(User.Role.OWNER)
+    UserFactory(role=User.Role.OWNER, is_active=False)
+    client = Client()
+    client.force_login(owner)
+    form = {**FORM, "role": "owner", "is_active": "on", **change}
+    path = f"/admin/hub/user/{owner.pk}/change/"
+    assert "This is the last owner" in client.post(path, form).content.decode()
+    owner.refresh_from_db()
+    assert (owner.role, owner.is_active) == (User.Role.OWNER, True)
+    second = member_of(User.Role.OWNER)
+    assert client.post(f"/admin/hub/user/{second.pk}/change/", form).status_code == 302
+
+
+def test_who_is_added_in_the_admin_comes_in_by_one_code(db: None, settings: object) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
+    form = {**FORM, "email": "New@Example.org", "role": "support", "is_active": "on"}
+    assert inside(User.Role.OWNER).post("/admin/hub/user/add/", form).status_code == 302
+    new = User.objects.get(email="new@example.org")
+    assert not new.has_usable_password()
+    client = Client()
+    way_in = client.post("/accounts/login/", {"login": new.email})["Location"]
+    assert client.post(way_in, {"code": code_sent()})["Location"] == "/"
+    assert client.get("/console/").status_code == 200
+    assert len(mail.outbox) == 1

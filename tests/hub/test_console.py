@@ -329,3 +329,23 @@ def test_admins_cannot_make_owners(studio: Studio, signed_in: Enter) -> None:
     assert signed_in(admin).post(f"/admin/hub/user/{admin.pk}/change/", body).status_code == 403
     admin.refresh_from_db()
     assert admin.role == User.Role.ADMIN
+
+
+@pytest.mark.parametrize(("role", "may"), [("owner", True), ("admin", False), ("support", False)])
+def test_nobody_but_an_owner_opens_a_door_for_themselves(
+    studio: Studio, signed_in: Enter, role: str, may: bool
+) -> None:
+    staff = cast.UserFactory(role=role)
+    client = signed_in(staff)
+    client.post(f"/console/people/{staff.pk}/give/", {"product": studio.course.pk, "reason": "for me"})
+    assert can_open(staff, studio.course, now=studio.now) is may
+    studio.give(staff, studio.kit)
+    taken = Grant.objects.get(user=staff, product=studio.kit)
+    grants.revoke(taken, actor=None, reason="test", now=studio.now)
+    client.post(f"/console/grants/{taken.pk}/restore/", {"reason": ""})
+    assert can_open(staff, studio.kit, now=studio.now) is may
+
+
+@pytest.mark.parametrize("order", ["name", "joined", "seen"])
+def test_a_place_that_no_list_has_is_the_beginning(studio: Studio, owner: User, signed_in: Enter, order: str) -> None:
+    assert signed_in(owner).get(f"/console/people/?order={order}&after=%00_1").status_code == 200

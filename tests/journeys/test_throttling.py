@@ -1,8 +1,14 @@
 """What a stranger may make us ask Stripe."""
 
+import pytest
 from django.test import Client
 
-from billing.views import PORTAL_LOOKS_PER_MINUTE, RETURNS_PER_MINUTE
+from billing.views import (
+    PORTAL_LOOKS_PER_MINUTE,
+    RETURNS_OF_ONE_PER_MINUTE,
+    RETURNS_PER_MINUTE,
+    STARTS_PER_MINUTE,
+)
 from hub.models import User
 from tests.shops import Shop
 
@@ -25,3 +31,24 @@ def test_a_storm_of_reloads_after_the_portal_does_not_reach_stripe(shop: Shop, c
     assert (
         PORTAL_LOOKS_PER_MINUTE <= len(shop.sandbox.calls()) <= 2 * PORTAL_LOOKS_PER_MINUTE
     )  # wherever the minute ends
+
+
+@pytest.mark.parametrize("what", ["checkout", "portal"])
+def test_one_person_starts_so_many_visits_to_stripe_a_minute(shop: Shop, ada: User, client: Client, what: str) -> None:
+    client.force_login(ada)
+    path = f"/checkout/{shop.course.slug}/" if what == "checkout" else "/portal/"
+    answers = [client.post(path, {"offer": shop.once.pk}).status_code for _ in range(2 * STARTS_PER_MINUTE + 1)]
+    assert 429 not in answers[:STARTS_PER_MINUTE]
+    assert 429 in answers
+    assert len(shop.sandbox.calls()) <= 2 * STARTS_PER_MINUTE
+
+
+def test_one_purchase_is_asked_about_so_often_from_wherever(shop: Shop) -> None:
+    paid = shop.buy(shop.once, email="ada@example.org")
+    shop.deliver()
+    ask = 2 * RETURNS_OF_ONE_PER_MINUTE + 1
+    answers = [
+        Client(REMOTE_ADDR=f"203.0.113.{number}").get("/checkout/return", {"session_id": paid["id"]}).status_code
+        for number in range(ask)
+    ]
+    assert answers[0] == 200 and 429 in answers

@@ -20,7 +20,7 @@ from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, PeopleForm, Rea
 from hub.models import Grant, Product, User
 from hub.payments import payments_of
 from hub.people import export_people, find_people
-from hub.permissions import EDITORS, OWNER, staff_only
+from hub.permissions import EDITORS, OWNER, may_favour, staff_only
 from hub.reasons import say
 from hub.recovery import move_to_address
 from hub.redirects import SeeOther
@@ -77,6 +77,8 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
 def give(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = get_object_or_404(User, pk=pk), clock.now()
     form = GiveForm(request.POST, now=now)
+    if not may_favour(_actor(request), user):
+        form.add_error(None, "Nobody gives access to themselves: ask an owner.")
     if not form.is_valid():
         return _show(request, user, form=form)
     product, day = form.cleaned_data["product"], form.cleaned_data["ends_on"]
@@ -131,7 +133,9 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 def restore(request: HttpRequest, pk: int) -> HttpResponse:
     grant = get_object_or_404(Grant.objects.select_related("user", "product"), pk=pk)
     form = GiveBackForm(request.POST)
-    if not form.is_valid():
+    if not may_favour(_actor(request), grant.user):
+        messages.error(request, "Nobody gives access back to themselves: ask an owner.")
+    elif not form.is_valid():
         messages.error(request, "That reason is too long: nothing was changed.")
     else:
         given = grants.restore(grant, actor=_actor(request), reason=form.cleaned_data["reason"], now=clock.now())
