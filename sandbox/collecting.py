@@ -39,6 +39,7 @@ def pay(
     if chosen is None:
         raise InvalidRequest(NO_METHOD)
     intent = invoicing.intent_of(account, invoice)
+    payments.check_confirmable(intent)
     before = {"attempt_count": invoice["attempt_count"], "attempted": invoice["attempted"]}
     account.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
     payments.confirm(account, intent, chosen, off_session=off_session, authenticated=authenticated)

@@ -4,7 +4,7 @@ from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.collecting import cancel_payment
 from sandbox.errors import InvalidRequest
-from sandbox.refunds import refund_charge
+from sandbox.refunds import check_refundable, refund_charge
 from sandbox.types import Obj, Params
 
 
@@ -111,8 +111,13 @@ def check_split(account: Account, invoice: Obj, wish: Params, *, total: int) -> 
             f"amount of the credit note ({total}).",
             param="refund_amount",
         )
-    if amounts[0] and charge_of(account, invoice) is None:
-        raise InvalidRequest("This invoice was not paid with a charge: it cannot be refunded.", param="refund_amount")
+    if amounts[0]:
+        charge = charge_of(account, invoice)
+        if charge is None:
+            raise InvalidRequest(
+                "This invoice was not paid with a charge: it cannot be refunded.", param="refund_amount"
+            )
+        check_refundable(charge, wanted=int(amounts[0]))
     return int(amounts[0])
 
 

@@ -5,7 +5,7 @@ from sandbox.account import Account
 from sandbox.cards import attach, new_card_method
 from sandbox.coupons import Purchase, find_coupon
 from sandbox.discounts import end_discount, new_discount
-from sandbox.errors import CardDeclined
+from sandbox.errors import CardDeclined, InvalidRequest
 from sandbox.types import Obj
 
 
@@ -111,7 +111,7 @@ def pay_open_invoices(account: Account, customer: Obj) -> list[Obj]:
             continue
         try:
             collecting.pay(account, invoice)
-        except CardDeclined:
+        except (CardDeclined, InvalidRequest):  # declined, or paid by a debit that is on its way
             continue
         if invoice["status"] == "paid":
             paid.append(invoice)

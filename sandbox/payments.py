@@ -116,12 +116,7 @@ def confirm(
     account: Account, intent: Obj, method: Obj, *, off_session: bool = False, authenticated: bool | None = None
 ) -> Obj:
     """Try to charge. Ends `succeeded`, `requires_capture`, `processing` or `requires_action`; raises CardDeclined."""
-    if intent["status"] not in ("requires_payment_method", "requires_confirmation", "requires_action"):
-        raise InvalidRequest(
-            f"This PaymentIntent's status is {intent['status']}: it cannot be confirmed.",
-            code="payment_intent_unexpected_state",
-            payment_intent=intent,
-        )
+    check_confirmable(intent)
     refusal = refusal_of(account, method, off_session=off_session, authenticated=authenticated)
     if refusal:
         fail(account, intent, method, refusal)
@@ -143,6 +138,16 @@ def confirm(
     if intent["capture_method"] == "manual":
         return authorise(account, intent, method)
     return succeed(account, intent, make_charge(account, intent, method))
+
+
+def check_confirmable(intent: Obj) -> None:
+    """Raises Stripe's refusal where the money has come, is coming, or is not wanted any more."""
+    if intent["status"] not in ("requires_payment_method", "requires_confirmation", "requires_action"):
+        raise InvalidRequest(
+            f"This PaymentIntent's status is {intent['status']}: it cannot be confirmed.",
+            code="payment_intent_unexpected_state",
+            payment_intent=intent,
+        )
 
 
 def succeed(account: Account, intent: Obj, charge: Obj) -> Obj:

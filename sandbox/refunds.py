@@ -13,9 +13,8 @@ def refund_charge(
     account: Account, charge: Obj, *, amount: int | None = None, reason: str | None = None, metadata: Obj | None = None
 ) -> Obj:
     """Give back `amount` (default what is left). Raises Stripe's refusals for too much or nothing left."""
-    left = charge["amount_captured"] - charge["amount_refunded"]
-    wanted = left if amount is None else amount
-    check_refundable(charge, left=left, wanted=wanted)
+    wanted = left_of(charge) if amount is None else amount
+    check_refundable(charge, wanted=wanted)
     method = account.find("payment_method", charge["payment_method"])
     card = card_of(account, method) if method else None
     manner = card.refund if card else "succeeded"
@@ -59,7 +58,14 @@ def update_refund(account: Account, refund: Obj, **changes: Any) -> Obj:
     return refund
 
 
-def check_refundable(charge: Obj, *, left: int, wanted: int) -> None:
+def left_of(charge: Obj) -> int:
+    """What of a charge was not given back yet."""
+    return int(charge["amount_captured"]) - int(charge["amount_refunded"])
+
+
+def check_refundable(charge: Obj, *, wanted: int) -> None:
+    """Raises Stripe's refusals for too much, nothing left, or money that the bank has taken back."""
+    left = left_of(charge)
     if charge["status"] != "succeeded" or not charge["captured"]:
         raise InvalidRequest(
             f"Charge {charge['id']} has not been captured: it cannot be refunded.", code="charge_not_refundable"

@@ -242,7 +242,13 @@ def resume_paused(account: Account, subscription: Obj) -> Obj:
     fresh = {**subscription["items"], "data": data}
     invoice = bill(account, {**subscription, "items": fresh}, data, reason="subscription_update")
     account.emit("invoice.created", invoice)
-    account.change(subscription, latest_invoice=invoice["id"], billing_cycle_anchor=now, items=fresh)
+    account.change(
+        subscription,
+        event="customer.subscription.updated",
+        billing_cycle_anchor=now,
+        items=fresh,
+        latest_invoice=invoice["id"],
+    )
     account.note(subscription["id"], resuming=invoice["id"])
     invoicing.finalize(account, invoice)
     if invoice["status"] == "open":

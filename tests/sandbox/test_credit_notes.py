@@ -74,3 +74,15 @@ def test_notes_are_told_and_numbered(sandbox: Sandbox, shelf: Shelf, ada: str) -
     api.credit_notes.update(notes[0].id, {"memo": "Sorry"})
     told = [event for event in shelf.events() if event.startswith("credit_note.")]
     assert told == ["credit_note.created", "credit_note.created", "credit_note.updated"]
+
+
+def test_a_note_that_cannot_refund_leaves_nothing_behind(sandbox: Sandbox, shelf: Shelf, ada: str) -> None:
+    api = sandbox.api
+    invoice = bill(api, ada)
+    api.refunds.create({"payment_intent": api.payment_intents.list().data[0].id})
+    before = len(shelf.events())
+    with pytest.raises(stripe.InvalidRequestError, match="already been refunded"):
+        api.credit_notes.create({"invoice": invoice.id, "amount": 5, "refund_amount": 5})
+    assert len(shelf.events()) == before
+    assert api.credit_notes.list().data == []
+    assert api.invoices.retrieve(invoice.id).post_payment_credit_notes_amount == 0

@@ -86,3 +86,17 @@ def test_the_portals_own_settings_have_to_be_saved_first(sandbox: Sandbox, ada: 
     sandbox.post("/sandbox/settings", {"portal_saved": True})
     session = api.billing_portal.sessions.create({"customer": ada, "expand": ["configuration"]})
     assert session.configuration.is_default
+
+
+def test_a_new_card_leaves_a_debit_alone_that_is_on_its_way(sandbox: Sandbox, shelf: Shelf) -> None:
+    link = shelf.link(shelf.monthly, payment_method_types=["card", "sepa_debit"])
+    sandbox.pay_link(link, email="ada@example.org", card="sepa_debit")
+    invoice = sandbox.api.invoices.list().data[0]
+    sandbox.post(f"/sandbox/customers/{invoice.customer}/card", {"card": "4242424242424242", "retry": True})
+    waiting = sandbox.api.invoices.retrieve(invoice.id)
+    assert (waiting.status, waiting.attempt_count) == ("open", 1)
+    with pytest.raises(stripe.InvalidRequestError, match="processing"):
+        sandbox.api.invoices.pay(invoice.id)
+    assert sandbox.api.invoices.retrieve(invoice.id).attempt_count == 1
+    sandbox.advance("4d")
+    assert sandbox.api.invoices.retrieve(invoice.id).status == "paid"
