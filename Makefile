@@ -42,7 +42,7 @@ sandbox: $(RUNTIME)
 	@$(BIN)/python -m sandbox serve
 
 advance: $(RUNTIME)
-	@$(BIN)/python -m sandbox advance $(BY) --url http://127.0.0.1:$$(( $(PORT) + 1 ))
+	@$(BIN)/python -m demo.advance "$(BY)"
 
 test: $(DEVELOPMENT)
 	@echo "== SQLite"

@@ -1,6 +1,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from kombu import Queue
 
@@ -180,6 +181,9 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if DEMO:
+    # Cookies know no ports: two demos in one browser would sign each other out.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (f"{name}_{urlsplit(SITE_URL).port}" for name in ("session", "csrf"))
 SESSION_COOKIE_AGE = int(timedelta(days=60).total_seconds())
 SECURE_SSL_REDIRECT = HTTPS
 # Probes speak plain http, and take a redirect for an answer.
@@ -304,6 +308,7 @@ HEALTH_TOKEN = env.str("HEALTH_TOKEN", default="")
 INBOX_RETENTION_DAYS = env.int("INBOX_RETENTION_DAYS", default=60)
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["config.formats"]
 # Where nobody's browser has told a better one.
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True

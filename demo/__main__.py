@@ -152,7 +152,7 @@ To sign in, enter one of these addresses; the code arrives among the e-mails.
 {chr(10).join(lines)}
 
 To buy as somebody new, open {place.site}/buy/studio-membership/ and pay with 4242 4242 4242 4242.
-To move time: make advance BY=31d PORT={place.port}        To stop: Ctrl-C        To begin anew: RESET=1
+To move time: make advance BY=31d        To stop: Ctrl-C        To begin anew: RESET=1
 """,
         flush=True,
     )

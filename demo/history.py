@@ -234,6 +234,7 @@ STORY: tuple[tuple[int, str, Deed], ...] = (
     (19, "16:02", visits("rosa", "studio-membership", finishes=1)),
     (20, "09:33", buys("zoe", "studio-membership:month")),
     (21, "19:07", visits("sam", "open-studio-live", finishes=2)),
+    (21, "20:15", buys("bram", "studio-membership:month", card=FAILS_LATER)),
     (22, "12:29", buys("wren", "slip-and-line:year")),
     (22, "12:55", visits("wren", "slip-and-line", finishes=1)),
     (23, "10:15", is_given("wren", "the-wheel-from-zero", by="admin", reason="Prize of the spring raffle")),

@@ -19,6 +19,7 @@ STAFF = {
 BUYERS = {
     "ada": "Ada Lindqvist",
     "ben": "Ben Kato",
+    "bram": "Bram Visser",
     "cleo": "Cleo Marsh",
     "fern": "Fern Castellano",
     "gus": "Gus Adeyemi",

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
+from activities import clock
 from activities.zones import find_zone
 from hub.models import User
 
@@ -61,7 +62,7 @@ def last_seen(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         user = request.user
-        now = timezone.now()
+        now = clock.now()
         if user.is_authenticated and (user.last_seen is None or user.last_seen < now - SEEN_EVERY):
             stale = Q(last_seen__isnull=True) | Q(last_seen__lt=now - SEEN_EVERY)
             User.objects.filter(stale, pk=user.pk).update(last_seen=now)

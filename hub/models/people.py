@@ -6,8 +6,8 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models, transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
-from django.utils.timezone import now as real_now
 
+from activities import clock
 from activities.zones import LONGEST
 from hub.addresses import normalise_email, validate_unmistakable
 
@@ -60,7 +60,7 @@ class User(AbstractBaseUser):
     # Empty until a browser told it or the person chose it.
     timezone = models.CharField(max_length=LONGEST, blank=True, default="")
     is_active = models.BooleanField(default=True)
-    joined_at = models.DateTimeField(default=real_now)
+    joined_at = models.DateTimeField(default=clock.now)
     last_seen = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "email"

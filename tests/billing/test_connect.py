@@ -1,6 +1,10 @@
 """`manage.py connect`: a Stripe account by the key in the environment, or one typed in."""
 
+import os
+import subprocess
+import sys
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,6 +16,7 @@ from billing.management.commands import connect as command
 from billing.models import Connection
 from tests.sandboxes import KEY, Sandbox
 
+ROOT = Path(__file__).resolve().parents[2]
 LIVE = ["sk_live_1234", "rk_live_1234"]
 
 
@@ -62,3 +67,20 @@ def test_a_live_key_is_refused_by_a_site_for_play(
         connect(key)
     assert not Connection.objects.exists()
     assert sandbox.calls() == []
+
+
+def test_where_nobody_can_type_it_is_said_that_no_key_was_given(tmp_path: Path) -> None:
+    """As in a container, or with the input closed."""
+    asked = subprocess.run(
+        [sys.executable, "manage.py", "connect"],
+        cwd=ROOT,
+        env=os.environ | {"FOYER_VAR": str(tmp_path), "FOYER_STRIPE_KEY": ""},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # without a terminal
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert asked.returncode == 1
+    assert "No key was given." in asked.stderr
+    assert "Traceback" not in asked.stderr

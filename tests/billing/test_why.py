@@ -5,11 +5,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from hub.models import Ledger, User
+from tests.cast import ProductFactory
 from tests.shops import Json, Shop
 
 ADA = "ada@example.org"
@@ -178,6 +181,7 @@ def test_what_is_unknown_is_refused_in_words(shop: Shop, ada: User, words: list[
     [
         (["ada@exmaple.org"], "Did you mean ada@example.org?"),
         ([ADA, "--product", "the-weel"], "Did you mean the-wheel?"),
+        (["Ada"], "Did you mean ada@example.org?"),
     ],
 )
 def test_a_slip_of_the_pen_is_answered_with_what_was_meant(shop: Shop, ada: User, words: list[str], hint: str) -> None:
@@ -219,3 +223,15 @@ def _told_late(shop: Shop) -> set[str]:
     events = [event_of(delivery) for delivery in shop.sandbox.pending()]
     shop.deliver()
     return {f"{event['type']} {event['id']}" for event in events}
+
+
+def test_drafts_that_nobody_could_have_bought_are_not_spoken_of(shop: Shop, bought: Json) -> None:
+    ProductFactory(name="Next year's course", slug="next-year", is_live=False)
+    assert "Next year's course" not in why(ADA)
+    assert "Next year's course" in why(ADA, "--product", "next-year")
+
+
+def test_times_are_those_of_the_site_and_say_so(shop: Shop, bought: Json) -> None:
+    at = Ledger.objects.get().true_at
+    with timezone.override("Asia/Tokyo"):
+        assert f"{at.astimezone(ZoneInfo('Asia/Tokyo')):%Y-%m-%d %H:%M} JST" in why(ADA)

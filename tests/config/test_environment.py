@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandboxes import Sandbox
+
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = {"PATH": os.environ["PATH"], "SECRET_KEY": "for-tests-alone-" + "x" * 40, "FOYER_STRIPE_KEY": "rk_live_1234"}
 ASKED_FOR = re.compile(r"""(?:env\.\w+|listed|environ\.get)\(\s*"([A-Z_]+)\"""")
@@ -88,3 +90,45 @@ def test_a_checkout_without_a_site_of_its_own_says_that_it_speaks_of_the_demo(tm
         "There is no .env and no SECRET_KEY: this is about the demo in var/demo.",
     )
     assert said(SECRET_KEY="") == ("http://127.0.0.1:8000", "")
+
+
+def test_two_demos_in_one_browser_keep_their_own_cookies(tmp_path: Path) -> None:
+    tell = "from config import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME)"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", tell],
+            cwd=ROOT,
+            env={**PLAIN, "FOYER_STRIPE_KEY": "", "FOYER_VAR": str(tmp_path), "FOYER_DEMO": "1", "SITE_URL": site},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for site in ("http://127.0.0.1:4700", "http://127.0.0.1:4706")
+    ]
+    assert said == ["session_4700 csrf_4700", "session_4706 csrf_4706"]
+
+
+@pytest.mark.parametrize("span", ["nonsense", "-1d", "", "3 years"])
+def test_a_span_of_time_that_is_none_is_refused_in_words(tmp_path: Path, span: str) -> None:
+    refused = advance(tmp_path, span)
+    assert refused.returncode == 1
+    assert refused.stderr.strip() == f"BY={span} is no span of time. Time goes forward: write BY=31d, BY=12h or BY=2w."
+
+
+def test_time_moves_in_the_demo_that_runs_here(tmp_path: Path, sandbox: Sandbox) -> None:
+    assert advance(tmp_path, "2d").stderr.strip() == "No demo runs here. Start one: make demo"
+    (tmp_path / "demo.json").write_text(json.dumps({"sandbox": sandbox.url}))
+    before = sandbox.get("/sandbox/clock")["now"]
+    assert "It is now" in advance(tmp_path, "2d").stdout
+    assert sandbox.get("/sandbox/clock")["now"] - before >= 2 * 24 * 60 * 60
+
+
+def advance(folder: Path, span: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "demo.advance", span],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "FOYER_DEMO_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

@@ -1,10 +1,14 @@
 """Times are told in the zone of whoever reads them: their browser's, until they choose another."""
 
+import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from hub.models import User
 from tests.hub.conftest import Studio
@@ -87,3 +91,26 @@ def test_nobody_sets_a_zone_that_is_none(studio: Studio, ada: User, signed_in: E
 def test_the_profile_is_closed_to_strangers(studio: Studio, client: Client) -> None:
     assert client.get(PROFILE)["Location"] == f"/accounts/login/?next={PROFILE}"
     assert client.post(PROFILE, {"name": "Eve"})["Location"] == f"/accounts/login/?next={PROFILE}"
+
+
+def test_the_admin_writes_times_as_every_page_does(dan_joined_at_ten_in_the_evening: User, owner: User) -> None:
+    User.objects.filter(pk=dan_joined_at_ten_in_the_evening.pk).update(
+        last_seen=datetime(2026, 11, 3, 22, 31, tzinfo=UTC)
+    )
+    client = Client()
+    client.force_login(owner)
+    page = client.get("/admin/hub/user/").content.decode()
+    assert "3 Nov 2026, 22:31" in page
+    assert "p.m." not in page
+
+
+def test_joining_and_being_here_are_told_in_business_time(
+    studio: Studio, ada: User, signed_in: Enter, tmp_path: Path, settings: Any
+) -> None:
+    settings.CLOCK_FILE = str(tmp_path / "clock.json")
+    Path(settings.CLOCK_FILE).write_text(json.dumps({"offset": timedelta(days=40).total_seconds()}))
+    signed_in(ada).get("/")
+    ada.refresh_from_db()
+    then = timezone.now() + timedelta(days=39)
+    assert ada.last_seen is not None and ada.last_seen > then
+    assert User.objects.create_user("new@example.org").joined_at > then

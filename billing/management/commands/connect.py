@@ -12,9 +12,9 @@ class Command(BaseCommand):
     help = "Connects the Stripe account of the key in FOYER_STRIPE_KEY, or asks for the key."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        key = settings.STRIPE_SECRET_KEY_FROM_ENV or getpass("Stripe's secret or restricted key: ").strip()
+        key = settings.STRIPE_SECRET_KEY_FROM_ENV or _ask()
         if not key:
-            raise CommandError("No key was given.")
+            raise CommandError("No key was given. Type it, or set FOYER_STRIPE_KEY.")
         try:
             connection = connect(key)
         except StripeError as error:
@@ -22,3 +22,11 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{connection} is connected. Webhooks come to {webhook_url(connection, site_url=settings.SITE_URL)}"
         )
+
+
+def _ask() -> str:
+    """What somebody types; nothing where nobody is there to type."""
+    try:
+        return getpass("Stripe's secret or restricted key: ").strip()
+    except EOFError:
+        return ""

@@ -1,12 +1,12 @@
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterable
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from difflib import get_close_matches
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         user = User.objects.filter(email=normalise_email(options["email"])).first()
         if user is None:
             raise CommandError(f"Nobody here has the address {options['email']}.{_like_address(options['email'])}")
-        products = Product.objects.filter(slug=options["product"]) if options["product"] else Product.objects.all()
+        products = _of_interest(user, slug=options["product"])
         if not products:
             known = Product.objects.order_by("slug").values_list("slug", flat=True)
             raise CommandError(f"There is no product {options['product']}.{_like(options['product'], known)}")
@@ -57,8 +57,21 @@ class Command(BaseCommand):
             )
 
 
+def _of_interest(user: User, *, slug: str | None) -> QuerySet[Product]:
+    """The one that is asked for; else all that can be had, and what this person had of the others."""
+    if slug:
+        return Product.objects.filter(slug=slug)
+    return (Product.objects.filter(is_live=True) | Product.objects.filter(grants__user=user)).distinct()
+
+
 def _like_address(text: str) -> str:
-    """Looks among those that begin alike, or are of one house: an address book is not read for a slip of the pen."""
+    """Looks among those that begin alike, or are of one house: an address book is not read for a slip of the pen.
+
+    A name instead of an address finds who is called so.
+    """
+    if "@" not in text:
+        called = User.objects.filter(name__icontains=text.strip()).order_by("email").values_list("email", flat=True)[:3]
+        return f" Did you mean {' or '.join(called)}?" if called else ""
     address = normalise_email(text)
     name, _, house = address.partition("@")
     alike = User.objects.filter(Q(email__startswith=name[:1]) | Q(email__endswith=f"@{house}")).order_by("email")
@@ -89,4 +102,6 @@ def _moment(text: str) -> datetime:
 
 
 def _minute(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    """In the site's zone, which it names."""
+    local = timezone.localtime(moment)
+    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
