@@ -72,6 +72,7 @@ def apply_snapshots(
         connection=connection,
         asked_at=min(snapshot.asked_at for snapshot in found),
         now=now,
+        paid_before={key: invoice for snapshot in found for key, invoice in snapshot.paid_before.items()},
     )
     for subject, snapshot in snapshots.items():
         projection.write_payments(snapshot, customer=subject, now=now)

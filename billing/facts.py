@@ -50,6 +50,13 @@ def subscription_of_invoice(invoice: Json) -> str:
     return sid(details.get("subscription") or invoice.get("subscription"))
 
 
+def is_paid(invoice: Json, *, sub: Json) -> bool:
+    """Whether a subscription was paid by it: the invoice of nothing that opens a trial is no payment."""
+    trial_end = sub.get("trial_end")
+    is_of_trial = not invoice.get("amount_due") and trial_end is not None and invoice["created"] < trial_end
+    return invoice.get("status") == "paid" and not is_of_trial
+
+
 def one_off_lines_of(invoice: Json) -> list[Json]:
     """The lines that sell something once: invoice items, neither prorations nor a subscription's own."""
     found = []

@@ -103,6 +103,12 @@ class Gateway:
         params = {"customer": customer, "status": "paid", "expand": ["data.payments"]}
         return [self._with_all_invoice_lines(found) for found in self._all(self._client.v1.invoices.list, params)]
 
+    def paid_invoices_on(self, subscription: str) -> list[Json]:
+        """The newest hundred paid invoices of a subscription."""
+        params = {"subscription": subscription, "status": "paid", "limit": PAGE}
+        found: list[Json] = self._call(self._client.v1.invoices.list, params)["data"]
+        return found
+
     def invoice_payments(self, *, payment_intent: str = "", invoice: str = "") -> list[Json]:
         """What an intent paid, or what paid an invoice: each with the intent's charge, and the invoice whole.
 

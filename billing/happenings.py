@@ -51,7 +51,7 @@ def of_subscription(
     product = products[0] if products else None
     about: dict[str, Any] = {"product": product, "subscription": row.stripe_id}
     was_live = before is not None and before.status in STARTED - {"canceled"}
-    if row.status != "canceled" or was_live or row.last_paid_invoice:
+    if row.status != "canceled" or was_live or row.last_paid_invoice or row.data.get("trial_start"):
         text = price_text_of(row)
         yield teller.tell(Verb.SUBSCRIPTION_STARTED, row.stripe_id, at=row.created, price_text=text, **about)
         for bought in products:

@@ -4,12 +4,14 @@ Set-based, so that one customer and a page of a hundred cost the same statements
 nothing that was asked later has been written before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from billing.facts import (
     expanded,
+    is_paid,
     moment,
     oldest_open_since,
     period_end_of,
@@ -74,10 +76,19 @@ def write_subscriptions(
     connection: Connection,
     asked_at: datetime,
     now: datetime,
+    paid_before: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Subscription]:
-    """Upserts subscriptions. Returns what they were before, by Stripe's id."""
+    """Upserts subscriptions. Returns what they were before, by Stripe's id.
+
+    `paid_before`: a paid invoice of those whose newest one is not paid, where it was asked for.
+    """
     before, rows = subscription_rows(
-        subscriptions, open_invoices=open_invoices, connection=connection, asked_at=asked_at, now=now
+        subscriptions,
+        open_invoices=open_invoices,
+        connection=connection,
+        asked_at=asked_at,
+        now=now,
+        paid_before=paid_before,
     )
     Subscription.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["stripe_id"], update_fields=SUBSCRIPTION_FIELDS, batch_size=200
@@ -92,6 +103,7 @@ def subscription_rows(
     connection: Connection,
     asked_at: datetime,
     now: datetime,
+    paid_before: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, Subscription], list[Subscription]]:
     """What is known of them, by Stripe's id, and the rows to write: none where something newer was written."""
     ids = [sub["id"] for sub in subscriptions]
@@ -107,6 +119,7 @@ def subscription_rows(
             connection=connection,
             asked_at=asked_at,
             now=now,
+            paid_before=paid_before.get(sub["id"], ""),
         )
         for sub in subscriptions
         if sub["id"] not in before or before[sub["id"]].fetched_at <= asked_at
@@ -144,9 +157,10 @@ def _subscription_row(
     connection: Connection,
     asked_at: datetime,
     now: datetime,
+    paid_before: str,
 ) -> Subscription:
     invoice = expanded(sub.get("latest_invoice")) or {}
-    paid = invoice.get("id", "") if invoice.get("status") == "paid" else ""
+    paid = invoice["id"] if invoice and is_paid(invoice, sub=sub) else ""
     return Subscription(
         stripe_id=sub["id"],
         connection=connection,
@@ -154,7 +168,7 @@ def _subscription_row(
         status=sub["status"],
         data=trimmed_subscription(sub),
         past_due_since=_past_due_since(sub, before=before, open_invoices=open_invoices, now=now),
-        last_paid_invoice=paid or (before.last_paid_invoice if before else ""),
+        last_paid_invoice=paid or (before.last_paid_invoice if before else "") or paid_before,
         refunded_invoices=before.refunded_invoices if before else [],
         disputes=before.disputes if before else {},
         dispute_lost_at=before.dispute_lost_at if before else None,

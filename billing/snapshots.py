@@ -10,6 +10,7 @@ from billing.errors import StripeMissing
 from billing.event_types import Facet
 from billing.facts import (
     expanded,
+    is_paid,
     one_off_lines_of,
     payment_intents_of,
     products_of,
@@ -17,7 +18,7 @@ from billing.facts import (
     subscription_of_invoice,
 )
 from billing.gateway import Gateway
-from billing.models import Order, Subscription
+from billing.models import AccessPolicy, Order, Subscription
 
 Json = dict[str, Any]
 
@@ -58,6 +59,7 @@ class Snapshot:
     intents: dict[str, Json] = field(default_factory=dict)
     disputes: dict[str, list[Json]] = field(default_factory=dict)
     payments: list[Payment] | None = None
+    paid_before: dict[str, str] = field(default_factory=dict)  # subscription to a paid invoice
     has_all_payments: bool = False
 
 
@@ -143,6 +145,22 @@ def _add_subscriptions(gateway: Gateway, snapshot: Snapshot, customer: str, *, l
     snapshot.subscriptions = _subscriptions(gateway, customer)
     if any(sub["status"] == "past_due" and linked & set(products_of(sub)) for sub in snapshot.subscriptions):
         snapshot.open_invoices = gateway.open_invoices_of(customer)
+    for sub in snapshot.subscriptions:
+        if linked & set(products_of(sub)) and _may_have_paid_before(sub):
+            paid = (found["id"] for found in gateway.paid_invoices_on(sub["id"]) if is_paid(found, sub=sub))
+            snapshot.paid_before[sub["id"]] = next(paid, "")
+
+
+def _may_have_paid_before(sub: Json) -> bool:
+    """Whether a payment before the newest invoice decides about access, and none is known."""
+    newest = expanded(sub.get("latest_invoice")) or {}
+    return (
+        sub["status"] == "active"
+        and newest.get("status") in {"draft", "open"}
+        and newest.get("billing_reason") != "subscription_create"
+        and AccessPolicy.objects.filter(knobs__require_first_payment=True).exists()
+        and not Subscription.objects.filter(stripe_id=sub["id"]).exclude(last_paid_invoice="").exists()
+    )
 
 
 def _all_payments(gateway: Gateway, customer: str) -> list[Payment]:

@@ -121,6 +121,38 @@ def test_access_may_wait_for_the_first_money(shop: Shop, member: Member) -> None
     assert member.mails() == ["access", "access"]
 
 
+def test_a_trial_is_no_first_money(shop: Shop, member: Member) -> None:
+    """Stripe opens a trial with a paid invoice of nothing; a bank debit for the first month is still on its way."""
+    AccessPolicy.objects.create(product=shop.club, knobs={"require_first_payment": True})
+    subscription = member.subscribe(
+        shop.monthly.price_id, trial_period_days=7, collection_method="send_invoice", days_until_due=30
+    )
+    shop.deliver()
+    assert member.why(shop.club) == "trial" and member.has(shop.club)
+    shop.advance("8d")
+    assert member.row(subscription).status == "active"
+    assert member.why(shop.club) == "awaiting_first_payment" and not member.has(shop.club)
+    invoice = shop.sandbox.api.invoices.list({"subscription": subscription["id"], "limit": 1}).data[0]
+    shop.sandbox.api.invoices.pay(invoice.id, {"paid_out_of_band": True})
+    shop.deliver()
+    assert member.has(shop.club)
+
+
+def test_who_paid_before_we_looked_is_not_shut_out_while_the_newest_invoice_is_open(shop: Shop, member: Member) -> None:
+    AccessPolicy.objects.create(knobs={"require_first_payment": True})
+    subscription = member.subscribe(shop.monthly.price_id, collection_method="send_invoice", days_until_due=30)
+    shop.sandbox.advance("2h")
+    invoice = shop.sandbox.api.invoices.list({"subscription": subscription["id"], "limit": 1}).data[0]
+    shop.sandbox.api.invoices.pay(invoice.id, {"paid_out_of_band": True})
+    shop.sandbox.advance("32d")
+    shop.sandbox.take_pending()  # nothing of all this was heard
+    shop.sandbox.api.subscriptions.update(subscription["id"], {"metadata": {"seat": "4"}})
+    shop.deliver()
+    newest = shop.sandbox.api.invoices.list({"subscription": subscription["id"], "limit": 1}).data[0]
+    assert newest.status == "open" and member.row(subscription).status == "active"
+    assert member.has(shop.club)
+
+
 def test_a_product_may_have_knobs_of_its_own(shop: Shop, member: Member) -> None:
     AccessPolicy.objects.create(knobs={"trial_access": False})
     AccessPolicy.objects.create(product=shop.club, knobs={"trial_access": True})
