@@ -65,9 +65,9 @@ def running(*command: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def web(folder: Path, *, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    gunicorn = ["gunicorn", "config.wsgi", "-w", "2", "-k", "gthread", "--threads", "8", "-b", f"127.0.0.1:{port}"]
-    with running(*gunicorn, "--keep-alive", "30", log=folder / "web.log") as process:
+def web(folder: Path, *, port: int, serves: str = "config.wsgi") -> Iterator[subprocess.Popen[bytes]]:
+    gunicorn = ["gunicorn", serves, "-w", "2", "-k", "gthread", "--threads", "8", "-b", f"127.0.0.1:{port}"]
+    with running(*gunicorn, "--keep-alive", "30", log=folder / f"{serves}.log") as process:
         wait_for(f"http://127.0.0.1:{port}/healthz")
         yield process
 

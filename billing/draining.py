@@ -3,7 +3,7 @@
 import time
 
 import structlog
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from activities import clock
@@ -120,7 +120,7 @@ def close_what_is_over() -> None:
     now = clock.now()
     by_time = ~Q(source=Grant.Source.SUBSCRIPTION)
     if active_connection() is not None:
-        unasked = Subject.objects.filter(Q(due_at__lte=now) | Q(look_again=True)).values("key")
-        asked = Subscription.objects.exclude(customer_id__in=unasked).values("stripe_id")
-        by_time |= Q(source=Grant.Source.SUBSCRIPTION, source_ref__in=asked)
+        unasked = Subject.objects.filter(Q(due_at__lte=now) | Q(look_again=True), key=OuterRef("customer_id"))
+        asked = Subscription.objects.filter(~Exists(unasked), stripe_id=OuterRef("source_ref"))
+        by_time |= Q(Exists(asked), source=Grant.Source.SUBSCRIPTION)
     grants.close_overdue(Grant.objects.filter(by_time, ends_at__lte=now, state__in=Grant.OPEN)[:500], now=now)

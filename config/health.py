@@ -186,20 +186,21 @@ def _last_pass(kind: str) -> datetime | None:
 
 def _deliveries(*, now: datetime) -> Section:
     states = Delivery.State
-    counted = Delivery.objects.aggregate(
-        waiting=Count("pk", filter=Q(state=states.WAITING)),
-        overdue_since=Min("next_try", filter=Q(state=states.WAITING)),
+    counted = Delivery.objects.filter(state=states.WAITING).aggregate(
+        waiting=Count("pk"), overdue_since=Min("next_try")
+    ) | Delivery.objects.filter(state__in=[states.UNSURE, states.FAILED]).aggregate(
         unsure=Count("pk", filter=Q(state=states.UNSURE)),
         failed=Count("pk", filter=Q(state=states.FAILED, next_try__gte=now - timedelta(days=1))),
-        last_sent=Max("sent_at"),
     )
+    sent = Delivery.objects.filter(sent_at__isnull=False).order_by("-pk").values_list("sent_at", flat=True)
+    last_sent = sent.first()
     overdue = _age(counted["overdue_since"], now=now)
     figures = {
         "waiting": counted["waiting"],
         "overdue_seconds": _seconds(overdue),
         "unsure": counted["unsure"],
         "failed_since_yesterday": counted["failed"],
-        "last_sent_at": counted["last_sent"] and counted["last_sent"].isoformat(),
+        "last_sent_at": last_sent and last_sent.isoformat(),
     }
     if overdue > STUCK:
         return Section("deliveries", Level.RED, "E-mails are stuck: is the worker running?", figures)

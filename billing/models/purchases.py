@@ -58,7 +58,10 @@ class Subscription(models.Model):
     fetched_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["status", "period_end"], name="subscriptions_by_status")]
+        indexes = [
+            models.Index(fields=["status", "period_end"], name="subscriptions_by_status"),
+            models.Index(fields=["created"], name="subscriptions_by_age"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.stripe_id} ({self.status})"

@@ -28,6 +28,9 @@ class Subject(models.Model):
         indexes = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="subjects_due"),
             models.Index(fields=["id"], condition=Q(look_again=True), name="subjects_to_look_at"),
+            models.Index(fields=["retry_at"], condition=Q(retry_at__isnull=False), name="subjects_put_off"),
+            models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="subjects_leased"),
+            models.Index(fields=["attempts"], condition=Q(attempts__gt=0), name="subjects_tried"),
         ]
 
     def __str__(self) -> str:
