@@ -2,6 +2,7 @@
 
 from sandbox import invoicing, payments
 from sandbox.account import Account
+from sandbox.balances import give_back
 from sandbox.cards import default_method
 from sandbox.clock import due
 from sandbox.errors import CardDeclined, InvalidRequest
@@ -194,6 +195,7 @@ def _close(account: Account, invoice: Obj, *, status: str, stamp: str, event: st
         for payment in account.list("invoice_payment", invoice=invoice["id"]):
             if payment["status"] == "open":
                 cancel_payment(account, payment, reason="void_invoice")
+        give_back(account, invoice)
     account.change(
         invoice,
         auto_advance=False,

@@ -2,6 +2,7 @@
 
 from sandbox import invoicing
 from sandbox.account import Account
+from sandbox.balances import move_balance
 from sandbox.collecting import cancel_payment
 from sandbox.errors import InvalidRequest
 from sandbox.refunds import check_refundable, refund_charge
@@ -189,8 +190,16 @@ def give_back(account: Account, invoice: Obj, note: Obj, wish: Params, *, refund
     account.change(note, refunds=[{"payment_record_refund": None, "type": "refund", **row} for row in linked])
     if wish.get("credit_amount"):
         customer = account.get("customer", invoice["customer"])
-        balance = customer["balance"] - wish["credit_amount"]
-        account.change(customer, event="customer.updated", balance=balance)
+        transaction = move_balance(
+            account,
+            customer,
+            amount=-wish["credit_amount"],
+            kind="credit_note",
+            currency=invoice["currency"],
+            credit_note=note["id"],
+            invoice=invoice["id"],
+        )
+        account.change(note, customer_balance_transaction=transaction["id"])
 
 
 def recount(account: Account, invoice: Obj) -> None:

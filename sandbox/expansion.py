@@ -80,8 +80,14 @@ LINKS: dict[str, dict[str, str]] = {
         "balance_transaction": "balance_transaction",
     },
     "card": {"customer": "customer"},
+    "customer_balance_transaction": {"credit_note": "credit_note", "customer": "customer", "invoice": "invoice"},
     "radar.early_fraud_warning": {"charge": "charge", "payment_intent": "payment_intent"},
-    "credit_note": {"customer": "customer", "invoice": "invoice", "refunds.refund": "refund"},
+    "credit_note": {
+        "customer_balance_transaction": "customer_balance_transaction",
+        "customer": "customer",
+        "invoice": "invoice",
+        "refunds.refund": "refund",
+    },
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "checkout.session": {
         "customer": "customer",

@@ -2,6 +2,7 @@
 
 from sandbox import payments
 from sandbox.account import Account
+from sandbox.balances import apply_to_invoice
 from sandbox.discounts import discount_lines, settle_once
 from sandbox.errors import InvalidRequest
 from sandbox.pricing import unit_decimal
@@ -255,8 +256,8 @@ def finalize(account: Account, invoice: Obj, *, auto_advance: bool | None = None
     now = account.now()
     customer = account.get("customer", invoice["customer"])
     number = customer["next_invoice_sequence"]
-    after = min(0, customer["balance"] + invoice["total"])
-    account.change(customer, balance=after, next_invoice_sequence=number + 1)
+    account.change(customer, next_invoice_sequence=number + 1)
+    after = apply_to_invoice(account, customer, invoice)
     account.change(
         invoice,
         auto_advance=invoice["auto_advance"] if auto_advance is None else auto_advance,

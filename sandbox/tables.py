@@ -16,6 +16,7 @@ INDEXES: dict[str, tuple[str, ...]] = {
     "customer": ("email", "test_clock"),
     "payment_method": ("customer",),
     "card": ("customer",),
+    "customer_balance_transaction": ("customer",),
     "subscription": ("customer", "status", "test_clock"),
     "invoice": ("customer", "subscription", "status"),
     "invoiceitem": ("customer", "invoice"),

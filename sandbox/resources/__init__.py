@@ -3,6 +3,7 @@
 from sandbox import engine
 from sandbox.resources import (
     account,
+    balance_transactions,
     charges,
     checkout,
     coupons,
@@ -34,6 +35,7 @@ from sandbox.resources import (
 
 __all__ = [
     "account",
+    "balance_transactions",
     "charges",
     "checkout",
     "coupons",

@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox.account import Account
 from sandbox.addresses import full_address, full_shipping
+from sandbox.balances import set_balance
 from sandbox.cards import attach, find_method
 from sandbox.customers import delete_customer, new_customer
 from sandbox.discounts import end_discount
@@ -88,7 +89,11 @@ def update_customer(call: Call) -> Obj:
     fields = tidy(call.params, customer)
     if "invoice_settings" in fields:
         fields["invoice_settings"] = settle_defaults(account, customer, fields["invoice_settings"])
-    return account.change(customer, event="customer.updated", **fields)
+    balance = fields.pop("balance", None)
+    account.change(customer, event="customer.updated", **fields)
+    if balance is not None:
+        set_balance(account, customer, balance)
+    return customer
 
 
 @endpoint("GET", "/v1/customers/{id}")

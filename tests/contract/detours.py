@@ -113,3 +113,10 @@ def visit_questions(sandbox: Sandbox, api: Any, shelf: Shelf) -> None:
     sandbox.pay_session(open_one.id, email="ben@example.org", answers=answers)
     left = api.checkout.sessions.create({**wish, **recovery})
     api.checkout.sessions.expire(left.id)
+
+
+def visit_balance(api: Any, customer: str) -> None:
+    made = api.customers.balance_transactions.create(customer, {"amount": -50, "currency": "eur"})
+    api.customers.balance_transactions.update(customer, made.id, {"description": "A present"})
+    api.customers.balance_transactions.retrieve(customer, made.id, {"expand": ["customer"]})
+    api.customers.balance_transactions.list(customer)

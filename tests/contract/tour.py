@@ -21,6 +21,7 @@ def walk(sandbox: Sandbox) -> None:
     detours.visit_schedules(sandbox, api, shelf, customer)
     detours.visit_charges(api)
     detours.visit_questions(sandbox, api, shelf)
+    detours.visit_balance(api, customer)
     visit_invoices(api, customer)
     visit_portal(sandbox, api, customer, shelf)
     visit_housekeeping(sandbox, api)
