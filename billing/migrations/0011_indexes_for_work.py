@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0008_one_connection_in_use'),
+        ('billing', '0010_checkouts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
