@@ -1,6 +1,7 @@
 """Keeping true without being told: catch-up from Stripe's event list, and the full pass that finds drift."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,19 +51,13 @@ def catch_up() -> int:
         full_pass()
     run = Pass.objects.create(kind="catch_up", started_at=now)
     missed = 0
-    try:
+    with _kept_on(run, connection=connection):
         for page in _event_pages(gateway_for(connection, patience=PATIENCE), since=newest - OVERLAP):
             run.looked_at += len(page)
             newest = max([newest, *(required_moment(event["created"]) for event in page if inbox.is_sound(event))])
             missed += _store_missed(page, connection=connection, run=run)
-    except StripeUnavailable as error:
-        note_unavailable(connection, error)
-        run.stopped = str(error)[:240]
-    else:
         Connection.objects.filter(pk=connection.pk).update(cursor=max(newest, now - SURELY_VISIBLE))
         note_answer(connection)
-    run.finished_at = clock.now()
-    run.save()
     return missed
 
 
@@ -77,31 +72,16 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
         return None
     now = clock.now()
     run = Pass.objects.create(kind="full", started_at=now)
-    try:
+    with _kept_on(run, connection=connection):
         survey = Survey(gateway_for(connection, patience=PATIENCE), connection=connection, now=now)
         drifted = list(_drifted(survey, connection=connection, now=now))
         unknown = [Difference.unknown(grant) for grant in survey.unknown_grants()]
-    except StripeUnavailable as error:
-        note_unavailable(connection, error)
-        run.stopped, run.finished_at = str(error)[:240], clock.now()
-        run.save()
-        return run
-    closing = [difference for _, found in drifted for difference in found if difference.closes]
-    run.found = [_as_json(difference) for _, found in drifted for difference in found if not difference.is_past]
-    run.found += [_as_json(difference) for difference in unknown]
-    attention.raise_missing([difference.source_ref for difference in unknown], now=now)
-    waiting: set[str] = set()
-    if not confirmed and _is_too_much(len(closing)):
-        run.stopped = f"{len(closing)} grants would close: waiting for the owner."
-        attention.raise_brake([_as_json(difference) for difference in closing], key=str(run.pk), now=now)
-        waiting = {subject for subject, found in drifted if any(difference.closes for difference in found)}
-    else:
-        attention.settle_brakes(now=now)
-    for subject in (survey.stale | survey.unread | {subject for subject, _ in drifted}) - waiting:
-        look_again(subject)
-    run.looked_at, run.finished_at = len(survey.subjects), clock.now()
-    run.save()
-    Connection.objects.filter(pk=connection.pk).update(full_pass_at=timezone.now())
+        run.looked_at = len(survey.subjects)
+        run.found = [_as_json(difference) for _, found in drifted for difference in found if not difference.is_past]
+        run.found += [_as_json(difference) for difference in unknown]
+        attention.raise_missing([difference.source_ref for difference in unknown], now=now)
+        _mend(drifted, others=survey.stale | survey.unread, run=run, confirmed=confirmed, now=now)
+        Connection.objects.filter(pk=connection.pk).update(full_pass_at=timezone.now())
     return run
 
 
@@ -127,6 +107,38 @@ def differences(subjects: Iterable[str] | None = None) -> Iterator[Difference]:
         yield Difference.unread(subject)
     for grant in survey.unknown_grants():
         yield Difference.unknown(grant)
+
+
+@contextmanager
+def _kept_on(run: Pass, *, connection: Connection) -> Iterator[None]:
+    """Whatever stops a pass is kept on it. A Stripe that is away is no surprise; everything else is raised again."""
+    try:
+        yield
+    except StripeUnavailable as error:
+        note_unavailable(connection, error)
+        run.stopped = str(error)[:240]
+    except Exception as error:
+        run.stopped = repr(error)[:240]
+        raise
+    finally:
+        run.finished_at = clock.now()
+        run.save()
+
+
+def _mend(
+    drifted: list[tuple[str, list[Difference]]], *, others: set[str], run: Pass, confirmed: bool, now: datetime
+) -> None:
+    """Has them looked at again, unless too much would close: then those for whom something would wait for the owner."""
+    closing = [difference for _, found in drifted for difference in found if difference.closes]
+    waiting: set[str] = set()
+    if not confirmed and _is_too_much(len(closing)):
+        run.stopped = f"{len(closing)} grants would close: waiting for the owner."
+        attention.raise_brake([_as_json(difference) for difference in closing], key=str(run.pk), now=now)
+        waiting = {subject for subject, found in drifted if any(difference.closes for difference in found)}
+    else:
+        attention.settle_brakes(now=now)
+    for subject in (others | {subject for subject, _ in drifted}) - waiting:
+        look_again(subject)
 
 
 def _drifted(

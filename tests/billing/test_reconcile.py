@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.management import call_command
 
 from activities.models import Activity, Delivery
 from billing.draining import drain, sweep
+from billing.errors import StripeInvalid
 from billing.models import Attention, Connection, InboxEvent, Pass, Subject, Subscription
 from billing.reconcile import catch_up, full_pass
 from hub import grants
@@ -269,3 +271,13 @@ def test_what_a_person_decided_is_no_drift(shop: Shop, kept: str) -> None:
     assert run.found == []
     drain()
     assert shop.has(ADA, shop.club) is (kept == "given")
+
+
+@pytest.mark.parametrize(("run", "path"), [(catch_up, "/v1/events"), (full_pass, "/v1/subscriptions")])
+def test_a_pass_that_meets_a_surprise_keeps_it_and_has_ended(shop: Shop, run: Callable[[], object], path: str) -> None:
+    shop.sandbox.answer_with(400, path=path)
+    with pytest.raises(StripeInvalid):
+        run()
+    kept = Pass.objects.get()
+    assert kept.finished_at is not None
+    assert "StripeInvalid" in kept.stopped
