@@ -145,6 +145,7 @@ def test_a_plan_change_is_confirmed(sandbox: Sandbox, visitor: Visitor, club: st
     step = visitor.follow(visitor.open(session.url))
     assert "€24.00 per month" in step.text
     assert "€240.00 per year" in step.text
+    assert "€240.00 is charged now." in step.text
     home = visitor.follow(visitor.send(step))
     assert "You now pay €240.00 per year." in home.text
     assert sandbox.api.subscriptions.retrieve(ada.id)["items"].data[0].price.id == yearly.id
