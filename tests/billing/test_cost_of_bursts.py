@@ -164,6 +164,35 @@ def test_a_dispute_that_ends_its_subscription_costs_three_calls(shop: Shop) -> N
     assert not shop.has(ADA, shop.club)
 
 
+def test_a_dispute_while_the_renewal_has_failed_costs_four_calls(shop: Shop) -> None:
+    """The subscriptions, the open invoices that date the grace, the payment with its invoice, and its disputes."""
+    customer = subscribed(shop)["customer"]
+    first = newest_charge(shop)
+    shop.sandbox.post(f"/sandbox/customers/{customer}/card", {"card": "4000000000000341"})
+    shop.deliver()
+    shop.sandbox.advance("31d")
+    made = dispute(shop, first)
+    deliver_within(shop, calls=4)
+    row = Subscription.objects.get()
+    assert (row.status, list(row.disputes.values())) == ("past_due", ["needs_response"])
+    assert Grant.objects.get().state == Grant.State.GRACE
+    shop.sandbox.set_fields(made, status="lost")
+    deliver_within(shop, calls=4)
+    assert not shop.has(ADA, shop.club)
+
+
+def test_two_payments_disputed_at_once_cost_two_calls_each(shop: Shop) -> None:
+    subscribed(shop)
+    shop.sandbox.advance("32d")
+    shop.deliver()
+    charges = [charge.id for charge in shop.sandbox.api.charges.list().data]
+    assert len(charges) == 2
+    for charge in charges:
+        dispute(shop, charge)
+    deliver_within(shop, calls=4)
+    assert list(Subscription.objects.get().disputes.values()) == ["needs_response"] * 2
+
+
 def test_a_dispute_of_a_payment_never_seen_costs_four_calls(shop: Shop) -> None:
     """Nothing but asking tells what was paid: an invoice, a session, whose; and then the disputes."""
     pay_as(shop, shop.sandbox.api.customers.create({"email": ADA}).id)
