@@ -75,21 +75,25 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
         "site_url": settings.SITE_URL,
         "on_accent": text_on(site.accent),
         "user": user,
-        "hello": _hello(user.short_name),
+        "hello": _hello(user.short_name if user.name else ""),
         "zone": zone_of(user.timezone).key.replace("_", " "),
         "product": product,
         "open_url": to(next_path=product_path or "/"),
         "account_url": to(next_path=links.path_to("billing:account") or "/account/"),
         "reason": told.get("reason", ""),
         "failure": told.get("failure", ""),
+        "step": told.get("step", ""),
         "keep_until": parse_datetime(told.get("keep_until", "")),
+        "trial_end": parse_datetime(told.get("trial_end", "")),
+        "price_text": told.get("price_text", ""),
+        "has_card": told.get("has_card", False),
         "amount": _money(told),
     }
 
 
 def _hello(name: str) -> str:
     """Whoever pays chooses a name, and whose mail it stands in: one that could pass for a link greets nobody."""
-    return "Hello" if len(name) > LONGEST_NAME or LIKE_A_LINK.search(name) else f"Hello {name}"
+    return "Hello" if not name or len(name) > LONGEST_NAME or LIKE_A_LINK.search(name) else f"Hello {name}"
 
 
 def _money(told: dict[str, Any]) -> str:

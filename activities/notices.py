@@ -20,7 +20,10 @@ from activities.models import Activity, Delivery
 ACCESS = "access"
 PAYMENT_FAILED = "payment_failed"
 ACCESS_ENDED = "access_ended"
-KINDS = (ACCESS, PAYMENT_FAILED, ACCESS_ENDED)
+PAYMENT_PENDING = "payment_pending"
+PAYMENT_BOUNCED = "payment_bounced"
+TRIAL_ENDING = "trial_ending"
+KINDS = (ACCESS, PAYMENT_FAILED, ACCESS_ENDED, PAYMENT_PENDING, PAYMENT_BOUNCED, TRIAL_ENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +42,17 @@ class Notice:
     context: dict[str, Any] = field(default_factory=dict)
 
 
-def access(*, key: str, user_id: int, product_id: int, activity: Activity | None = None) -> Notice:
-    """You have access: where it opens, and how to sign in by code."""
-    return Notice(kind=ACCESS, key=key, user_id=user_id, product_id=product_id, activity=activity)
+def access(
+    *,
+    key: str,
+    user_id: int,
+    product_id: int,
+    trial_end: datetime | None = None,
+    activity: Activity | None = None,
+) -> Notice:
+    """You have access: where it opens, how to sign in by code, and until when it is a trial."""
+    context = {"trial_end": trial_end.isoformat() if trial_end else ""}
+    return Notice(kind=ACCESS, key=key, user_id=user_id, product_id=product_id, activity=activity, context=context)
 
 
 def payment_failed(
@@ -73,17 +84,48 @@ def payment_failed(
 
 
 def access_ended(
-    *, key: str, user_id: int, product_id: int, reason: str = "", activity: Activity | None = None
+    *, key: str, user_id: int, product_id: int, reason: str = "", step: str = "", activity: Activity | None = None
 ) -> Notice:
-    """Your access has ended: why (a sentence, or nothing), and the way back."""
+    """Your access has ended: why (a sentence, or nothing), and the way back.
+
+    `step`: account where a card brings it back, ask where only people can, or nothing for the product's page.
+    """
     return Notice(
         kind=ACCESS_ENDED,
         key=key,
         user_id=user_id,
         product_id=product_id,
         activity=activity,
-        context={"reason": reason},
+        context={"reason": reason, "step": step},
     )
+
+
+def payment_pending(*, key: str, user_id: int, product_id: int, amount: int, currency: str) -> Notice:
+    """Your order is in, and the bank takes days: when to expect it. `amount` in minor units."""
+    context = {"amount": amount, "currency": currency}
+    return Notice(kind=PAYMENT_PENDING, key=key, user_id=user_id, product_id=product_id, context=context)
+
+
+def payment_bounced(
+    *, key: str, user_id: int, product_id: int, amount: int, currency: str, activity: Activity | None = None
+) -> Notice:
+    """What was bought once, days ago, was not paid in the end: it stays closed. `amount` in minor units."""
+    return Notice(
+        kind=PAYMENT_BOUNCED,
+        key=key,
+        user_id=user_id,
+        product_id=product_id,
+        activity=activity,
+        context={"amount": amount, "currency": currency},
+    )
+
+
+def trial_ending(
+    *, key: str, user_id: int, product_id: int, trial_end: datetime, price_text: str, has_card: bool
+) -> Notice:
+    """Your free trial ends in some days: what is charged then, or that a card is missing."""
+    context = {"trial_end": trial_end.isoformat(), "price_text": price_text, "has_card": has_card}
+    return Notice(kind=TRIAL_ENDING, key=key, user_id=user_id, product_id=product_id, context=context)
 
 
 def queue(notices: Sequence[Notice], *, now: datetime) -> list[Delivery]:

@@ -120,6 +120,9 @@ MAILS = {
     "access": "the access e-mail",
     "payment_failed": "the e-mail on a failed payment",
     "access_ended": "the e-mail on the end of access",
+    "payment_pending": "the e-mail on a payment on its way",
+    "payment_bounced": "the e-mail on a payment that never came",
+    "trial_ending": "the e-mail on the end of the trial",
 }
 
 # Stripe's cancellation_details.reason and dispute statuses.

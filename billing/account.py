@@ -1,43 +1,69 @@
 """A member's own billing, as the account page shows it: subscriptions, purchases, and what needs them now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+from activities.models import Activity
 from activities.money import format_money
-from billing.facts import moment, products_of, subscription_facts
+from billing.facts import expanded, moment, products_of, subscription_facts
 from billing.happenings import price_text_of
 from billing.identity import customers_managed_by
-from billing.models import Connection, Order, ProductLink, Subscription
+from billing.models import Attention, Connection, Order, ProductLink, StripeCustomer, Subscription
 from hub.models import Grant, User
+
+Json = dict[str, Any]
+LATELY = timedelta(minutes=5)
+NEWS: dict[str, str] = {
+    Activity.Verb.PAYMENT_RECOVERED: "{}: your payment went through. Everything is in order again.",
+    Activity.Verb.SUBSCRIPTION_CANCELLED: "{}: your cancellation is noted.",
+    Activity.Verb.SUBSCRIPTION_RESUMED: "{}: it goes on, and nothing ends.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRow:
+    """`state`: Stripe's status, or `ending`, or `collection_paused`. `has_card`: a way to pay is known at Stripe."""
+
     product_names: str
     state: str
     price_text: str
+    began_on: datetime
     renews_on: datetime | None
     ends_on: datetime | None
     trial_ends_on: datetime | None
     resumes_on: datetime | None
     subscription_id: str
     customer_id: str  # empty where somebody else paid, and the cards are theirs
+    has_card: bool
     can_cancel: bool
+    can_keep: bool
+    invoice_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRow:
+    """`refunded_text` is what was given back of a purchase that was refunded in part."""
+
     product_names: str
     at: datetime
     amount_text: str
+    refunded_text: str
     state: str
     until: datetime | None
+    receipt_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """A payment that failed: since when, until when access stays, when Stripe tries again."""
+    """A payment that failed: since when, until when access stays, when Stripe tries again.
 
+    `is_over`: access has ended by it. `next_try` is empty where there is no card that could be tried.
+    """
+
+    amount_text: str
+    is_over: bool
     failed_on: datetime | None
     keep_until: datetime | None
     next_try: datetime | None
@@ -47,26 +73,35 @@ class Banner:
 
 
 @dataclass(frozen=True, slots=True)
+class Twice:
+    """What is paid for two times over, until one is given up."""
+
+    product_name: str
+    is_subscription: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     subscriptions: list[SubscriptionRow]
     purchases: list[PurchaseRow]
     grants_by_hand: list[Grant]
-    banner: Banner | None
+    banners: list[Banner]
+    twice: list[Twice]
 
 
 def account_of(user: User, *, connection: Connection | None) -> Account:
-    """Everything about one member's billing: five queries."""
+    """Everything about one member's billing: six queries."""
     names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
     grants = list(Grant.objects.filter(user=user).select_related("product"))
     until = {grant.source_ref: grant.until for grant in grants}
-    keep = {grant.source_ref: grant.until for grant in grants if grant.state == Grant.State.GRACE}
     rows = [
         row
         for row in Subscription.objects.filter(user=user).order_by("-created")
         if _names(products_of(row.data), names)
     ]
-    managed = set(customers_managed_by(user).values_list("stripe_id", flat=True))
+    managed = {found.stripe_id: found for found in customers_managed_by(user)}
     may_cancel = connection is not None and connection.members_may_cancel
+    late = [row for row in rows if row.status in {"past_due", "unpaid"}]
     return Account(
         subscriptions=[_subscription_row(row, names, managed, may_cancel=may_cancel) for row in rows],
         purchases=[
@@ -75,30 +110,62 @@ def account_of(user: User, *, connection: Connection | None) -> Account:
             if _names(list(order.products), names)
         ],
         grants_by_hand=[grant for grant in grants if grant.source == Grant.Source.MANUAL and grant.is_open],
-        banner=next((_banner(row, names, managed, keep) for row in rows if row.status in {"past_due", "unpaid"}), None),
+        banners=[_banner(row, names, managed, [g for g in grants if g.source_ref == row.stripe_id]) for row in late],
+        twice=[
+            Twice(details["product"], details["last"].startswith("sub_"))
+            for details in Attention.objects.filter(
+                kind=Attention.Kind.TWICE, user=user, resolved_at__isnull=True
+            ).values_list("details", flat=True)
+        ],
     )
 
 
+def news_of(user: User, *, now: datetime) -> list[str]:
+    """What became of their subscriptions in the last minutes, for whoever comes back from Stripe. One query."""
+    lately = Activity.objects.filter(user=user, verb__in=NEWS, recorded_at__gt=now - LATELY).select_related("product")
+    newest = {told.details.get("subscription"): told for told in lately.order_by("recorded_at", "pk")}
+    return [
+        NEWS[told.verb].format(told.product.name if told.product else "Your subscription") for told in newest.values()
+    ]
+
+
 def _subscription_row(
-    row: Subscription, names: dict[str, str], managed: set[str], *, may_cancel: bool
+    row: Subscription, names: dict[str, str], managed: Mapping[str, StripeCustomer], *, may_cancel: bool
 ) -> SubscriptionRow:
-    customer = row.customer_id if row.customer_id in managed else ""
+    customer = managed.get(row.customer_id)
     facts = subscription_facts(row)
     ending = facts.is_ending and row.status in {"active", "trialing"}
     over = row.status in {"canceled", "incomplete_expired"}
     ends_on = row.ended_at if over else (row.cancel_at or row.period_end if ending else None)
+    state = "ending" if ending else row.status
+    if row.status == "active" and facts.collection_paused and not ending:
+        state = "collection_paused"
+    is_renewing = row.status in {"active", "past_due"} and not ending
     return SubscriptionRow(
         product_names=_names(products_of(row.data), names),
-        state="ending" if ending else row.status,
+        state=state,
         price_text=price_text_of(row),
-        renews_on=None if over or ending or row.status in {"trialing", "unpaid", "paused"} else row.period_end,
+        began_on=row.created,
+        renews_on=row.period_end if is_renewing else None,
         ends_on=ends_on,
         trial_ends_on=facts.trial_end if row.status == "trialing" and not ending else None,
         resumes_on=facts.resumes_at,
         subscription_id=row.stripe_id,
-        customer_id=customer,
-        can_cancel=may_cancel and bool(customer) and not over and not ending and row.status != "incomplete",
+        customer_id=customer.stripe_id if customer else "",
+        has_card=facts.is_invoiced or _has_card(row, customer),
+        can_cancel=may_cancel and customer is not None and not over and not ending and row.status != "incomplete",
+        can_keep=may_cancel and customer is not None and ending,
+        invoice_url=_invoice(row).get("hosted_invoice_url") or "" if customer else "",
     )
+
+
+def _has_card(row: Subscription, customer: StripeCustomer | None) -> bool:
+    """Somebody else's customer is not told about: then nothing is missing that we know of."""
+    return row.has_card or customer is None or customer.has_card
+
+
+def _invoice(row: Subscription) -> Json:
+    return expanded(row.data.get("latest_invoice")) or {}
 
 
 def _purchase_row(order: Order, names: dict[str, str], *, until: datetime | None) -> PurchaseRow:
@@ -114,20 +181,26 @@ def _purchase_row(order: Order, names: dict[str, str], *, until: datetime | None
         product_names=_names(list(order.products), names),
         at=order.paid_at or order.created,
         amount_text=format_money(order.amount, order.currency),
+        refunded_text=format_money(order.amount_refunded, order.currency) if state == "partially_refunded" else "",
         state=state,
         until=until,
+        receipt_url=order.receipt_url,
     )
 
 
-def _banner(row: Subscription, names: dict[str, str], managed: set[str], keep: dict[str, datetime | None]) -> Banner:
-    invoice = row.data.get("latest_invoice")
-    next_try = moment(invoice.get("next_payment_attempt")) if isinstance(invoice, dict) else None
+def _banner(
+    row: Subscription, names: dict[str, str], managed: Mapping[str, StripeCustomer], grants: list[Grant]
+) -> Banner:
+    customer, due = managed.get(row.customer_id), _invoice(row)
+    keep = [grant.until for grant in grants if grant.state == Grant.State.GRACE]
     return Banner(
+        amount_text=format_money(due["amount_due"], due["currency"]) if due.get("amount_due") else "",
+        is_over=bool(grants) and not any(grant.is_open for grant in grants),
         failed_on=row.past_due_since,
-        keep_until=keep.get(row.stripe_id),
-        next_try=next_try,
+        keep_until=keep[0] if keep else None,
+        next_try=moment(due.get("next_payment_attempt")) if _has_card(row, customer) else None,
         subscription_id=row.stripe_id,
-        customer_id=row.customer_id if row.customer_id in managed else "",
+        customer_id=customer.stripe_id if customer else "",
         product_names=_names(products_of(row.data), names),
     )
 

@@ -6,9 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from activities import notices
-from activities.models import Activity
 from activities.record import Happening, record
-from billing import happenings, mirror, policies, projection
+from billing import happenings, letters, mirror, policies, projection
 from billing.doubts import raise_doubts
 from billing.entitling import (
     Entitlement,
@@ -136,19 +135,27 @@ def settle(
     written = record(told, now=now)
     grants.apply(_wanted(rows, orders, by_subscription, by_order, batch=batch), cause=cause, now=now, actor=actor)
     _hold_unknown(by_subscription, cause=cause, now=now)
-    notices.queue(_payment_mails(written, by_subscription), now=now)
+    notices.queue(
+        [
+            *letters.on_payments(written, by_subscription),
+            *letters.on_waiting(orders, by_order, imported=bool(batch)),
+            *letters.on_trials(rows, by_subscription, customers=customers, imported=bool(batch), now=now),
+        ],
+        now=now,
+    )
     raise_doubts(rows, orders, by_subscription, by_order, customers=customers, now=now)
     decided = [(row.customer_id, by_subscription[row.stripe_id]) for row in rows]
-    return _deadlines([*decided, *((order.subject, by_order[order.key]) for order in orders)]) | waiting
+    decided += [(order.subject, by_order[order.key]) for order in orders]
+    reviews = ((subject, ent.decision.review_at) for subject, found in decided for ent in found)
+    return _earliest([*reviews, *letters.trials_to_write_about(rows, now=now)]) | waiting
 
 
-def _deadlines(decided: list[tuple[str, list[Entitlement]]]) -> dict[str, datetime]:
-    """Subject to the first moment at which the clock alone may change one of its decisions."""
+def _earliest(deadlines: Iterable[tuple[str, datetime | None]]) -> dict[str, datetime]:
+    """Subject to the first moment at which the clock alone may change something about it."""
     first: dict[str, datetime] = {}
-    for subject, found in decided:
-        for entitlement in found:
-            if review_at := entitlement.decision.review_at:
-                first[subject] = min(review_at, first.get(subject, review_at))
+    for subject, moment in deadlines:
+        if moment is not None:
+            first[subject] = min(moment, first.get(subject, moment))
     return first
 
 
@@ -278,32 +285,3 @@ def _payments_told(
         if row and row.user_id and (found := by_subscription[row.stripe_id]):
             teller = Teller(row.user_id, cause, happened_at, imported=imported or is_past(found))
             yield from happenings.of_payment(payment, product=found[0].link.product, teller=teller)
-
-
-def _payment_mails(written: list[Activity], by_subscription: Found) -> list[notices.Notice]:
-    """One e-mail for each invoice that failed, while access goes on: what happened, until when, what to do."""
-    mails = []
-    for activity in written:
-        subscription = activity.details.get("subscription")
-        found = by_subscription.get(subscription or "", [])
-        kept = next((ent.decision for ent in found if ent.decision.reason == "past_due_grace"), None)
-        if (
-            activity.verb != Activity.Verb.PAYMENT_FAILED
-            or activity.imported
-            or kept is None
-            or not activity.user_id
-            or not activity.product_id
-        ):
-            continue
-        mails.append(
-            notices.payment_failed(
-                key=f"payment_failed:{activity.details['invoice']}",
-                user_id=activity.user_id,
-                product_id=activity.product_id,
-                keep_until=kept.until,
-                amount=activity.details.get("amount"),
-                currency=activity.details.get("currency", ""),
-                activity=activity,
-            )
-        )
-    return mails

@@ -27,6 +27,10 @@ class AlreadySubscribed(StripeError):
     """The member has a live subscription to this product: the portal is where it is changed."""
 
 
+class Paused(StripeError):
+    """The member has a subscription to this product whose trial ended without a card: it is resumed, not bought."""
+
+
 class AlreadyBought(StripeError):
     """The member has this for good: a second payment would open nothing more."""
 
@@ -36,13 +40,12 @@ class PaymentOnItsWay(StripeError):
 
 
 def refuse_known(user: User, offer: Offer) -> None:
-    """Raises AlreadySubscribed, AlreadyBought or PaymentOnItsWay, by what we know."""
+    """Raises AlreadySubscribed, Paused, AlreadyBought or PaymentOnItsWay, by what we know."""
     if _has_paid(user, offer):
         raise PaymentOnItsWay(str(offer.product))
     if offer.is_recurring:
         mine = Subscription.objects.filter(user=user, connection=offer.link.connection, status__in=PAYING)
-        if any(offer.link.stripe_product in products_of(row.data) for row in mine):
-            raise AlreadySubscribed(str(offer.product))
+        _refuse_any({row.status for row in mine if offer.link.stripe_product in products_of(row.data)}, offer)
     elif _has_for_good(user, offer.product):
         raise AlreadyBought(str(offer.product))
 
@@ -56,8 +59,8 @@ def refuse_paid_lately(user: User, offer: Offer, *, customer: str, gateway: Gate
         if _sells(session, offer) and not _is_known(session):
             let_in(user, offer, session)
     live = gateway.subscriptions_of(customer) if offer.is_recurring and customer else []
-    if any(sub["status"] in PAYING and offer.link.stripe_product in products_of(sub) for sub in live):
-        raise AlreadySubscribed(str(offer.product))
+    statuses = {sub["status"] for sub in live if offer.link.stripe_product in products_of(sub)}
+    _refuse_any(statuses.intersection(PAYING), offer)
 
 
 def continued(user: User, offer: Offer, *, gateway: Gateway, now: datetime) -> str:
@@ -93,6 +96,14 @@ def let_in(user: User, offer: Offer, session: Json) -> None:
     refuse_known(user, offer)
     if outcome is not Outcome.DONE:  # somebody else looks just now, or Stripe did not answer to the end
         raise PaymentOnItsWay(str(offer.product))
+
+
+def _refuse_any(statuses: set[str], offer: Offer) -> None:
+    """`statuses`: of the member's subscriptions to this."""
+    if statuses == {"paused"}:
+        raise Paused(str(offer.product))
+    if statuses:
+        raise AlreadySubscribed(str(offer.product))
 
 
 def _has_paid(user: User, offer: Offer) -> bool:

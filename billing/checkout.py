@@ -38,7 +38,7 @@ SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{8,200}")
 def start(user: User, offer: Offer) -> str:
     """The address of a new Checkout Session for a member.
 
-    Raises AlreadySubscribed, AlreadyBought, PaymentOnItsWay and billing.errors.
+    Raises AlreadySubscribed, Paused, AlreadyBought, PaymentOnItsWay and billing.errors.
     """
     buying_once.refuse_known(user, offer)
     gateway, now = gateway_for(required_connection(), waiting=True), clock.now()
@@ -71,14 +71,16 @@ class Returned:
 
     `is_for_another`: that is not the address that was given at the checkout, but the one of whoever shared the link.
 
-    `state`: open, processing, failed, expired, working (ask again in a moment), closed (paid, and opens nothing
-    now: refunded, ended, or waiting for a person) or unknown.
+    `state`: open, processing, failed, unfinished (nothing was paid yet), expired, working (ask again in a moment),
+    closed (paid, and opens nothing now: refunded, ended, or waiting for a person) or unknown.
+    `is_free`: nothing was charged, as for a trial.
     """
 
     state: str
     product: Product | None = None
     is_buyer: bool = False
     is_for_another: bool = False
+    is_free: bool = False
 
 
 def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
@@ -101,14 +103,15 @@ def look_at_return(session_id: str, *, visitor: User | None) -> Returned:
     if session["status"] == "expired":
         return Returned("expired", product)
     if session["status"] == "open":
-        return Returned("failed", product)
+        return Returned("unfinished", product)
     subject = subject_of_session(session)
     outcome = refresh(subject, facets=buying_once.PURCHASE, waiting=True, cause=f"return {session_id}")
     buyer = _buyer_of(session)
     state = _standing(session, opens=buyer is not None and can_open(buyer, product, now=clock.now()), outcome=outcome)
     payer = usable_address(email_of_session(session))
     is_for_another = buyer is not None and payer not in {"", buyer.email} and bool(session.get("client_reference_id"))
-    return Returned(state, product, buyer is not None and buyer == visitor, is_for_another)
+    is_free = session["payment_status"] == "no_payment_required"
+    return Returned(state, product, buyer is not None and buyer == visitor, is_for_another, is_free)
 
 
 def _standing(session: Json, *, opens: bool, outcome: Outcome) -> str:

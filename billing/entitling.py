@@ -17,6 +17,7 @@ from hub.models import Grant, User
 
 # Our clock and Stripe's may differ: who buys in the minutes before a link is made is a buyer of today.
 LEEWAY = timedelta(minutes=5)
+AT_ONCE = timedelta(minutes=5)
 STATES = {Access.OPEN: Grant.State.ACTIVE, Access.GRACE: Grant.State.GRACE, Access.CLOSED: CLOSED}
 
 
@@ -25,6 +26,7 @@ class Entitlement:
     """A decision about one subscription or order and one product of ours, whoever paid.
 
     `is_past`: bought before the product was linked, and never decided about before. It comes in as by an import.
+    `foreseen`: its end was asked for before it came.
     """
 
     link: ProductLink
@@ -35,6 +37,7 @@ class Entitlement:
     true_at: datetime
     policy_version: int
     is_past: bool
+    foreseen: bool = False
 
     @property
     def opens(self) -> bool:
@@ -58,6 +61,7 @@ class Entitlement:
             until=self.decision.until,
             ends_at=self.decision.ends_at,
             batch=batch or (self.link.batch if self.is_past else ""),
+            foreseen=self.foreseen,
         )
 
 
@@ -172,6 +176,7 @@ def _entitle_subscription(
         true_at=_subscription_true_at(facts, decision, happened_at=happened_at),
         policy_version=policy.version,
         is_past=_is_past(row, link, bought_at=facts.created),
+        foreseen=_was_asked_to_end(facts),
     )
 
 
@@ -194,6 +199,11 @@ def _links_for(
         ):
             chosen.setdefault(link.product_id, link)
     return sorted(chosen.values(), key=lambda link: link.stripe_product)
+
+
+def _was_asked_to_end(facts: SubscriptionFacts) -> bool:
+    """For a later day than the one of the request: Stripe gives an end at once the request's own time."""
+    return bool(facts.canceled_at and facts.ended_at and facts.ended_at - facts.canceled_at > AT_ONCE)
 
 
 def _is_past(row: Subscription | Order, link: ProductLink, *, bought_at: datetime) -> bool:

@@ -74,6 +74,12 @@ def payment_intents_of(invoice: Json) -> list[str]:
     return [found for payment in payments if (found := sid(payment["payment"].get("payment_intent")))]
 
 
+def has_card(customer: Json) -> bool:
+    """Whether a customer has a way to pay that is taken where a subscription names none."""
+    settings = customer.get("invoice_settings") or {}
+    return bool(settings.get("default_payment_method") or customer.get("default_source"))
+
+
 def email_of_session(session: Json) -> str:
     """The buyer's address, best source first; empty where Stripe has none."""
     charge = expanded((expanded(session.get("payment_intent")) or {}).get("latest_charge")) or {}

@@ -24,7 +24,7 @@ Params = dict[str, Any]
 
 SDK_API_VERSION = str(stripe.api_version)
 PAGE = 100
-SUBSCRIPTION_EXPAND = ["customer", "latest_invoice", "discounts"]
+SUBSCRIPTION_EXPAND = ["customer", "latest_invoice", "discounts.source.coupon"]
 SESSION_EXPAND = ["line_items", "payment_intent.latest_charge"]
 INVOICE_PAYMENT_EXPAND = ["invoice.payments", "payment.payment_intent.latest_charge"]
 
@@ -201,6 +201,14 @@ class Gateway:
 
     def expire_session(self, session: str) -> Json:
         return self._one(self._client.v1.checkout.sessions.expire, session, {})
+
+    def update_subscription(self, subscription: str, params: Params) -> Json:
+        return self._one(self._client.v1.subscriptions.update, subscription, params)
+
+    def resume_subscription(self, subscription: str, *, idempotency_key: str) -> Json:
+        """A paused one: a new period begins now and is billed; it stays paused until that is paid."""
+        resume = self._client.v1.subscriptions.resume
+        return self._call(resume, subscription, {"billing_cycle_anchor": "now"}, _idempotent(idempotency_key))
 
     def portal_configurations(self) -> list[Json]:
         return self._all(self._client.v1.billing_portal.configurations.list, {"active": True})

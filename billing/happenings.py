@@ -9,7 +9,7 @@ from activities.models import Activity
 from activities.record import Happening
 from billing.facts import expanded, items_of, moment, required_moment, sid
 from billing.models import Order, Subscription
-from billing.prices import describe_price
+from billing.prices import describe_discounts, describe_price
 from billing.snapshots import Payment
 from hub.models import Product
 
@@ -102,7 +102,7 @@ def of_payment(payment: Payment, *, product: Product | None, teller: Teller) -> 
 
 
 def price_text_of(row: Subscription) -> str:
-    """The first item's price in words; more items are said by their number."""
+    """The first item's price in words, and what discounts take off; more items are said by their number."""
     items = items_of(row.data)
     if not items:
         return ""
@@ -115,7 +115,9 @@ def price_text_of(row: Subscription) -> str:
         interval=recurring.get("interval", ""),
         count=recurring.get("interval_count", 1),
     )
-    return text if len(items) == 1 else f"{text} and {len(items) - 1} more"
+    whole = text if len(items) == 1 else f"{text} and {len(items) - 1} more"
+    discounts = describe_discounts(row.data.get("discounts") or [])
+    return f"{whole}, {discounts}" if discounts else whole
 
 
 def _of_cancelling(

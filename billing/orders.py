@@ -31,6 +31,7 @@ ORDER_FIELDS = [
     "fully_refunded",
     "disputes",
     "dispute_lost_at",
+    "receipt_url",
     "paid_at",
     "fetched_at",
 ]
@@ -195,6 +196,7 @@ def _order_of_invoice(invoice: Json, snapshot: Snapshot, *, connection: Connecti
         amount=invoice.get("amount_paid") or invoice.get("total") or 0,
         currency=invoice["currency"],
         paid_at=moment(paid_at),
+        receipt_url=invoice.get("hosted_invoice_url") or "",
         created=required_moment(invoice["created"]),
     )
     _add_charge(order, charge, snapshot)
@@ -206,6 +208,7 @@ def _order_of_invoice(invoice: Json, snapshot: Snapshot, *, connection: Connecti
 
 
 def _add_charge(order: Order, charge: Json, snapshot: Snapshot) -> None:
+    order.receipt_url = charge.get("receipt_url") or order.receipt_url
     order.amount_refunded = charge.get("amount_refunded") or 0
     order.fully_refunded = bool(charge.get("refunded"))
     order.disputes = {found["id"]: found["status"] for found in snapshot.disputes.get(order.charge_id, [])}
@@ -226,6 +229,7 @@ def _carry_over(order: Order, known: Order | None, snapshot: Snapshot, *, now: d
             "invoice_id",
             "payment_intent",
             "charge_id",
+            "receipt_url",
             "email",
             "name",
             "reference",

@@ -1,8 +1,13 @@
 """Stripe's prices: in words, as an offer's columns, and which of them can be put on sale."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
 from activities.money import format_money
+from billing.facts import expanded, moment
 
 Json = dict[str, Any]
 EVERY = {"day": "a day", "week": "a week", "month": "a month", "year": "a year"}
@@ -33,3 +38,26 @@ def selectable(prices: list[Json]) -> list[Json]:
     """Those of the active ones that can be put on sale: not metered. The smallest amount first."""
     licensed = [price for price in prices if (price.get("recurring") or {}).get("usage_type", "licensed") == "licensed"]
     return sorted(licensed, key=lambda price: (price["currency"], price.get("unit_amount") or 0, price["id"]))
+
+
+def describe_discounts(discounts: Iterable[Any]) -> str:
+    """ "less 50 %", "less €5.00 until 3 March 2027", "less 100 % on the next invoice"; empty where there is none.
+
+    Stripe's discounts with their coupons expanded.
+    """
+    return " and ".join(words for discount in discounts if (words := _describe_discount(discount)))
+
+
+def _describe_discount(discount: Any) -> str:
+    source = (expanded(discount) or {}).get("source") or {}
+    coupon = expanded(source.get("coupon"))
+    if coupon is None:
+        return ""
+    if coupon.get("percent_off") is not None:
+        less = f"less {coupon['percent_off']:g}\N{NO-BREAK SPACE}%"
+    else:
+        less = f"less {format_money(coupon.get('amount_off') or 0, coupon.get('currency') or '')}"
+    if coupon.get("duration") == "once":
+        return f"{less} on the next invoice"
+    end = moment(discount.get("end"))
+    return f"{less} until {date_format(localtime(end), 'j F Y')}" if end else less

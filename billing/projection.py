@@ -11,6 +11,7 @@ from typing import Any
 
 from billing.facts import (
     expanded,
+    has_card,
     is_paid,
     moment,
     oldest_open_since,
@@ -58,12 +59,13 @@ def write_customers(customers: Iterable[Json], *, connection: Connection, now: d
                 connection=connection,
                 email=address_of(found),
                 name=(found.get("name") or "")[:255],
+                has_card=has_card(found),
             )
             for found in living
         ],
         update_conflicts=True,
         unique_fields=["stripe_id"],
-        update_fields=["email", "name"],
+        update_fields=["email", "name", "has_card"],
     )
     gone = [found["id"] for found in customers if found.get("deleted")]
     StripeCustomer.objects.filter(stripe_id__in=gone, deleted_at__isnull=True).update(deleted_at=now)

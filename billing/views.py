@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from activities import clock
 from activities.doorbell import ring
-from billing import buying_once, checkout, inbox, portal
-from billing.account import account_of
+from billing import buying_once, checkout, inbox, keeping, portal
+from billing.account import account_of, news_of
 from billing.connection import active_connection
 from billing.draining import TASK
 from billing.errors import NotConnected, StripeError
@@ -69,6 +69,9 @@ def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     except buying_once.AlreadySubscribed:
         messages.info(request, f"You already subscribe to {offer.product}. Here you can change it.")
         return _to_portal(request, customer="", flow="", subscription="")
+    except buying_once.Paused:
+        messages.info(request, f"Your subscription to {offer.product} is paused. Here you can resume it.")
+        return SeeOther(reverse("billing:account"))
     except buying_once.AlreadyBought:
         messages.info(request, "This is yours already.")
         return SeeOther(offer.product.get_absolute_url())
@@ -96,8 +99,13 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
     except NotConnected:
         returned = checkout.Returned("unknown")
     status = 404 if returned.state == "unknown" else 200
-    context = {"state": returned.state, "product": returned.product, "is_buyer": returned.is_buyer}
-    context["is_for_another"] = returned.is_for_another
+    context = {
+        "state": returned.state,
+        "product": returned.product,
+        "is_buyer": returned.is_buyer,
+        "is_for_another": returned.is_for_another,
+        "is_free": returned.is_free,
+    }
     if visitor and returned.product:
         context["can_open"] = can_open(visitor, returned.product, now=clock.now())
     return render(request, "billing/return.html", context, status=status)
@@ -117,18 +125,53 @@ def open_portal(request: HttpRequest) -> HttpResponse:
     )
 
 
+@back_to(lambda: reverse("billing:account"))
+@login_required
+def keep_subscription(request: HttpRequest) -> HttpResponse:
+    """Takes a cancellation back. Where our key may not, Stripe's portal has the same button."""
+    subscription = request.POST.get("subscription", "")
+    try:
+        keeping.keep(cast(User, request.user), subscription=subscription)
+    except portal.NotTheirs:
+        return render(request, "403.html", status=403)
+    except StripeError as error:
+        log.warning("subscription_not_kept", error=repr(error))
+        return _to_portal(request, customer="", flow="", subscription=subscription)
+    return SeeOther(f"{reverse('billing:account')}?from=portal")
+
+
+@back_to(lambda: reverse("billing:account"))
+@login_required
+def resume_subscription(request: HttpRequest) -> HttpResponse:
+    """Begins a paused subscription anew, with the card that is at Stripe now."""
+    try:
+        is_paid = keeping.resume(cast(User, request.user), subscription=request.POST.get("subscription", ""))
+    except portal.NotTheirs:
+        return render(request, "403.html", status=403)
+    except StripeError as error:
+        log.error("subscription_not_resumed", error=repr(error))
+        return render(request, "billing/checkout_unavailable.html", status=503)
+    if is_paid:
+        messages.success(request, "Your subscription goes on, and everything in it is open.")
+    else:
+        messages.warning(request, "The payment has not gone through yet. If your card was refused, put in another one.")
+    return SeeOther(f"{reverse('billing:account')}?from=portal")
+
+
 @never_cache
 @login_required
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     customers = portal.customers_of(user)
-    outcomes = _look_now(customers) if request.GET.get("from") == "portal" else set()
+    is_back = request.GET.get("from") == "portal"
+    outcomes = _look_now(customers) if is_back else set()
     context = {
         "account": account_of(user, connection=active_connection()),
         "customers": customers,
         "is_checking": bool(outcomes & {Outcome.BUSY, Outcome.LATER}),
         "is_perhaps_old": Outcome.FAILED in outcomes,
+        "news": news_of(user, now=clock.now()) if is_back else [],
     }
     return render(request, "billing/account.html", {**context, **_fields(context["account"])})
 
@@ -159,24 +202,24 @@ def _was_asked_about(customer: StripeCustomer) -> bool:
 
 
 def _fields(found: object) -> dict[str, object]:
-    return {name: getattr(found, name) for name in ("subscriptions", "purchases", "grants_by_hand", "banner")}
+    return {name: getattr(found, name) for name in ("subscriptions", "purchases", "grants_by_hand", "banners", "twice")}
 
 
 def _to_portal(request: HttpRequest, *, customer: str, flow: str, subscription: str) -> HttpResponse:
-    """One customer: straight in. Several: which one? None: why there is nothing to open."""
+    """One customer, or the one behind a subscription: straight in. Several: which one? None: why there is nothing."""
     user = cast(User, request.user)
     if active_connection() is None:
         return render(request, "billing/checkout_unavailable.html", status=503)
     customers = portal.customers_of(user)
+    if subscription and not customer:
+        customer = portal.customer_behind(user, subscription=subscription)
     if not customers:
         return render(request, "billing/portal_none.html")
     if not customer and len(customers) > 1:
-        names = portal.names_by_customer(customers)
-        rows = [
-            {"id": found.stripe_id, "email": found.email, "subscriptions": ", ".join(names[found.stripe_id])}
-            for found in customers
-        ]
-        return render(request, "billing/choose_customer.html", {"customers": rows, "flow": flow})
+        rows = portal.places_of(customers)
+        several_names = len({found.email for found in customers}) > 1
+        context = {"customers": rows, "flow": flow, "several_names": several_names}
+        return render(request, "billing/choose_customer.html", context)
     try:
         url = portal.open_portal(
             user, customer=customer or customers[0].stripe_id, flow=flow, subscription=subscription

@@ -16,12 +16,11 @@ from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record
 from hub.models import Grant, Ledger, Product, User
-from hub.reasons import say
+from hub.reasons import LETTERS, say_in_letter
 
 Pair = tuple[int, int]
 CLOSED = "closed"
 HOLD = timedelta(days=1)
-INVOLUNTARY = frozenset({"past_due", "past_due_expired", "unpaid", "canceled_unpaid", "trial_ended_no_payment_method"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class Wanted:
     """What a grant should be now. `state` is active, grace or closed; a closed one that never was is not made.
 
     `batch` names the import that brings it: it is told as imported, and nobody is written to.
+    `foreseen`: whoever loses it asked for that, or knew the day; no letter tells them.
     """
 
     user_id: int
@@ -44,6 +44,7 @@ class Wanted:
     until: datetime | None = None
     ends_at: datetime | None = None
     batch: str = ""
+    foreseen: bool = False
 
     @property
     def key(self) -> tuple[int, int, str, str]:
@@ -84,6 +85,7 @@ class Change:
     policy_version: int
     true_at: datetime
     batch: str = ""
+    foreseen: bool = False
 
 
 @transaction.atomic
@@ -230,7 +232,7 @@ def _change(grant: Grant | None, want: Wanted) -> Change | None:
             return None
         grant.state, grant.reason, grant.until, grant.ends_at = want.state, want.reason, want.until, want.ends_at
         grant.closed_at, grant.close_reason = None, ""
-    return Change(grant, before, want.reason, want.rule, want.policy_version, want.true_at, want.batch)
+    return Change(grant, before, want.reason, want.rule, want.policy_version, want.true_at, want.batch, want.foreseen)
 
 
 def _reopen(grant: Grant, want: Wanted | None, *, now: datetime) -> Change:
@@ -271,7 +273,8 @@ def _write(
         batch_size=500,
     )
     have = _open_pairs(people)
-    _tell(ledger, had=had, have=have, cause=cause, now=now, actor=actor)
+    foreseen = {(change.grant.user_id, change.grant.product_id) for change in changes if change.foreseen}
+    _tell(ledger, had=had, have=have, foreseen=foreseen, cause=cause, now=now, actor=actor)
     return ledger
 
 
@@ -301,6 +304,7 @@ def _tell(
     *,
     had: set[Pair],
     have: set[Pair],
+    foreseen: set[Pair],
     cause: str,
     now: datetime,
     actor: User | None,
@@ -331,13 +335,14 @@ def _tell(
             )
         )
     written = record(happenings, now=now)
-    notices.queue(_mails([activity for activity in written if not activity.imported], first), now=now)
+    news = [activity for activity in written if not activity.imported]
+    notices.queue(_mails(news, first, foreseen=foreseen), now=now)
 
 
-def _mails(written: list[Activity], first: dict[Pair, Ledger]) -> list[notices.Notice]:
+def _mails(written: list[Activity], first: dict[Pair, Ledger], *, foreseen: set[Pair]) -> list[notices.Notice]:
     """One e-mail for each new access: a grant that comes back (a card that works again) is not new.
 
-    Who lost access without asking for it is told so; who cancelled knows.
+    Who lost access without asking for it is told so; who cancelled, or bought for some days, knows.
     """
     products = Product.objects.filter(pk__in={activity.product_id for activity in written})
     wants_mail = set(products.filter(send_access_email=True).values_list("pk", flat=True)) if written else set()
@@ -345,13 +350,15 @@ def _mails(written: list[Activity], first: dict[Pair, Ledger]) -> list[notices.N
     for activity in written:
         if activity.user_id is None or activity.product_id not in wants_mail:
             continue
-        row = first[(activity.user_id, activity.product_id)]
+        pair = (activity.user_id, activity.product_id)
+        row = first[pair]
         about: dict[str, Any] = {"user_id": activity.user_id, "product_id": activity.product_id, "activity": activity}
         if activity.verb == Activity.Verb.ACCESS_GRANTED and not row.from_state:
-            mails.append(notices.access(key=f"access:{row.grant_id}", **about))
-        elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in INVOLUNTARY:
-            sentence = say(row.reason, until=row.true_at)
-            mails.append(notices.access_ended(key=f"access_ended:{row.pk}", reason=sentence, **about))
+            trial_end = row.until if row.reason == "trial" else None
+            mails.append(notices.access(key=f"access:{row.grant_id}", trial_end=trial_end, **about))
+        elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in LETTERS and pair not in foreseen:
+            sentence, step = say_in_letter(row.reason, at=row.true_at)
+            mails.append(notices.access_ended(key=f"access_ended:{row.pk}", reason=sentence, step=step, **about))
     return mails
 
 

@@ -6,14 +6,25 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from hub.access import Explanation
+from hub.models import Grant
 from hub.sale import Sale
 
 # The step for a reason, in the order of preference; the first that is possible is the one shown.
 PAY = {"past_due", "past_due_expired", "unpaid", "awaiting_first_payment", "first_payment_pending"}
-ASK = {"disputed", "revoked", "unknown_status", "no_word_from_stripe", "not_on_order", "unlinked"}
+ASK = {
+    "disputed",
+    "revoked",
+    "unknown_status",
+    "no_word_from_stripe",
+    "not_on_order",
+    "unlinked",
+    "collection_paused",
+}
 WAIT = {"payment_processing"}
+RESUME = {"trial_ended_no_payment_method"}
+BY_ITSELF = {"trial_not_granted"}
 # What was had for a time, and can be had again.
-BACK = {"canceled", "canceled_unpaid", "time_over", "trial_ended_no_payment_method", "refunded"}
+BACK = {"canceled", "canceled_unpaid", "time_over", "refunded"}
 UNPAID = {"payment_failed", "first_payment_never_made"}
 
 # Reader's words where the staff's sentence would be curt. {date} is the day it ended.
@@ -38,7 +49,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "Some ways to pay take days. This opens by itself when the money has arrived; you need not pay again.",
     )
     * 2,
-    "payment_failed": ("Your payment did not go through.",) * 2,
+    "payment_failed": ("Your payment did not arrive, and nothing more is charged. You can buy it again.",) * 2,
+    "trial_ended_no_payment_method": (
+        "Your free trial ended on {date}, and there was no card to go on with. Add one in your account to come back.",
+        "Your free trial ended, and there was no card to go on with. Add one in your account to come back.",
+    ),
+    "collection_paused": ("The payments of your subscription are paused, and so is your access.",) * 2,
+    "trial_not_granted": ("Your free trial does not include this. It opens by itself when the trial is over.",) * 2,
     "disputed": ("The payment for this was disputed at your bank, so it is closed.",) * 2,
 }
 
@@ -47,12 +64,16 @@ TITLES = {"none": "Get this", "pending": "Not open yet"}
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """`step` is sign_in, update_card, buy, ask, wait or nothing. `is_new`: this person never had it."""
+    """`step` is sign_in, update_card, resume, buy, ask, wait or nothing. `is_new`: this person never had it.
+
+    `subscription` is the one whose card is to be updated, where it is known.
+    """
 
     title: str
     sentence: str
     step: str
     is_new: bool = True
+    subscription: str = ""
 
 
 def for_visitor(sale: Sale | None) -> Locked:
@@ -67,7 +88,7 @@ def for_person(explanation: Explanation, *, sale: Sale | None, support_email: st
     waits = explanation.reason in WAIT
     title = "Your payment is on its way" if waits else TITLES.get(explanation.state, "This is closed for you now")
     step = _step(explanation.reason, sale=sale, support_email=support_email)
-    return Locked(title, _sentence(explanation), step, is_new)
+    return Locked(title, _sentence(explanation), step, is_new, _subscription(explanation))
 
 
 def in_short(explanation: Explanation, *, sale: Sale | None) -> str:
@@ -76,6 +97,8 @@ def in_short(explanation: Explanation, *, sale: Sale | None) -> str:
         return "Payment on its way" if explanation.reason in WAIT else "Waiting for your first payment"
     if explanation.reason in PAY:
         return "Update your card to come back"
+    if explanation.reason in RESUME:
+        return "Add a card to come back"
     if explanation.reason in BACK:
         return "Come back" if sale else "Your time with it is over"
     return "" if explanation.reason in UNPAID | {"never_had"} else "Closed for you now"
@@ -86,9 +109,20 @@ def _step(reason: str, *, sale: Sale | None, support_email: str) -> str:
         return "wait"
     if reason in PAY:
         return "update_card"
+    if reason in RESUME:
+        return "resume"
+    if reason in BY_ITSELF:
+        return "nothing"
     if sale and reason not in ASK:
         return "buy"
     return "ask" if support_email else "nothing"
+
+
+def _subscription(explanation: Explanation) -> str:
+    """Of the grants that closed for this reason, the newest one's."""
+    closed = [grant for grant in explanation.grants if grant.close_reason == explanation.reason]
+    bought = [grant.source_ref for grant in closed if grant.source == Grant.Source.SUBSCRIPTION]
+    return bought[-1] if bought else ""
 
 
 def _sentence(explanation: Explanation) -> str:

@@ -68,6 +68,22 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "members": ("Open to every member.",) * 2,
 }
 
+# What a letter says to whoever loses access by it. What is not here a person foresaw, asked for, or is told by others.
+LETTERS: dict[str, str] = {
+    "past_due": "Your last payment failed.",
+    "past_due_expired": "Your last payment failed, and the days to put that right are over.",
+    "unpaid": "Your last invoices were not paid.",
+    "canceled_unpaid": "Your payments failed, and your subscription was ended on {date}.",
+    "trial_ended_no_payment_method": "Your free trial is over, and there was no card to go on with.",
+    "canceled": "Your subscription was ended on {date}.",
+    "collection_paused": "The payments of your subscription are paused.",
+    "refunded": "Your payment was given back to you.",
+    "partially_refunded": "A large part of your payment was given back to you.",
+    "disputed": "Your payment was disputed at your bank.",
+}
+# A card brings it back; the member's account is where it is put in.
+BY_CARD = frozenset({"past_due", "past_due_expired", "unpaid", "trial_ended_no_payment_method"})
+
 # Their date is a renewal, and no end.
 RENEWING = frozenset({"active", "active_debit", "active_invoiced"})
 # Their date is the last open day, not the day on which something else begins.
@@ -85,6 +101,12 @@ def say(reason: str, *, until: datetime | None = None) -> str:
     if until and reason in OPEN_THROUGH:
         until = last_moment(until)
     return dated.format(date=_day(until)) if until else plain
+
+
+def say_in_letter(reason: str, *, at: datetime) -> tuple[str, str]:
+    """The sentence for whoever loses access at `at`, and the way back: account, ask, or nothing."""
+    step = "account" if reason in BY_CARD else "ask" if reason == "disputed" else ""
+    return LETTERS[reason].format(date=_day(at)), step
 
 
 def _day(moment: datetime) -> str:

@@ -24,6 +24,7 @@ class StripeCustomer(models.Model):
     bound_by = models.CharField(max_length=10, choices=Binding, blank=True, default="")
     email = models.CharField(max_length=512, blank=True)
     name = models.CharField(max_length=255, blank=True)
+    has_card = models.BooleanField(default=False, help_text="A way to pay that Stripe takes where none is named.")
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -66,6 +67,11 @@ class Subscription(models.Model):
     def __str__(self) -> str:
         return f"{self.stripe_id} ({self.status})"
 
+    @property
+    def has_card(self) -> bool:
+        """Whether it names a way to pay of its own; else its customer's is taken."""
+        return bool(self.data.get("default_payment_method") or self.data.get("default_source"))
+
 
 class Order(models.Model):
     """A one-off purchase, whatever Stripe objects it left. `key`: payment intent, else invoice, else session."""
@@ -97,6 +103,7 @@ class Order(models.Model):
     fully_refunded = models.BooleanField(default=False)
     disputes = models.JSONField(default=dict, blank=True, help_text="Dispute id to status.")
     dispute_lost_at = models.DateTimeField(null=True, blank=True)
+    receipt_url = models.TextField(blank=True, help_text="Stripe's own page of the receipt or invoice.")
     paid_at = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField()
     reasons = models.JSONField(default=dict, blank=True, help_text="Our product id to the last decision's words.")

@@ -121,7 +121,7 @@ def test_stripe_giving_up_ends_access(shop: Shop, member: Member) -> None:
     assert member.why(shop.club) == "canceled_unpaid"
     assert len(member.verbs("payment_failed")) == 4  # the last one too, with which it ended
     assert member.mails() == ["access", "payment_failed", "access_ended"]
-    assert "Its payments failed" in member.letter("access_ended")
+    assert "Your payments failed" in member.letter("access_ended")
 
 
 @pytest.mark.parametrize("knobs", [{"past_due_policy": "none"}])
@@ -132,7 +132,7 @@ def test_a_strict_owner_gives_no_grace(shop: Shop, member: Member, knobs: Json) 
     fall_behind(member, shop, then="past_due")
     assert not member.has(shop.club)
     assert member.mails() == ["access", "access_ended"]
-    assert "The last payment failed." in member.letter("access_ended")
+    assert "Your last payment failed." in member.letter("access_ended")
 
 
 def test_case_25_an_invoice_sent_by_mail_is_active_while_open_and_past_due_afterwards(

@@ -258,9 +258,10 @@ def _each_mail_has_its_reason() -> None:
         "access": Verb.ACCESS_GRANTED,
         "access_ended": Verb.ACCESS_REMOVED,
         "payment_failed": Verb.PAYMENT_FAILED,
+        "payment_bounced": Verb.PAYMENT_FAILED,
     }
     sent: Counter[Any] = Counter()
-    for delivery in Delivery.objects.select_related("activity"):
+    for delivery in Delivery.objects.exclude(notice__in=["payment_pending", "trial_ending"]).select_related("activity"):
         activity = delivery.activity
         assert activity is not None and activity.verb == reasons[delivery.notice]
         assert (activity.user_id, activity.product_id) == (delivery.user_id, delivery.product_id)
