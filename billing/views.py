@@ -167,7 +167,7 @@ def account(request: HttpRequest) -> HttpResponse:
     is_back = request.GET.get("from") == "portal"
     outcomes = _look_now(customers) if is_back else set()
     context = {
-        "account": account_of(user, connection=active_connection()),
+        "account": account_of(user, customers=customers, connection=active_connection()),
         "customers": customers,
         "is_checking": bool(outcomes & {Outcome.BUSY, Outcome.LATER}),
         "is_perhaps_old": Outcome.FAILED in outcomes,

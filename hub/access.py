@@ -45,6 +45,7 @@ class Reason:
 # Who sells adds here what it knows of purchases without a grant: person to product id to reason.
 further_reasons: list[Callable[[User], Mapping[int, Reason]]] = []
 OPEN_TO: dict[str, str] = {Product.Visibility.PUBLIC: "everyone", Product.Visibility.MEMBERS: "members"}
+UNPAID = frozenset({"past_due", "past_due_expired", "unpaid"})
 PENDING = frozenset({"first_payment_pending", "payment_processing", "awaiting_first_payment"})
 
 
@@ -109,6 +110,20 @@ class Held:
 def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
     """What the person can open: product id to the strongest grant behind it, collections too. At most 3 queries."""
     return Held.read(open_grants(now=now).filter(user=user)).open(now=now)
+
+
+def late_grants(user: User, *, now: datetime) -> list[Grant]:
+    """What failed payments endanger or have closed, for a banner: one query."""
+    return late_among(Grant.objects.filter(user=user).select_related("product"), now=now)
+
+
+def late_among(grants: Iterable[Grant], *, now: datetime) -> list[Grant]:
+    """Those in grace, the first to close first; then those closed by it, where nothing else opens the product."""
+    grants = list(grants)
+    opened = {grant.product_id for grant in grants if _is_open(grant, at=now)}
+    grace = [grant for grant in grants if grant.state == Grant.State.GRACE and _is_open(grant, at=now)]
+    grace.sort(key=lambda grant: (grant.until is None, grant.until))
+    return grace + [grant for grant in grants if grant.close_reason in UNPAID and grant.product_id not in opened]
 
 
 def explain(user: User, product: Product, *, at: datetime, now: datetime) -> Explanation:

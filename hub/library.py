@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from hub import access, locked
 from hub.models import Category, CollectionItem, Grant, Page, PageProgress, Product, User
+from hub.reading import outline_of
 from hub.reasons import RENEWING
 from hub.sale import Sale, find_sale_within
 
@@ -61,7 +62,7 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The page last opened among one's own."""
+    """Where to go on among one's own."""
 
     title: str
     url_args: tuple[str, str]
@@ -75,15 +76,13 @@ class Shelf:
     categories: Sequence[Category]
     category: Category | None
     resume: Resume | None
-    grace: Grant | None
+    late: Sequence[Grant]
 
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
     done: int
-    opened_at: datetime
-    title: str
-    slug: str
+    last: PageProgress
 
 
 def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf:
@@ -101,8 +100,8 @@ def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf
         more=_with_standings(_more(products, mine), user, held=held, now=now),
         categories=categories,
         category=chosen,
-        resume=_resume(tiles, progress),
-        grace=_first_in_grace(grants.values()),
+        resume=_resume(tiles, progress, user),
+        late=access.late_among(held.grants, now=now) if held else [],
     )
 
 
@@ -173,9 +172,8 @@ def _progress_of(user: User) -> dict[int, _Progress]:
         rows[row.page.product_id].append(row)
     found = {}
     for product_id, opened in rows.items():
-        last = max(opened, key=lambda row: row.opened_at)
         done = sum(row.completed_at is not None for row in opened)
-        found[product_id] = _Progress(done, last.opened_at, last.page.title, last.page.slug)
+        found[product_id] = _Progress(done, max(opened, key=lambda row: row.opened_at))
     return found
 
 
@@ -201,16 +199,13 @@ def _categories_of(products: Iterable[Product]) -> list[Category]:
     return sorted(known.values(), key=lambda category: (category.position, category.name))
 
 
-def _resume(tiles: Sequence[Tile], progress: dict[int, _Progress]) -> Resume | None:
+def _resume(tiles: Sequence[Tile], progress: dict[int, _Progress], user: User | None) -> Resume | None:
+    """The page opened last among one's own; where that is finished, the next one, at two queries more."""
     started = [tile for tile in tiles if tile.product.pk in progress and tile.done < tile.pages]
     if not started:
         return None
-    tile = max(started, key=lambda tile: progress[tile.product.pk].opened_at)
-    last = progress[tile.product.pk]
-    return Resume(last.title, (tile.product.slug, last.slug), tile)
-
-
-def _first_in_grace(grants: Iterable[Grant]) -> Grant | None:
-    """The grant in grace that closes first."""
-    late = [grant for grant in grants if grant.state == Grant.State.GRACE]
-    return min(late, key=lambda grant: (grant.until is None, grant.until), default=None)
+    tile = max(started, key=lambda tile: progress[tile.product.pk].last.opened_at)
+    last = progress[tile.product.pk].last
+    entry = outline_of(tile.product, user=user).resume if last.completed_at else None
+    page = entry.page if entry else last.page
+    return Resume(page.title, (tile.product.slug, page.slug), tile)

@@ -28,6 +28,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "outline": reading.outline_of(item, user=user, drafts=may_preview(user)),
             "contents": fill_collection(item, user=user) if item.kind == Product.Kind.COLLECTION else [],
             "blurb": to_html(item.description),
+            "late": access.late_grants(user, now=now) if user else [],
         }
         return render(request, "hub/product.html", context)
     return _closed(request, item, user, now=now)

@@ -24,11 +24,13 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     sale = find_sale(page.product)
     had = access.explain(user, page.product, at=now, now=now) if user else None
+    door = _door(request, had, sale=sale)
     context = {
         "sales": page,
         "product": page.product,
         "sale": sale,
-        "door": _door(request, had, sale=sale),
+        "door": door,
+        "late": access.late_grants(user, now=now) if user and not door else [],
         "body": to_html(page.body),
         "outline": reading.outline_of(page.product, user=None),
         "contents": fill_collection(page.product, user=None) if page.product.kind == Product.Kind.COLLECTION else [],

@@ -48,7 +48,7 @@ def test_what_came_with_a_collection_says_so(studio: Studio, ada: User, signed_i
 def test_ben_in_grace_is_told_until_when_and_has_one_button(studio: Studio, ben: User, signed_in: Enter) -> None:
     studio.subscribe(ben, studio.club, state="grace", reason="past_due_grace", days=9)
     page = read(signed_in(ben))
-    assert "Your payment failed." in page
+    assert "Your payment for Studio Club failed." in page
     assert date_format(localtime(studio.now + timedelta(days=9)), "j F Y") in page
     assert 'name="flow" value="update_card"' in page
 
@@ -156,3 +156,36 @@ def test_the_number_of_queries_does_not_grow(
     client = signed_in(ada)
     with django_assert_max_num_queries(10):
         read(client)
+
+
+def test_each_failed_payment_is_named_where_its_product_is_and_leads_to_its_own_card(
+    studio: Studio, ben: User, signed_in: Enter
+) -> None:
+    """In the library, on the product's page and on its sales page: in grace, and when grace is over."""
+    cast.SalesPageFactory(product=studio.club)
+    studio.subscribe(ben, studio.course, state="grace", reason="past_due_grace", days=5)
+    studio.end(ben, studio.club, reason="past_due_expired")
+    client = signed_in(ben)
+    for path in ("/", "/products/wheel/"):
+        page = client.get(path).content.decode()
+        assert "Your payment for The Wheel failed." in page and "You keep access until" in page
+        assert "Your payment for Studio Club failed." in page and "Your access has ended" in page
+        for grant in Grant.objects.all():
+            assert f'name="subscription" value="{grant.source_ref}"' in page
+    assert client.get("/buy/club/").content.decode().count("Update card") == 1, "its door alone says it"
+
+
+def test_a_failed_payment_that_another_grant_makes_up_for_is_not_complained_about(
+    studio: Studio, ben: User, signed_in: Enter
+) -> None:
+    studio.end(ben, studio.course, reason="past_due_expired")
+    studio.give(ben, studio.course)
+    assert "Your payment for" not in signed_in(ben).get("/").content.decode()
+
+
+def test_what_is_finished_is_not_what_to_go_on_with(studio: Studio, ada: User, signed_in: Enter) -> None:
+    studio.give(ada, studio.course)
+    client = signed_in(ada)
+    client.get("/products/wheel/clay/")
+    client.post("/products/wheel/clay/complete/")
+    assert client.get("/").context["shelf"].resume.url_args == ("wheel", "centring")

@@ -69,6 +69,72 @@ def test_a_disputed_purchase_is_shown_as_disputed(shop: Shop, member: Member) ->
     assert "disputed" in member.account_page().lower()
 
 
+def test_the_price_counts_what_a_coupon_takes_off(shop: Shop, member: Member) -> None:
+    api = shop.sandbox.api
+    half = api.coupons.create({"percent_off": 50, "duration": "forever"})
+    five = api.coupons.create({"amount_off": 500, "currency": "eur", "duration": "repeating", "duration_in_months": 3})
+    subscription = member.subscribe(shop.monthly.price_id, discounts=[{"coupon": half.id}])
+    shop.deliver()
+    assert "€24.00 a month, less 50\N{NO-BREAK SPACE}%" in member.browser().get("/account/").content.decode()
+    member.change(subscription, discounts=[{"coupon": five.id}])
+    assert "€24.00 a month, less €5.00 until" in member.account_page()
+
+
+def test_several_failed_payments_are_told_apart_and_each_leads_to_its_own_portal(shop: Shop, member: Member) -> None:
+    first = member.subscribe(shop.monthly.price_id)
+    second = member.subscribe_to({"price": shop.monthly.price_id, "quantity": 2})
+    shop.deliver()
+    for subscription in (first, second):
+        card = {"card": CARD_THAT_FAILS_LATER, "retry": True}
+        shop.sandbox.post(f"/sandbox/customers/{subscription['customer']}/card", card)
+    shop.advance("32d")
+    shop.advance("2h")
+    page = member.account_page()
+    for amount in ("€24.00", "€48.00"):
+        assert f"Your payment of {amount} for Studio Membership failed" in page
+    for subscription in (first, second):
+        assert f'name="customer" value="{subscription["customer"]}"' in page
+
+
+def test_after_grace_the_page_says_that_access_has_ended(shop: Shop, member: Member) -> None:
+    shop.sandbox.post("/sandbox/settings", {"after_retries": "past_due"})
+    shop.buy(shop.monthly, email=ADA, card=CARD_THAT_FAILS_LATER)
+    shop.deliver()
+    shop.advance("32d")
+    shop.advance("16d")
+    page = member.account_page()
+    assert "Your access has ended. It opens again as soon as this is paid." in page
+    assert "You keep access" not in page
+
+
+def test_who_pays_twice_is_told_until_one_is_given_up(shop: Shop, member: Member) -> None:
+    member.subscribe(shop.monthly.price_id)
+    second = member.subscribe(shop.yearly.price_id)
+    shop.deliver()
+    page = member.account_page()
+    assert "You are paying for Studio Membership twice." in page and page.count("· since") == 2
+    member.cancel(second)
+    assert "twice" not in member.account_page()
+
+
+def test_a_purchase_has_its_receipt_and_says_how_much_was_given_back(shop: Shop, member: Member) -> None:
+    bought = shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    receipt = Order.objects.get().receipt_url
+    assert receipt and f'href="{receipt}"' in member.account_page()
+    shop.sandbox.api.refunds.create({"payment_intent": bought["payment_intent"], "amount": 8000})
+    shop.deliver()
+    assert "€80.00 given back" in member.account_page()
+
+
+def test_invoices_that_go_to_another_address_are_said_to(shop: Shop, member: Member) -> None:
+    member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    assert "Invoices go to" not in member.account_page()
+    User.objects.update(email="ada@new.example")
+    assert "Invoices go to ada@example.org" in Member(shop, "ada@new.example").account_page()
+
+
 @pytest.mark.parametrize(("outcome", "words"), [("succeed", "pending"), ("fail", "failed")])
 def test_a_bank_debit_is_shown_as_it_stands(shop: Shop, member: Member, outcome: str, words: str) -> None:
     shop.buy(shop.once, email=ADA, card="sepa_debit", outcome=outcome)

@@ -138,10 +138,22 @@ def test_a_card_that_waits_for_its_capture_is_on_its_way_and_then_open(shop: Sho
 
 def test_a_checkout_that_was_left_is_not_paid(shop: Shop) -> None:
     session = _session(shop, shop.once.price_id)
-    assert FAILED in _words(_come_back(session))
+    page = _words(_come_back(session))
+    assert "Not finished yet" in page and FAILED not in page and shop.course.get_absolute_url() in page
     shop.sandbox.api.checkout.sessions.expire(session)
     assert EXPIRED in _words(_come_back(session))
     assert not Order.objects.exists()
+
+
+def test_what_cost_nothing_is_not_called_paid(shop: Shop, ada: User) -> None:
+    """A coupon for the whole price; a trial is told the same way. Nor is a letter promised that may never come."""
+    coupon = shop.sandbox.api.coupons.create({"percent_off": 100, "duration": "forever"})
+    session = _session(shop, shop.monthly.price_id, mode="subscription", discounts=[{"coupon": coupon.id}])
+    shop.sandbox.pay_session(session, email=ADA)
+    page = _words(_come_back(session))
+    assert "It is open, thank you" in page and "Nothing was charged" in page
+    assert PAID not in page and "An e-mail is on its way" not in page
+    assert "Nothing was charged, and Studio Membership is open" in _words(_come_back(session, visitor=ada))
 
 
 def test_while_stripe_does_not_answer_the_page_looks_again_by_itself(shop: Shop) -> None:
