@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', "0010_checkouts"),
+        ('billing', "0011_indexes_for_work"),
     ]
 
     operations = [
