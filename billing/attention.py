@@ -1,13 +1,17 @@
 """What waits for a person: raised once, with its evidence."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import QuerySet
 
 from activities.models import Activity
 from activities.record import Happening, record_one
 from billing.models import Attention, Order, StripeCustomer, Subscription
 from hub.models import Grant, User
+
+MISSING_IS_HELD = timedelta(days=30)
 
 
 def raise_unmatched(key: str, *, subject: str, now: datetime) -> None:
@@ -24,6 +28,11 @@ def raise_missing(refs: Iterable[str], *, now: datetime) -> None:
     """Open grants of what Stripe does not know: another account, another mode, or never there."""
     for ref in refs:
         _raise(Attention.Kind.MISSING, ref, subject=ref, now=now)
+
+
+def given_up(*, now: datetime) -> QuerySet[Attention]:
+    """What Stripe has not known for so long that nobody's access is held for it any more."""
+    return Attention.objects.filter(kind=Attention.Kind.MISSING, opened_at__lte=now - MISSING_IS_HELD)
 
 
 def settle_missing(subject: str, *, now: datetime) -> None:
@@ -81,6 +90,10 @@ def raise_brake(closing: list[dict[str, Any]], *, key: str, now: datetime) -> No
     waiting = Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True)
     if not waiting.update(details={"closing": closing}):
         _raise(Attention.Kind.BRAKE, key, subject="", now=now, closing=closing)
+
+
+def raise_left_behind(closing: list[dict[str, Any]], *, key: str, now: datetime) -> None:
+    _raise(Attention.Kind.LEFT_BEHIND, key, subject="", now=now, closing=closing)
 
 
 def settle_brakes(*, now: datetime) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from activities import clock
 from activities.doorbell import ring
-from billing import inbox, renewal_day
+from billing import attention, inbox, renewal_day
 from billing.connection import active_connection
 from billing.errors import StripeUnavailable
 from billing.models import Connection, Subject, Subscription
@@ -115,12 +115,15 @@ def sweep() -> None:
 def close_what_is_over() -> None:
     """Writes down ends that came by time alone.
 
-    A subscription's only once Stripe was asked about it since: a subject still due was not, however late it is.
+    A subscription's only once Stripe was asked about it since: a subject still due was not, however late it is. Unless
+    nobody can be asked: its account is disconnected while another one is in use, or has not known it for a month.
     """
     now = clock.now()
     by_time = ~Q(source=Grant.Source.SUBSCRIPTION)
     if active_connection() is not None:
         unasked = Subject.objects.filter(Q(due_at__lte=now) | Q(look_again=True), key=OuterRef("customer_id"))
+        unasked = unasked.exclude(inbox.of_a_disconnected_account())
+        unasked = unasked.exclude(key__in=attention.given_up(now=now).values("subject"))
         asked = Subscription.objects.filter(~Exists(unasked), stripe_id=OuterRef("source_ref"))
         by_time |= Q(Exists(asked), source=Grant.Source.SUBSCRIPTION)
     grants.close_overdue(Grant.objects.filter(by_time, ends_at__lte=now, state__in=Grant.OPEN)[:500], now=now)

@@ -18,6 +18,7 @@ from billing.errors import StripeMissing, StripeUnavailable
 from billing.event_types import EVERYTHING
 from billing.facts import sid
 from billing.gateway import Gateway
+from billing.left_behind import bought_elsewhere
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
 from hub.models import Grant, User
@@ -76,6 +77,7 @@ class Survey:
     def unknown_grants(self) -> Iterator[Grant]:
         """Open grants whose subscription or purchase no list named, and Stripe does not know by its id either."""
         bought = Grant.objects.filter(state__in=Grant.OPEN).exclude(source=Grant.Source.MANUAL)
+        bought = bought.exclude(bought_elsewhere())
         columns = ("key", "session_id", "payment_intent", "invoice_id")
         orders = {
             found[0]: set(found)

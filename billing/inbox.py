@@ -110,7 +110,7 @@ def dirty_subjects(*, business_now: datetime, limit: int, is_listed_elsewhere: b
     asked = (
         Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now))
         .exclude(pk__in=_waiting().values("pk"))
-        .exclude(_of_a_disconnected_account())
+        .exclude(of_a_disconnected_account())
         .order_by("due_at", "pk")
     )
     rung = _rung()
@@ -144,10 +144,10 @@ def _waiting() -> QuerySet[Subject]:
 
 def belongs_elsewhere(key: str) -> bool:
     """Whether a subject is of an account that is disconnected: no other account's key opens it."""
-    return Subject.objects.filter(_of_a_disconnected_account(), key=key).exists()
+    return Subject.objects.filter(of_a_disconnected_account(), key=key).exists()
 
 
-def _of_a_disconnected_account() -> Q:
+def of_a_disconnected_account() -> Q:
     off = {"connection__state": Connection.State.OFF}
     customers = StripeCustomer.objects.filter(**off).values("stripe_id")
     return Q(key__in=customers) | Q(key__in=Order.objects.filter(**off).values("subject"))

@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from activities import clock
-from billing import attention, event_types, inbox
+from billing import attention, event_types, inbox, left_behind
 from billing.connection import active_connection
 from billing.entitling import ever_linked
 from billing.errors import NotConnected, StripeUnavailable
@@ -80,6 +80,7 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
         run.found = [_as_json(difference) for _, found in drifted for difference in found if not difference.is_past]
         run.found += [_as_json(difference) for difference in unknown]
         attention.raise_missing([difference.source_ref for difference in unknown], now=now)
+        left_behind.ask_about_them(now=now)
         _mend(drifted, others=survey.stale | survey.unread, run=run, confirmed=confirmed, now=now)
         Connection.objects.filter(pk=connection.pk).update(full_pass_at=timezone.now())
     return run

@@ -168,13 +168,14 @@ def _move(errand: Errand, move: Move) -> Move:
 def note_unavailable(connection: Connection, error: StripeUnavailable) -> None:
     """Stripe cannot be asked: said on the connection, and whoever's end is near gets another day.
 
-    Everybody's, not only that of the subject whose turn it was: during an outage not all get a turn.
+    Everybody's of this account, not only that of the subject whose turn it was: during an outage not all get a turn.
     """
     refused = isinstance(error, StripeRefused)
     Connection.objects.filter(pk=connection.pk).exclude(state=Connection.State.OFF).update(
         state=Connection.State.REFUSED if refused else Connection.State.UNREACHABLE, last_error=str(error)
     )
-    _hold(Grant.objects.all(), reason="held_stripe_unreachable")
+    theirs = Subscription.objects.filter(connection=connection).values("stripe_id")
+    _hold(Grant.objects.filter(source_ref__in=theirs), reason="held_stripe_unreachable")
 
 
 def hold_while_disconnected() -> None:
@@ -194,7 +195,10 @@ def _hold(found: QuerySet[Grant], *, reason: str) -> None:
 
 
 def _note_missing(lease: Lease, error: StripeMissing) -> None:
-    """Another account's or mode's object: nothing is revoked, a person is told, and it is asked for again, rarely."""
+    """Another account's or mode's object: nothing is revoked, a person is told, and it is asked for again, rarely.
+
+    Access is held meanwhile, but not for ever: after `attention.MISSING_IS_HELD` it ends by time.
+    """
     Attention.objects.get_or_create(
         key=f"missing:{lease.key}",
         defaults={
@@ -204,12 +208,14 @@ def _note_missing(lease: Lease, error: StripeMissing) -> None:
             "opened_at": clock.now(),
         },
     )
-    _note_failure(lease, error)
+    is_held = not attention.given_up(now=clock.now()).filter(subject=lease.key).exists()
+    _note_failure(lease, error, is_held=is_held)
 
 
-def _note_failure(lease: Lease, error: Exception) -> None:
+def _note_failure(lease: Lease, error: Exception, *, is_held: bool = True) -> None:
     """A surprise: kept with the rows and tried again. After a few times a person is to look, and it is tried rarely."""
-    _hold_subject(lease.key, reason="held_not_understood")
+    if is_held:
+        _hold_subject(lease.key, reason="held_not_understood")
     subject = _retry_later(lease, error, at_most=RARELY)
     pending = InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
     if subject and subject.attempts >= MAX_ATTEMPTS:

@@ -19,6 +19,7 @@ urlpatterns = [
     path("console/stripe/policy/<slug:slug>/", policy.of_product, name="policy_of"),
     path("console/decide/", deciding.decide, name="decide"),
     path("console/decide/<int:pk>/settle/", deciding.settle, name="settle"),
+    path("console/decide/<int:pk>/close/", deciding.close_left_behind, name="close_left_behind"),
     path("console/decide/<int:pk>/payer/", deciding.payer, name="payer"),
     path("console/decide/<int:pk>/payer/back/", deciding.take_back, name="take_payer_back"),
     path("console/products/<slug:slug>/stripe/", linking.link, name="link"),

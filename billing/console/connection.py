@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from activities import clock
 from activities.doorbell import ring
 from billing import connection as connections
+from billing import left_behind
 from billing.connection import active_connection
 from billing.console.words import AWAY, actor_of
 from billing.draining import TASK
@@ -37,6 +38,7 @@ def stripe(request: HttpRequest) -> HttpResponse:
         except StripeError as error:
             form.add_error("key", str(error))
         else:
+            left_behind.ask_about_them(now=clock.now())
             ring(TASK)
             ring(CATCH_UP)
             messages.success(request, f"Connected to {connected.account_name}.")

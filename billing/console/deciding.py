@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
-from billing import attaching, attention
+from billing import attaching, attention, left_behind
 from billing.connection import active_connection
 from billing.console.words import actor_of
 from billing.dashboard import page_of
@@ -18,7 +18,7 @@ from billing.models import Attention
 from hub.addresses import usable_address
 from hub.models import User
 from hub.people import Filters, find_people
-from hub.permissions import EDITORS, may_favour, staff_only
+from hub.permissions import EDITORS, OWNER, may_favour, staff_only
 from hub.redirects import SeeOther
 
 SHOWN = 10
@@ -47,6 +47,16 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Attention, pk=pk)
     attention.settle(found, actor=actor_of(request), now=clock.now())
     messages.success(request, "Settled.")
+    return SeeOther(reverse("billing:decide"))
+
+
+@require_POST
+@staff_only(OWNER)
+def close_left_behind(request: HttpRequest, pk: int) -> HttpResponse:
+    """What test cards opened is taken back."""
+    question = get_object_or_404(Attention, pk=pk, kind=Attention.Kind.LEFT_BEHIND, resolved_at__isnull=True)
+    count = left_behind.close_them(question, actor=actor_of(request), now=clock.now())
+    messages.success(request, f"Taken back: {count}. Each can be given back on its person's page.")
     return SeeOther(reverse("billing:decide"))
 
 

@@ -10,7 +10,11 @@ ADVICE = {
     "partial_refund": "Part of an order of several products was refunded. Take back the one that was meant, if any.",
     "unknown_status": "Stripe reports a status that Foyer does not know. The last decision stands: update Foyer.",
     "brake": "A full pass would have closed too much and stopped. Run it again with --confirm if that is right.",
-    "missing": "Stripe does not know this object under our key: another account, or another mode. Nothing was closed.",
+    "missing": "Stripe does not know this object under our key. Access is held for 30 days, then it ends by time.",
+    "left_behind": (
+        "These were bought with test cards, and a live account is connected now. Nothing closes them but you; "
+        "settled, they stay open."
+    ),
     "unreadable": "Stripe sent an event that Foyer cannot keep. The full pass looks at what it was about.",
     "for_another": (
         "The payment page carried somebody's reference, and somebody else's address was typed. Access went to the "
@@ -33,6 +37,7 @@ class Attention(models.Model):
         MISSING = "missing", "Stripe does not know it any more"
         TWICE = "twice", "Paid for twice"
         UNREADABLE = "unreadable", "An event that could not be kept"
+        LEFT_BEHIND = "left_behind", "Opened by test purchases"
         FOR_ANOTHER = "for_another", "Paid by one, opened for another"
 
     kind = models.CharField(max_length=20, choices=Kind)

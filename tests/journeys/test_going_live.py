@@ -12,9 +12,11 @@ from activities import clock
 from billing.draining import drain, sweep
 from billing.inbox import look_again
 from billing.linking import link
-from billing.models import Attention, Connection, InboxEvent, Offer, ProductLink, Subscription
+from billing.models import Attention, Connection, InboxEvent, Offer, ProductLink, Subject, Subscription
+from billing.reconcile import full_pass
 from billing.refresh import Outcome, refresh
-from hub.models import Grant, User
+from hub.models import Grant, Ledger, User
+from tests import cast
 from tests.sandboxes import KEY
 from tests.shops import Shop
 
@@ -137,3 +139,93 @@ def _sell_where_it_is_connected_now(shop: Shop) -> Offer:
         {"product": product.id, "currency": "eur", "unit_amount": 2400, "recurring": {"interval": "month"}}
     )
     return link(shop.club, stripe_product=product.id, prices=[price.id], actor=None).offers.get()
+
+
+# What test cards opened
+
+
+@pytest.fixture
+def live(shop: Shop, desk: Client) -> Shop:
+    """Ada has bought and subscribed with a test card; then another account is connected, and it is live."""
+    for offer in (shop.once, shop.monthly):
+        shop.buy(offer, email=ADA)
+    shop.deliver()
+    desk.post(DISCONNECT)
+    other = shop.sandbox.post("/sandbox/accounts", {"live": False})
+    desk.post(STRIPE, {"key": other["key"]})
+    Connection.objects.exclude(state=Connection.State.OFF).update(livemode=True)
+    shop.sandbox.take_pending()
+    return shop
+
+
+def test_test_purchases_are_listed_at_going_live_and_close_where_the_owner_says_so(live: Shop, desk: Client) -> None:
+    full_pass()
+    question = Attention.objects.get(kind=Attention.Kind.LEFT_BEHIND)
+    page = desk.get("/console/decide/").content.decode()
+    assert "2 grants would close" in page and "Close them" in page and ADA in page
+    assert live.has(ADA, live.club) and live.has(ADA, live.course)
+    assert desk.post(f"/console/decide/{question.pk}/close/").status_code == 303
+    assert not live.has(ADA, live.club) and not live.has(ADA, live.course)
+    assert set(Ledger.objects.filter(to_state="revoked").values_list("note", flat=True)) == {"bought with a test card"}
+    full_pass()
+    assert not Attention.objects.filter(kind=Attention.Kind.LEFT_BEHIND, resolved_at__isnull=True).exists()
+
+
+def test_an_owner_who_keeps_them_is_asked_once(live: Shop, desk: Client) -> None:
+    full_pass()
+    desk.post(f"/console/decide/{Attention.objects.get().pk}/settle/")
+    full_pass()
+    assert not Attention.objects.filter(resolved_at__isnull=True, kind=Attention.Kind.LEFT_BEHIND).exists()
+    assert live.has(ADA, live.course)
+
+
+@pytest.mark.parametrize("role", ["admin", "support", "member"])
+def test_nobody_but_owners_closes_them(live: Shop, role: str) -> None:
+    full_pass()
+    path = f"/console/decide/{Attention.objects.get().pk}/close/"
+    client = Client()
+    assert client.post(path)["Location"].startswith("/accounts/login/")
+    client.force_login(cast.UserFactory(role=role))
+    assert client.post(path).status_code == 403
+    assert live.has(ADA, live.course)
+
+
+def test_a_test_accounts_grants_are_no_question_beside_another_test_account(moved: Shop) -> None:
+    full_pass()
+    assert not Attention.objects.filter(kind=Attention.Kind.LEFT_BEHIND).exists()
+
+
+@pytest.mark.parametrize("answer", [None, 500])
+def test_a_subscription_of_an_account_not_in_use_ends_with_its_period(live: Shop, answer: int | None) -> None:
+    """Even while the account in use does not answer: that holds its own members alone."""
+    look_again(Subscription.objects.get().customer_id)
+    if answer:
+        live.sandbox.answer_with(answer)
+        look_again("cus_of_the_live_account")
+    for _ in range(3):
+        live.sandbox.advance("15d")
+        sweep()
+    assert not live.has(ADA, live.club)
+    grant = Grant.objects.get(source="subscription")
+    assert (grant.state, grant.close_reason) == ("ended", "no_word_from_stripe")
+    assert live.has(ADA, live.course)
+
+
+def test_what_the_account_in_use_does_not_know_is_held_for_a_month_and_then_ends(shop: Shop) -> None:
+    shop.buy(shop.monthly, email=ADA)
+    shop.deliver()
+    other = shop.sandbox.post("/sandbox/accounts", {"live": False})
+    used = Connection.objects.get()
+    used.key = other["key"]
+    used.save()
+    look_again(Subscription.objects.get().customer_id)
+    held = []
+    for _ in range(5):
+        shop.sandbox.advance("14d")
+        Subject.objects.update(retry_at=None)
+        sweep()
+        held.append(shop.has(ADA, shop.club))
+    assert held[:2] == [True, True]
+    assert held[-1] is False
+    assert Attention.objects.filter(kind=Attention.Kind.MISSING, resolved_at__isnull=True).exists()
+    assert Grant.objects.get().close_reason == "no_word_from_stripe"
