@@ -22,6 +22,18 @@ class Answers:
     promotions: bool = False
 
 
+def take_answers(account: Account, session: Obj, answers: Answers, *, insist: bool) -> Obj:
+    """Fields of the completed session that come of the answers; `insist` on those that the session needs."""
+    add_optional(account, session, answers.optional_items)
+    return {
+        "contact": contact_of(session, answers, insist=insist),
+        "fields": {
+            "consent": consent_of(session, answers),
+            "custom_fields": filled_fields(session, answers.fields, insist=insist),
+        },
+    }
+
+
 def add_optional(account: Account, session: Obj, prices: list[str]) -> None:
     """Put optional items onto the order. Raises InvalidRequest for what is not offered."""
     lines = account.notes(session["id"])["line_items"]
@@ -46,7 +58,7 @@ def add_optional(account: Account, session: Obj, prices: list[str]) -> None:
     total_session(account, session)
 
 
-def filled_fields(session: Obj, values: dict[str, str]) -> list[Obj]:
+def filled_fields(session: Obj, values: dict[str, str], *, insist: bool) -> list[Obj]:
     """The session's custom fields with what was typed or preset. Raises InvalidRequest beside the field."""
     filled = []
     for custom in session["custom_fields"]:
@@ -54,7 +66,7 @@ def filled_fields(session: Obj, values: dict[str, str]) -> list[Obj]:
         value = values.get(custom["key"]) or details["default_value"]
         if value:
             check_value(custom, value)
-        elif not custom["optional"]:
+        elif insist and not custom["optional"]:
             raise InvalidRequest(f"{custom['label']['custom']} is required.", param=f"custom_fields[{custom['key']}]")
         filled.append({**custom, custom["type"]: {**details, "value": value or None}})
     return filled
@@ -71,14 +83,17 @@ def check_value(custom: Obj, value: str) -> None:
         raise InvalidRequest(f"{custom['label']['custom']} is invalid.", param=f"custom_fields[{custom['key']}]")
 
 
-def contact_of(session: Obj, answers: Answers) -> Obj:
+def contact_of(session: Obj, answers: Answers, *, insist: bool) -> Obj:
     """Phone and address for `customer_details`. Raises InvalidRequest where the session needs what is missing."""
-    if session["phone_number_collection"]["enabled"] and not answers.phone:
+    asks_phone = session["phone_number_collection"]["enabled"]
+    if insist and asks_phone and not answers.phone:
         raise InvalidRequest("Your phone number is incomplete.", param="phone")
-    if session["billing_address_collection"] == "required" and not answers.address.get("line1"):
+    if insist and session["billing_address_collection"] == "required" and not answers.address.get("line1"):
         raise InvalidRequest("Your address is incomplete.", param="address")
-    phone = answers.phone if session["phone_number_collection"]["enabled"] else None
-    return {"phone": phone, "address": full_address({"country": "DE", **answers.address})}
+    return {
+        "phone": answers.phone if asks_phone else None,
+        "address": full_address({"country": "DE", **answers.address}),
+    }
 
 
 def consent_of(session: Obj, answers: Answers) -> Obj | None:

@@ -2,8 +2,7 @@
 
 from sandbox import payments
 from sandbox.account import Account
-from sandbox.addresses import full_address
-from sandbox.answers import Answers, add_optional, consent_of, contact_of, filled_fields
+from sandbox.answers import Answers, take_answers
 from sandbox.cards import IBAN, find_method, new_card_method, new_debit_method, new_iban_method
 from sandbox.choosing import apply_code, choose_amount, refuse_unchosen
 from sandbox.clock import due
@@ -125,7 +124,7 @@ def pay_session(
     if amount is not None:
         choose_amount(account, session, amount=amount)
     refuse_unchosen(account, session)
-    told = answer(account, session, answers)
+    told = take_answers(account, session, answers or Answers(), insist=answers is not None)
     email = payer_email(account, session, email)
     method = None
     if needs_method(session):
@@ -136,21 +135,6 @@ def pay_session(
         session_id, payer={"email": email, "name": name, "method": method["id"] if method else None}, told=told
     )
     return complete(account, session, authenticated=authenticated)
-
-
-def answer(account: Account, session: Obj, answers: Answers | None) -> Obj:
-    """Fields of the completed session that come of the buyer's answers."""
-    if answers is None:
-        preset = {custom["key"]: custom[custom["type"]]["default_value"] or "" for custom in session["custom_fields"]}
-        contact = {"phone": None, "address": full_address({"country": "DE"})}
-        shown = [custom for custom in session["custom_fields"] if preset[custom["key"]]]
-        filled = {custom["key"]: custom for custom in filled_fields({"custom_fields": shown}, preset)}
-        fields = [filled.get(custom["key"], custom) for custom in session["custom_fields"]]
-    else:
-        add_optional(account, session, answers.optional_items)
-        contact, fields = contact_of(session, answers), filled_fields(session, answers.fields)
-    consent = consent_of(session, answers or Answers())
-    return {"contact": contact, "fields": {"custom_fields": fields, "consent": consent}}
 
 
 def answer_authentication(account: Account, session_id: str, *, approved: bool) -> Obj:
