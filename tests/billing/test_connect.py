@@ -15,6 +15,7 @@ from billing.errors import StripeInvalid
 from billing.management.commands import connect as command
 from billing.models import Connection
 from tests.sandboxes import KEY, Sandbox
+from tests.shops import Shop
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVE = ["sk_live_1234", "rk_live_1234"]
@@ -84,3 +85,21 @@ def test_where_nobody_can_type_it_is_said_that_no_key_was_given(tmp_path: Path) 
     assert asked.returncode == 1
     assert "No key was given." in asked.stderr
     assert "Traceback" not in asked.stderr
+
+
+def test_stripe_is_asked_to_tell_of_everything_that_access_and_sale_depend_on(shop: Shop) -> None:
+    endpoint = shop.sandbox.api.webhook_endpoints.retrieve(shop.connection.webhook_endpoint_id)
+    told = set(endpoint.enabled_events)
+    assert told >= {
+        *("checkout.session.completed", "checkout.session.async_payment_succeeded"),
+        *("checkout.session.async_payment_failed", "payment_intent.succeeded"),
+        *(f"customer.subscription.{what}" for what in ("created", "updated", "deleted", "paused", "resumed")),
+        *(f"customer.subscription.{what}" for what in ("pending_update_applied", "pending_update_expired")),
+        *(f"invoice.{what}" for what in ("paid", "payment_failed", "voided", "marked_uncollectible")),
+        *("charge.refunded", "refund.updated", "refund.failed", "charge.dispute.funds_reinstated"),
+        *(f"charge.dispute.{what}" for what in ("created", "updated", "closed")),
+        *("customer.updated", "customer.deleted", "customer.subscription.trial_will_end"),
+        *("product.updated", "product.deleted", "price.created", "price.updated", "price.deleted"),
+        "payment_link.updated",
+    }
+    assert "invoice.created" not in told, "Stripe holds a renewal up until that is answered"

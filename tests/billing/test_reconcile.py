@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from activities.models import Activity, Delivery
+from billing import leases
 from billing.draining import drain, sweep
 from billing.errors import StripeInvalid
 from billing.models import Attention, Connection, InboxEvent, Pass, Subject, Subscription
@@ -281,3 +282,18 @@ def test_a_pass_that_meets_a_surprise_keeps_it_and_has_ended(shop: Shop, run: Ca
     kept = Pass.objects.get()
     assert kept.finished_at is not None
     assert "StripeInvalid" in kept.stopped
+
+
+def test_whom_a_worker_looks_at_just_now_is_not_compared(shop: Shop) -> None:
+    """What was listed is older than what it fetches: comparing would undo the newer."""
+    bought = shop.buy(shop.monthly, email="ada@example.org")
+    shop.deliver()
+    shop.sandbox.api.subscriptions.cancel(bought["subscription"])
+    shop.sandbox.take_pending()
+    lease = leases.take(bought["customer"])
+    assert lease is not None
+    run = full_pass()
+    assert run is not None and run.found == []
+    leases.release(lease)
+    run = full_pass()
+    assert run is not None and [found["reason"] for found in run.found] == ["canceled"]

@@ -97,3 +97,12 @@ def test_the_ledger_refuses_to_be_emptied(row: Ledger) -> None:
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         Ledger.objects.filter(pk=row.pk)._raw_delete("default")
     assert Ledger.objects.filter(pk=row.pk).exists()
+
+
+def test_what_a_person_took_back_meanwhile_is_not_ended_by_the_clock(ada: User, owner: User, product: Product) -> None:
+    """The sweep's list is older than the lock that it then waits for."""
+    now = datetime.now(UTC)
+    listed = grants.give(ada, product, actor=owner, reason="a week", now=now, ends_at=now + timedelta(days=7))
+    grants.revoke(listed, actor=owner, reason="a mistake", now=now)
+    assert grants.close_overdue([listed], now=now + timedelta(days=8)) == []
+    assert Grant.objects.get().state == Grant.State.REVOKED

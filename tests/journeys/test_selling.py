@@ -10,7 +10,7 @@ from django.test import Client
 from activities.models import Delivery
 from billing.errors import StripeInvalid
 from billing.linking import create_stripe_product, link
-from billing.models import Offer, Order, StripeCustomer, Subscription
+from billing.models import Offer, Order, ProductLink, StripeCustomer, Subscription
 from hub.models import Product, User
 from tests import cast
 from tests.shops import Json, Shop
@@ -101,6 +101,31 @@ def test_a_double_click_on_buy_is_one_checkout(shop: Shop, ada: User) -> None:
     first, second = _press_buy(ada, shop.once), _press_buy(ada, shop.once)
     assert first["Location"] == second["Location"]
     assert len(shop.sandbox.api.checkout.sessions.list().data) == 1
+
+
+def test_what_is_a_draft_or_linked_no_more_is_not_sold(shop: Shop, ada: User) -> None:
+    """Though its price is still on sale at Stripe, and somebody kept the page with the button."""
+    Product.objects.filter(pk=shop.course.pk).update(is_live=False)
+    ProductLink.objects.filter(product=shop.club).update(unlinked_at=shop.now())
+    shop.sandbox.forget_calls()
+    assert _press_buy(ada, shop.once).status_code == _press_buy(ada, shop.monthly).status_code == 404
+    assert shop.sandbox.calls() == []
+
+
+def test_a_first_payment_that_was_never_made_stands_in_nobodys_way(shop: Shop, ada: User) -> None:
+    """The subscription waits at Stripe, known to us, until it expires: the member may begin anew."""
+    bought = shop.buy(shop.once, email=ADA)
+    shop.sandbox.api.subscriptions.create(
+        {
+            "customer": bought["customer"],
+            "items": [{"price": shop.monthly.price_id}],
+            "payment_behavior": "default_incomplete",
+        }
+    )
+    shop.deliver()
+    assert Subscription.objects.get(user=ada).status == "incomplete"
+    answer = _press_buy(ada, shop.monthly)
+    assert answer.status_code == 303 and answer["Location"] == _open_session(shop)["url"]
 
 
 def test_what_is_bought_again_in_the_same_half_minute_is_a_checkout_of_its_own(shop: Shop, ada: User) -> None:

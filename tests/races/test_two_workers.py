@@ -12,7 +12,7 @@ from activities.models import Activity, Delivery
 from billing.draining import drain
 from billing.models import InboxEvent, Order, Subject, Subscription
 from billing.refresh import Outcome, refresh
-from hub.models import Grant, Ledger
+from hub.models import Ledger
 from tests.races.steps import StoppedWorker
 from tests.shops import Json, Shop
 
@@ -151,27 +151,6 @@ def _buy_course_as(shop: Shop, customer: str) -> list[Json]:
     return deliveries
 
 
-def test_two_customers_of_one_person_looked_at_together_open_one_door_once(transactional_shop: Shop) -> None:
-    shop = transactional_shop
-    shop.buy(shop.once, email=ADA)
-    shop.deliver()
-    Grant.objects.all()  # the first purchase made Ada
-    for offer in (shop.monthly, shop.yearly):
-        shop.buy(offer, email=ADA)
-    for delivery in shop.sandbox.take_pending():
-        assert shop.post_webhook(delivery) == 200
-    keys = sorted(set(InboxEvent.objects.filter(state="pending").values_list("subject", flat=True)))
-    assert len(keys) == 2
-    first = StoppedWorker(lambda: refresh(keys[0]), step="hub.grants:_lock_people:return")
-    with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(_work, keys[1])
-        first.go_on()
-        second.result(30)
-    assert Grant.objects.filter(product=shop.club, state="active").count() == 2
-    assert Activity.objects.filter(verb=Activity.Verb.ACCESS_GRANTED, product=shop.club).count() == 1
-    assert Delivery.objects.filter(notice="access", product=shop.club).count() == 1
-
-
 def test_four_workers_drain_one_heap_and_nothing_is_done_twice(transactional_shop: Shop) -> None:
     shop = transactional_shop
     emails = [f"member{n}@example.org" for n in range(8)]
@@ -196,8 +175,3 @@ def test_four_workers_drain_one_heap_and_nothing_is_done_twice(transactional_sho
     assert not InboxEvent.objects.exclude(state=InboxEvent.State.DONE).exists()
     assert not Subject.objects.exclude(error="").exists()
     assert Delivery.objects.filter(notice="access").count() == 4
-
-
-def _work(key: str) -> None:
-    refresh(key)
-    connection.close()
