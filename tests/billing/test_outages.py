@@ -4,16 +4,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from structlog.testing import capture_logs
 
 from activities.models import Activity
 from billing.draining import drain, sweep
+from billing.errors import StripeUnavailable
 from billing.models import Attention, Connection, InboxEvent, Subject
 from billing.reconcile import catch_up
+from billing.refresh import note_unavailable
 from config.health import Level
-from hub.models import Grant, User
+from hub.models import Grant, Ledger, User
 from tests.shops import Shop
 
 ADA = "ada@example.org"
@@ -179,6 +183,21 @@ def test_one_outage_holds_those_too_whose_turn_did_not_come(subscribed: Shop) ->
         assert all(subscribed.has(email, subscribed.club) for email in [ADA, *emails])
     tried = {call["path"] for call in subscribed.sandbox.calls()}
     assert len(tried) <= 4 * 3
+
+
+def test_an_outage_holds_a_whole_site_without_locking_all_of_it_at_once(subscribed: Shop) -> None:
+    now, ada = subscribed.now(), User.objects.get(email=ADA)
+    near: Any = {"user": ada, "product": subscribed.course, "source": "subscription", "state": "active"}
+    Grant.objects.bulk_create(
+        Grant(source_ref=f"sub_near_{n}", reason="active", starts_at=now, ends_at=now + timedelta(hours=1), **near)
+        for n in range(450)
+    )
+    with CaptureQueriesContext(connection) as captured:
+        note_unavailable(subscribed.connection, StripeUnavailable("away"))
+    assert Grant.objects.filter(source_ref__startswith="sub_near_", ends_at__gte=now + timedelta(days=1)).count() == 450
+    assert Ledger.objects.filter(reason="held_stripe_unreachable").count() == 450
+    written = [query["sql"] for query in captured if query["sql"].startswith('INSERT INTO "hub_ledger"')]
+    assert len(written) >= 3
 
 
 def test_a_shut_down_site_asks_stripe_before_it_writes_an_end_down(subscribed: Shop) -> None:
