@@ -127,8 +127,8 @@ def test_a_member_of_the_other_account_buys_as_a_new_customer(moved: Shop) -> No
     moved.sandbox.forget_calls()
     answer = member.post("/checkout/studio/", {"offer": offer.pk})
     assert answer.status_code == 303
-    asked = [call["path"].partition("?")[0] for call in moved.sandbox.calls()]
-    assert asked == ["/v1/checkout/sessions"]
+    asked = [(call["method"], call["path"].partition("?")[0]) for call in moved.sandbox.calls()]
+    assert asked == [("GET", "/v1/checkout/sessions"), ("POST", "/v1/checkout/sessions")]
     assert Grant.objects.filter(user=ada, state="active").count() == 1
 
 
