@@ -217,7 +217,7 @@ def _to_portal(request: HttpRequest, *, customer: str, flow: str, subscription: 
         return render(request, "billing/portal_none.html")
     if not customer and len(customers) > 1:
         rows = portal.places_of(customers)
-        several_names = len({found.email for found in customers}) > 1
+        several_names = len({found.email for found in customers if found.email}) > 1
         context = {"customers": rows, "flow": flow, "several_names": several_names}
         return render(request, "billing/choose_customer.html", context)
     try:

@@ -102,9 +102,21 @@ def test_case_48_who_has_several_stripe_customers_chooses(shop: Shop, ada: User,
     page = _press(ada).content.decode()
     offered = set(re.findall(r'name="customer" value="(cus_\w+)"', page))
     assert offered == {club["customer"], course["customer"]}
-    assert shop.club.name in page
+    assert shop.club.name in page and shop.course.name in page and "kept apart at Stripe" in page
+    assert "several addresses" not in page, "both are hers under one"
     assert shop.sandbox.calls() == []
+    StripeCustomer.objects.filter(stripe_id=course["customer"]).update(email="ada@work.example")
+    assert "several addresses" in _press(ada).content.decode()
     assert _press(ada, customer=course["customer"]).status_code == 303
+
+
+def test_the_button_of_one_subscription_asks_no_question(shop: Shop, ada: User, dan: User, club: Json) -> None:
+    """By the subscription alone, as pages that know no customer have it; a stranger's is nobody's."""
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    answer = _press(ada, flow="update_card", subscription=club["subscription"])
+    assert answer.status_code == 303
+    assert "Nothing is billed to you" in _press(dan, subscription=club["subscription"]).content.decode()
 
 
 def test_the_card_button_leads_straight_to_the_card(shop: Shop, ada: User, club: Json) -> None:
