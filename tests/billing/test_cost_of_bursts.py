@@ -204,6 +204,37 @@ def test_a_dispute_of_a_payment_never_seen_costs_four_calls(shop: Shop) -> None:
     assert not shop.has(ADA, shop.course)
 
 
+def test_a_sign_up_and_its_refund_told_at_once_cost_three_calls(shop: Shop) -> None:
+    """The subscription, the session that may name its buyer, and what the refunded charge had paid."""
+    shop.buy(shop.monthly, email=ADA)
+    refund(shop, newest_charge(shop))
+    deliver_within(shop, calls=3)
+    assert len(Subscription.objects.get().refunded_invoices) == 1
+
+
+def test_a_purchase_and_its_refund_beside_a_cancellation_cost_three_calls(shop: Shop) -> None:
+    bought = subscribed(shop)
+    pay_as(shop, bought["customer"])
+    refund(shop, newest_charge(shop))
+    shop.sandbox.api.subscriptions.update(bought["subscription"], {"cancel_at_period_end": True})
+    deliver_within(shop, calls=3)
+    assert not shop.has(ADA, shop.course)
+    assert Grant.objects.get(product=shop.club).reason == "ending"
+
+
+def test_a_failed_renewal_and_a_purchase_cost_three_calls(shop: Shop) -> None:
+    """The subscription, its open invoice that dates the days of grace, and the sessions."""
+    customer = subscribed(shop)["customer"]
+    shop.sandbox.post(f"/sandbox/customers/{customer}/card", {"card": "4000000000000341"})
+    shop.deliver()
+    shop.sandbox.advance("32d")
+    shop.sandbox.advance("2h")
+    pay_as(shop, customer, card="4242424242424242")
+    deliver_within(shop, calls=3)
+    assert shop.has(ADA, shop.course)
+    assert Subscription.objects.get().status == "past_due"
+
+
 def test_a_refund_told_before_its_invoice_is_not_forgotten(shop: Shop) -> None:
     AccessPolicy.objects.create(knobs={"sub_full_refund": "revoke"})
     subscribed(shop)
@@ -261,7 +292,7 @@ def buy_mixed(shop: Shop) -> Json:
     return bought
 
 
-def pay_as(shop: Shop, customer: str, *, price: str = "") -> None:
+def pay_as(shop: Shop, customer: str, *, price: str = "", **how: Any) -> None:
     session = shop.sandbox.api.checkout.sessions.create(
         {
             "mode": "payment",
@@ -270,4 +301,4 @@ def pay_as(shop: Shop, customer: str, *, price: str = "") -> None:
             "success_url": "http://127.0.0.1/",
         }
     )
-    shop.sandbox.pay_session(str(session.id))
+    shop.sandbox.pay_session(str(session.id), **how)
