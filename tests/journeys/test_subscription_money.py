@@ -68,7 +68,7 @@ def test_a_dispute_suspends_only_where_asked_and_a_lost_one_ends_access(shop: Sh
     shop.deliver()
     assert member.has(shop.club)
     assert member.verbs("disputed") == ["disputed"] * 3
-    assert member.mails() == ["access"]
+    assert member.mails() == ["access", "access_ended"]
 
 
 def test_a_win_restores_nothing_where_the_owner_says_so(shop: Shop, member: Member) -> None:
