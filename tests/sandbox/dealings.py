@@ -74,13 +74,25 @@ class Dealings(RuleBasedStateMachine):
         with contextlib.suppress(Declined):
             self.sandbox.pay_link(self.links[link], email=f"member{self.people}@example.org", card=card, **more)
 
-    @rule(pick=PICK, outcome=st.sampled_from(["", "succeed", "fail"]))
-    def buy_again_by_debit(self, pick: int, outcome: str) -> None:
+    @rule(again=st.booleans(), card=CARDS)
+    def fall_behind(self, again: bool, card: str) -> None:
+        """A member whose renewal fails, and who may put in another card."""
+        self.people += 1
+        paid = self.sandbox.pay_link(self.links["plain"], email=f"late{self.people}@example.org", card=FAILS_LATER)
+        self.sandbox.advance("32d")
+        if again:
+            customer = paid["session"]["customer"]
+            self.sandbox.post(f"/sandbox/customers/{customer}/card", {"card": card, "retry": True})
+
+    @rule(pick=PICK, outcome=st.sampled_from(["", "succeed", "fail"]), settled=st.booleans())
+    def buy_again_by_debit(self, pick: int, outcome: str, settled: bool) -> None:
         if row := self.one(self.customers(), pick):
             lines = [{"price": self.shelf.once, "quantity": 1}]
             wish = {"mode": "payment", "customer": row["id"], "payment_method_types": [DEBIT], "line_items": lines}
             session = self.api.checkout.sessions.create({**wish, "success_url": "https://shop.example/"})
             self.sandbox.pay_session(session.id, card=DEBIT, **({"outcome": outcome} if outcome else {}))
+            if settled:
+                self.sandbox.advance("4d")
 
     @rule(days=st.integers(1, 25))
     def wait(self, days: int) -> None:

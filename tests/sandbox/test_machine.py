@@ -54,6 +54,7 @@ SILENT = {
     "charge": ("customer", "disputed"),
     "customer": ("currency", "next_invoice_sequence"),
     "payment_intent": ("amount", "customer"),
+    "promotion_code": ("times_redeemed",),
 }
 PREFIX = {"subscription": "customer.subscription", "dispute": "charge.dispute"}
 
