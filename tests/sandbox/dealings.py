@@ -79,6 +79,7 @@ class Dealings(RuleBasedStateMachine):
         """A member whose renewal fails, and who may put in another card."""
         self.people += 1
         paid = self.sandbox.pay_link(self.links["plain"], email=f"late{self.people}@example.org", card=FAILS_LATER)
+        self.look()  # what happened now is out of the event list's thirty days then
         self.sandbox.advance("32d")
         if again:
             customer = paid["session"]["customer"]
@@ -235,6 +236,9 @@ class Dealings(RuleBasedStateMachine):
             self.sandbox.post(f"/sandbox/objects/{row['id']}", {"set": {"status": status}})
 
     # Looking
+
+    def look(self) -> None:
+        """Called between the steps of one rule."""
 
     def rows(self, kind: str) -> list[Json]:
         everything = {"status": "all"} if kind == "subscriptions" else {}

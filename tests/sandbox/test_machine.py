@@ -115,6 +115,9 @@ class Examined(Dealings):
 
     # Looking
 
+    def look(self) -> None:
+        self.everything_holds()
+
     def new_events(self) -> list[Json]:
         """Oldest first, those not heard of yet."""
         fresh = []
@@ -236,12 +239,14 @@ def check_credit(invoice: Json, notes: list[Json]) -> None:
 
 
 def test_any_dealings_leave_the_books_in_order(sandbox: Sandbox) -> None:
-    """DEALINGS=400 asks for so many lives instead of a dozen."""
+    """The same dozen lives each time; DEALINGS=400 asks for so many others."""
+    wished = os.environ.get("DEALINGS")
     bound = type("Bound", (Examined,), {"sandbox": sandbox})
     run_state_machine_as_test(
         bound,
         settings=settings(
-            max_examples=int(os.environ.get("DEALINGS", "12")),
+            max_examples=int(wished or 12),
+            derandomize=wished is None,
             stateful_step_count=15,
             deadline=None,
             suppress_health_check=list(HealthCheck),
