@@ -1,5 +1,6 @@
 """PaymentIntents and their charges: confirm, decline, authenticate, settle, capture, cancel."""
 
+import copy
 from collections.abc import Callable
 
 from sandbox.account import Account
@@ -174,7 +175,7 @@ def succeed(account: Account, intent: Obj, charge: Obj) -> Obj:
 def fail(account: Account, intent: Obj, method: Obj, refusal: CardDeclined) -> None:
     """Record a declined attempt on the intent, and put the intent into the refusal as Stripe does."""
     charge = decline_charge(account, intent, method, refusal)
-    error = {**refusal.error, "charge": charge["id"], "payment_method": method}
+    error = {**refusal.error, "charge": charge["id"], "payment_method": copy.deepcopy(method)}
     account.change(
         intent,
         last_payment_error=error,
@@ -303,7 +304,7 @@ def settle_debit(account: Account, intent_id: str) -> None:
         "code": "payment_intent_payment_attempt_failed",
         "message": message,
         "charge": charge["id"],
-        "payment_method": method,
+        "payment_method": copy.deepcopy(method),  # as it was then
     }
     account.change(intent, last_payment_error=error, payment_method=None, status="requires_payment_method")
     account.emit("payment_intent.payment_failed", intent)
