@@ -17,9 +17,9 @@ PLAIN = {"PATH": os.environ["PATH"], "SECRET_KEY": "for-tests-alone-" + "x" * 40
 ASKED_FOR = re.compile(r"""(?:env\.\w+|listed|environ\.get)\(\s*"([A-Z_]+)\"""")
 
 
-def start(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def start(folder: Path, *, module: str = "config.settings", **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "import config.settings"],
+        [sys.executable, "-c", f"import {module}"],
         cwd=ROOT,
         env={**PLAIN, "FOYER_VAR": str(folder), **variables},
         capture_output=True,
@@ -41,6 +41,15 @@ def test_a_site_for_play_does_not_start_with_a_live_key(tmp_path: Path, name: st
 
 def test_a_real_site_starts_with_a_live_key(tmp_path: Path) -> None:
     assert start(tmp_path).returncode == 0
+
+
+def test_several_web_workers_do_not_start_on_one_sqlite_file(tmp_path: Path) -> None:
+    refused = start(tmp_path, module="config.wsgi", WEB_CONCURRENCY="3")
+    assert refused.returncode != 0
+    assert "3 web workers would share one SQLite database" in refused.stderr
+    assert start(tmp_path, module="config.wsgi", WEB_CONCURRENCY="1").returncode == 0
+    postgres = "postgresql://foyer@/foyer?host=/nowhere"
+    assert start(tmp_path, module="config.wsgi", WEB_CONCURRENCY="3", DATABASE_URL=postgres).returncode == 0
 
 
 def test_what_the_readme_says_for_a_first_site_makes_one(tmp_path: Path) -> None:
