@@ -20,7 +20,7 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "graceful_timeout": 1,
             "timeout": 120,
-            "keepalive": 30,
+            "keepalive": 300,  # longer than any client of a test is idle: none meets a connection as it is closed
             "loglevel": "warning",
             "when_ready": self.tell_port,
             "post_worker_init": start_threads,
