@@ -135,7 +135,7 @@ def test_the_past_is_told_as_the_gate_stood_then(shop: Shop, bought: Json) -> No
         found: Json = why_json(ADA, "--product", "studio", "--at", moment.isoformat())["products"][0]
         return found
 
-    before, during, after = at(opened - DAY), at(opened + DAY), at(shop.now() + A_WHILE)
+    before, during, after = at(opened - DAY), at(opened + DAY), at(shop.now())
     assert (before["access"], before["state"], before["grants"], before["ledger"]) == (False, "none", [], [])
     assert (during["access"], during["state"], len(during["ledger"])) == (True, "open", 1)
     assert (after["access"], after["state"], len(after["ledger"])) == (False, "ended", 2)
@@ -160,6 +160,14 @@ def test_a_day_is_taken_at_its_end(shop: Shop, bought: Json) -> None:
 
     assert not on(opened - DAY)
     assert on(opened)
+
+
+def test_today_means_now_and_what_is_yet_to_come_is_refused(shop: Shop, bought: Json) -> None:
+    today, tomorrow = shop.now(), shop.now() + DAY
+    assert why_json(ADA, "--at", f"{today:%Y-%m-%d}") == why_json(ADA)
+    for later in (f"{tomorrow:%Y-%m-%d}", (today + timedelta(hours=1)).isoformat()):
+        with pytest.raises(CommandError, match=f"{re.escape(later)} is yet to come: only the past and now are known"):
+            why(ADA, "--at", later)
 
 
 @pytest.mark.parametrize(

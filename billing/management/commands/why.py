@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email")
         parser.add_argument("--product", metavar="SLUG")
-        parser.add_argument("--at", metavar="TIME", help="a past moment: 2026-11-03 or 2026-11-03T09:12Z")
+        parser.add_argument("--at", metavar="TIME", help="a moment up to now: 2026-11-03 or 2026-11-03T09:12Z")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,7 +37,8 @@ class Command(BaseCommand):
             known = Product.objects.order_by("slug").values_list("slug", flat=True)
             raise CommandError(f"There is no product {options['product']}.{_like(options['product'], known)}")
         now = clock.now()
-        explanations = explain_all(user, list(products), at=_moment(options["at"]) if options["at"] else now, now=now)
+        at = _moment(options["at"], now=now) if options["at"] else now
+        explanations = explain_all(user, list(products), at=at, now=now)
         if options["json"]:
             self.stdout.write(json.dumps(as_json(user, explanations), indent=2))
             return
@@ -89,16 +90,24 @@ def _by(line: LedgerLine) -> str:
     return f" by {line.actor}: {line.note}" if line.actor else ""
 
 
-def _moment(text: str) -> datetime:
-    """A day alone means its end. The day is tried first: parse_datetime takes one too, as its first instant."""
+def _moment(text: str, *, now: datetime) -> datetime:
+    """A day alone means its end, and today means now. What is yet to come is refused.
+
+    The day is tried first: parse_datetime takes one too, as its first instant.
+    """
     try:
         day = parse_date(text)
         moment = datetime.combine(day, time.max) if day else parse_datetime(text)
     except ValueError:  # well written, but there is no such day
-        moment = None
+        day = moment = None
     if moment is None:
         raise CommandError(f"{text} is no time: write 2026-11-03 or 2026-11-03T09:12Z.")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    at = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    if day == timezone.localdate(now):
+        return min(at, now)
+    if at > now:
+        raise CommandError(f"{text} is yet to come: only the past and now are known. It is {_minute(now)} now.")
+    return at
 
 
 def _minute(moment: datetime) -> str:
