@@ -15,7 +15,7 @@ from activities import links
 from hub import codes, reentry
 from hub.addresses import normalise_email, validate_unmistakable
 from hub.factors import factors_of
-from hub.models import CodeMail, Site
+from hub.models import CodeMail, Site, User
 from hub.sealing import seal, unseal
 
 # The page that follows shows it anyway.
@@ -32,6 +32,9 @@ UNASKED = {
     "account/email/email_confirmation": CodeMail.Kind.ADDRESS,
     "account/email/reentry_code": CodeMail.Kind.REENTRY,
 }
+# Mails that point to a way in. Whoever is deactivated has none, and is told so instead.
+WAYS_IN = frozenset({"account/email/unknown_account", "account/email/account_already_exists"})
+CLOSED = "account/email/account_closed"
 
 
 RECOVERY = "mfa_reauthenticate"
@@ -40,6 +43,10 @@ WAYS = {
     RECOVERY: "Use a code of your app, or a recovery code",
     "mfa_reauthenticate:webauthn": "Use your passkey",
 }
+
+
+def is_deactivated(address: str) -> bool:
+    return User.objects.filter(email=normalise_email(address), is_active=False).exists()
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -55,6 +62,8 @@ class AccountAdapter(DefaultAccountAdapter):
         """Sign-in mails speak in the owner's name, their subjects too; there are only so many to one address."""
         context = {"our_site": Site.load(), **context}
         kind = UNASKED.get(template_prefix)
+        if template_prefix in WAYS_IN and is_deactivated(email):
+            template_prefix = CLOSED
         if kind is None:
             super().send_mail(template_prefix, email, context)
             return

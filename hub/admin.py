@@ -15,8 +15,12 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
+from activities import clock
 from activities.admin import ReadOnlyAdmin
+from activities.models import Activity
+from activities.record import Happening, record_one
 from hub.models import (
     Category,
     CollectionItem,
@@ -133,10 +137,12 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Somebody new comes in as everybody does: by one code to the address, which proves it."""
-        if change:
-            super().save_model(request, obj, form, change)
-        else:
+        if not change:
             User.objects.add_user(obj)
+            return
+        super().save_model(request, obj, form, change)
+        if "is_active" in form.changed_data:
+            _tell_of_door(obj, actor_id=request.user.pk)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Staff are changed by owners alone: an admin cannot shut an owner out, nor become one."""
@@ -151,6 +157,22 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Only owners make somebody staff. An address is changed by its owner, who has to prove the new one."""
         kept = ("joined_at", "last_seen", *(["email"] if obj else []))
         return kept if _is_owner(request) else (*kept, "role")
+
+
+def _tell_of_door(person: User, *, actor_id: int | None) -> None:
+    """Whom nobody lets in any more, or again: who decided it, and when, is kept in the feed."""
+    deed, now = "reactivated" if person.is_active else "deactivated", clock.now()
+    record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=f"{deed}:{person.pk}:{timezone.now().isoformat()}",
+            at=now,
+            user_id=person.pk,
+            actor_id=actor_id,
+            details={"reason": f"{deed} the account"},
+        ),
+        now=now,
+    )
 
 
 def _is_owner(request: HttpRequest) -> bool:

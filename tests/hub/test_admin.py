@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.core import mail
 from django.test import Client
 
+from activities.models import Activity
 from hub.models import User
 from tests.cast import UserFactory
 from tests.hub.test_signing_in import code_sent
@@ -89,6 +90,25 @@ def test_nobody_moves_a_member_to_another_address(db: None, role: User.Role) -> 
     assert inside(role).post(f"/admin/hub/user/{member.pk}/change/", FORM).status_code == 302
     member.refresh_from_db()
     assert (member.email, member.name, member.is_active) == ("ada@example.org", "Changed", False)
+
+
+def test_who_shuts_somebody_out_and_lets_them_in_again_stands_in_the_feed(db: None) -> None:
+    member, owner = UserFactory(email="ada@example.org"), member_of(User.Role.OWNER)
+    client = Client()
+    client.force_login(owner)
+    path = f"/admin/hub/user/{member.pk}/change/"
+    client.post(path, FORM)
+    page = client.get(f"/console/people/{member.pk}/").content.decode()
+    head = page[page.index("<h1>") : page.index("member since")]
+    assert head.index("Deactivated") < head.index(member.email)
+    client.post(path, {**FORM, "name": "Again"})
+    client.post(path, {**FORM, "is_active": "on"})
+    told = member.activities.filter(verb=Activity.Verb.STAFF_ACTION).order_by("pk")
+    deeds = [(deed.actor_id, deed.details["reason"]) for deed in told]
+    assert deeds == [(owner.pk, "deactivated the account"), (owner.pk, "reactivated the account")]
+    page = client.get(f"/console/people/{member.pk}/").content.decode()
+    assert ": Deactivated the account" in page and ": Reactivated the account" in page
+    assert "Deactivated" not in page[page.index("<h1>") : page.index("member since")]
 
 
 def test_an_admin_makes_nobody_staff(db: None) -> None:

@@ -63,6 +63,21 @@ def test_making_an_account_twice_is_answered_by_mail_alone(studio: Studio, ada: 
     assert mail.outbox[-1].subject == "You have an account at Hillside Pottery already"
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/accounts/login/", "login"), ("/accounts/signup/", "email"), ("/accounts/password/reset/", "email")],
+)
+def test_who_is_deactivated_is_led_to_people_and_not_in_circles(
+    studio: Studio, ada: User, client: Client, path: str, field: str
+) -> None:
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    assert client.post(path, {field: "Ada@example.org"}).status_code == 302
+    (letter,) = mail.outbox
+    assert letter.subject == "Your account at Hillside Pottery is closed"
+    assert "Write to help@hillside.example" in letter.body
+    assert "http" not in letter.body and not CODE.search(str(letter.body))
+
+
 def test_a_wrong_code_is_refused_in_place(studio: Studio, ada: User, client: Client) -> None:
     response = client.post(LOGIN, {"login": ada.email})
     page = client.post(response["Location"], {"code": "WRONG-1"})
