@@ -5,7 +5,8 @@ from django.test import Client
 
 from activities.models import Activity, Delivery
 from billing.models import Order, StripeCustomer
-from hub.models import User
+from hub import grants
+from hub.models import Grant, User
 from tests import cast
 from tests.members import Member
 from tests.shops import Shop
@@ -109,6 +110,51 @@ def test_nobody_is_told_of_access_they_have_not(shop: Shop, sam: Client) -> None
     User.objects.filter(pk=ada.user.pk).update(is_active=False)
     sam.post(f"/console/people/{ada.user.pk}/access-again/{shop.course.slug}/")
     assert Delivery.objects.count() == 1
+
+
+def test_what_was_paid_is_taken_back_after_a_question(shop: Shop, sam: Client) -> None:
+    ada = Member(shop)
+    shop.buy(shop.once)
+    shop.deliver()
+    subscription = ada.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    for product, paid, warning, ref in (
+        (shop.course, "€180.00", "No money goes back: refund it at Stripe", Order.objects.get().key),
+        (shop.club, "€24.00", "the subscription goes on and is charged", subscription["id"]),
+    ):
+        path = f"/console/grants/{Grant.objects.get(product=product).pk}/revoke/"
+        assert f'href="{path}"' in page_of(sam, ada)
+        assert f'action="{path}"' not in page_of(sam, ada)
+        question = sam.get(path)
+        page = question.content.decode()
+        assert question.status_code == 200
+        assert all(words in page for words in (paid, warning, ref))
+        assert sam.post(path, {"reason": " "}).status_code == 422
+        assert ada.has(product)
+        assert sam.post(path, {"reason": "shared it"}).status_code == 303
+        assert not ada.has(product)
+        assert "closed already" in sam.get(path, follow=True).content.decode()
+    assert shop.sandbox.api.subscriptions.retrieve(subscription["id"]).status == "active"
+
+
+def test_a_gift_is_taken_back_where_it_stands(shop: Shop, sam: Client, owner: User) -> None:
+    dan = Member(shop, "dan@example.org")
+    user = User.objects.create_user(dan.email)
+    given = grants.give(user, shop.course, actor=owner, reason="raffle", ends_at=None, now=shop.now())
+    path = f"/console/grants/{given.pk}/revoke/"
+    assert f'action="{path}"' in page_of(sam, dan)
+    assert "No money" not in sam.get(path).content.decode()
+    sam.post(path, {"reason": "a mistake"})
+    assert not dan.has(shop.course)
+
+
+def test_members_and_strangers_are_not_asked_to_take_anything_back(shop: Shop) -> None:
+    ada = Member(shop)
+    shop.buy(shop.once)
+    shop.deliver()
+    path = f"/console/grants/{Grant.objects.get().pk}/revoke/"
+    assert ada.browser().get(path).status_code == 403
+    assert Client().get(path).status_code == 302
 
 
 @pytest.mark.parametrize("act", ["look/", "access-again/the-wheel/"])

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
 from activities.models import Activity
@@ -111,13 +111,18 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     return SeeOther(reverse("hub:console_person", args=[user.pk]))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @staff_only()
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asked first, with what was paid: no money goes back by it."""
     grant = get_object_or_404(Grant.objects.select_related("user", "product"), pk=pk)
-    form = ReasonForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "Say why, then take it back: nothing was changed.")
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if request.method != "POST" and not grant.is_open:
+        messages.info(request, f"{grant.product} is closed already: there is nothing to take back.")
+    elif not form.is_valid():
+        paid = [found for found in payments_of(grant.user) if grant.source_ref in {ref.id for ref in found.refs}]
+        context = {"grant": grant, "form": form, "payments": paid}
+        return render(request, "console/revoke.html", context, status=422 if form.errors else 200)
     else:
         now = clock.now()
         grants.revoke(grant, actor=_actor(request), reason=form.cleaned_data["reason"], now=now)
