@@ -6,7 +6,7 @@ class BillingConfig(AppConfig):
     verbose_name = "Stripe"
 
     def ready(self) -> None:
-        from billing import overview, support
+        from billing import overview, strangers, support
         from billing.giving_back import follow_stripe
         from billing.why import reasons_of
         from hub import payments
@@ -21,3 +21,4 @@ class BillingConfig(AppConfig):
         payments.sources.append(support.payments)
         payments.finders.append(support.find_people)
         payments.askers.append(support.look_again_at)
+        payments.tellers.append(strangers.tell_of)

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from activities.doorbell import ring
 from activities.money import format_money
@@ -27,16 +28,23 @@ def payments(user: User) -> Iterator[Payment]:
     """Everything this person bought of what is linked, and what became of the money: three queries."""
     names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
     for row in Subscription.objects.filter(user=user).select_related("connection"):
-        yield _of_subscription(row, words=_words(products_of(row.data), names))
+        yield _of_subscription(row, words=what_it_was(products_of(row.data), names))
     for order in Order.objects.filter(user=user).select_related("connection"):
-        yield _of_order(order, words=_words(order.products, names))
+        yield _of_order(order, words=what_it_was(order.products, names))
 
 
-def find_people(word: str) -> Iterator[int]:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What Stripe told, whosever it is."""
+
+    customers: QuerySet[StripeCustomer]
+    subscriptions: QuerySet[Subscription]
+    orders: QuerySet[Order]
+
+
+def rows_of_id(word: str) -> Rows:
     """By the id of a customer, a subscription, a payment, an invoice, a session or a charge."""
-    if not STRIPE_ID.fullmatch(word):
-        return
-    bought = (
+    return Rows(
         StripeCustomer.objects.filter(stripe_id=word),
         Subscription.objects.filter(Q(stripe_id=word) | Q(customer_id=word)),
         Order.objects.filter(
@@ -48,7 +56,14 @@ def find_people(word: str) -> Iterator[int]:
             | Q(charge_id=word)
         ),
     )
-    for rows in bought:
+
+
+def find_people(word: str) -> Iterator[int]:
+    """The owners of what an id leads to."""
+    if not STRIPE_ID.fullmatch(word):
+        return
+    found = rows_of_id(word)
+    for rows in (found.customers, found.subscriptions, found.orders):
         yield from rows.filter(user__isnull=False).values_list("user_id", flat=True)
 
 
@@ -125,7 +140,7 @@ def _refs(given: list[tuple[str, str]], *, connection: Connection) -> tuple[Ref,
     return tuple(Ref(label, ref, page_of(ref, connection=connection)) for label, ref in given if ref)
 
 
-def _words(products: tuple[str, ...] | list[str], names: dict[str, str]) -> str:
+def what_it_was(products: tuple[str, ...] | list[str], names: dict[str, str]) -> str:
     """What it was of ours, else that it was nothing of ours."""
     known = dict.fromkeys(names[product] for product in products if product in names)
     return ", ".join(known) or "Something that is not linked"

@@ -29,10 +29,12 @@ class Payment:
     refs: tuple[Ref, ...]
 
 
-# Who sells adds the payments of a person, finds people by an id of its own, and asks anew how a person stands.
+# Who sells adds the payments of a person, finds people by an id of its own, asks anew how a person stands, and tells
+# in sentences what it knows of an address or an id that leads to nobody.
 sources: list[Callable[[User], Iterable[Payment]]] = []
 finders: list[Callable[[str], Iterable[int]]] = []
 askers: list[Callable[[User], str]] = []
+tellers: list[Callable[[str], Iterable[str]]] = []
 
 
 def payments_of(user: User) -> list[Payment]:
@@ -44,6 +46,11 @@ def payments_of(user: User) -> list[Payment]:
 def find_by_id(word: str) -> set[int]:
     """The people that an id of a purchase, a subscription or a customer leads to."""
     return set(chain.from_iterable(find(word) for find in finders))
+
+
+def tell_of(word: str) -> list[str]:
+    """What is known of an address or an id that nobody here has: a sentence each, none where nothing is."""
+    return list(chain.from_iterable(tell(word) for tell in tellers))
 
 
 def ask_again(user: User) -> str:

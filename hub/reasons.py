@@ -100,15 +100,16 @@ def say(reason: str, *, until: datetime | None = None) -> str:
     dated, plain = SENTENCES.get(reason, (reason.replace("_", " ").capitalize() + ".",) * 2)
     if until and reason in OPEN_THROUGH:
         until = last_moment(until)
-    return dated.format(date=_day(until)) if until else plain
+    return dated.format(date=say_day(until)) if until else plain
 
 
 def say_in_letter(reason: str, *, at: datetime) -> tuple[str, str]:
     """The sentence for whoever loses access at `at`, and the way back: account, ask, or nothing."""
     step = "account" if reason in BY_CARD else "ask" if reason == "disputed" else ""
-    return LETTERS[reason].format(date=_day(at)), step
+    return LETTERS[reason].format(date=say_day(at)), step
 
 
-def _day(moment: datetime) -> str:
+def say_day(moment: datetime) -> str:
+    """The day in words, in the reader's time zone."""
     local = timezone.localtime(moment)
     return date_format(local, "j F Y")

@@ -1,7 +1,9 @@
 """Support answers from the person's page: what was paid, how it stands at Stripe, and the access e-mail once more."""
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils.formats import date_format
 
 from activities.models import Activity, Delivery
 from billing.models import Order, StripeCustomer
@@ -53,6 +55,60 @@ def test_an_id_at_stripe_finds_the_person(shop: Shop, sam: Client) -> None:
         assert "ada@example.org" in page
         assert "ben@example.org" not in page
     assert "Nobody matches" in sam.get("/console/people/", {"q": "cus_nobody"}).content.decode()
+
+
+def unmatched(shop: Shop) -> str:
+    """An order of somebody whose address no account can have; returns that address."""
+    shop.buy(shop.once, email="v\u0131ctim@example.com")
+    shop.deliver()
+    assert Order.objects.get().user is None
+    return Order.objects.get().email
+
+
+def why(word: str) -> str:
+    with pytest.raises(CommandError) as refused:
+        call_command("why", word)
+    return str(refused.value)
+
+
+def test_a_paid_order_that_nobody_owns_is_told_of_its_address_and_its_ids(shop: Shop, sam: Client) -> None:
+    address, order = unmatched(shop), Order.objects.get()
+    day = date_format(order.created, "j F Y")
+    words = f"order {order.key} paid €180.00 on {day} for The Wheel, not given to anybody: see To decide."
+    told = f"Stripe knows this address: {words}"
+    assert why(address) == f"Nobody here has the address {address}. {told}"
+    assert told in sam.get("/console/people/", {"q": f" {address} "}).content.decode()
+    for ref in (order.key, order.session_id, order.customer_id, order.charge_id):
+        if ref:
+            assert f"Stripe knows this id: {words}" in sam.get("/console/people/", {"q": ref}).content.decode()
+
+
+def test_an_address_that_looks_like_the_payers_is_not_told_of_their_payment(shop: Shop, sam: Client) -> None:
+    unmatched(shop)
+    assert "Stripe knows" not in why("victim@example.com")
+    assert "Stripe knows" not in sam.get("/console/people/", {"q": "victim@example.com"}).content.decode()
+
+
+def test_a_first_payment_that_did_not_go_through_is_told(shop: Shop, sam: Client) -> None:
+    begun = Member(shop).subscribe(shop.monthly.price_id, card="pm_card_chargeCustomerFail")
+    shop.deliver()
+    told = f"Stripe knows this address: subscription {begun['id']} of "
+    for state in ("has not gone through", "did not go through"):
+        for said in (why("Ada@Example.org"), sam.get("/console/people/", {"q": "ada@example.org"}).content.decode()):
+            assert told in said
+            assert f"for Studio Membership, €24.00 a month, whose first payment {state}, not given to anybody." in said
+        shop.advance("24h")
+
+
+def test_a_customer_who_goes_by_another_address_here_is_told(shop: Shop, sam: Client) -> None:
+    bought = shop.buy(shop.monthly)
+    shop.deliver()
+    shop.sandbox.api.customers.update(bought["customer"], {"email": "new@example.org"})
+    shop.sandbox.api.customers.create({"email": "looker@example.org"})
+    shop.deliver()
+    assert "which is active, given to ada@example.org." in why("new@example.org")
+    assert "Stripe knows" not in why("nobody@elsewhere.test")
+    assert "given to" not in sam.get("/console/people/", {"q": "ada@example.org"}).content.decode()
 
 
 def test_looking_again_mends_what_no_event_told(shop: Shop, sam: Client) -> None:

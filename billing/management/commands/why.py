@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from activities import clock
+from billing.strangers import tell_of
 from billing.why import as_json
 from hub.access import Explanation, LedgerLine, explain_all
 from hub.addresses import normalise_email
@@ -31,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(email=normalise_email(options["email"])).first()
         if user is None:
-            raise CommandError(f"Nobody here has the address {options['email']}.{_like_address(options['email'])}")
+            raise CommandError(_who_is_nobody(options["email"]))
         products = _of_interest(user, slug=options["product"])
         if not products:
             known = Product.objects.order_by("slug").values_list("slug", flat=True)
@@ -56,6 +57,11 @@ class Command(BaseCommand):
                 f"{line.from_state or 'new'} to {line.to_state}: {line.sentence} "
                 f"[{line.rule or '-'}; {line.cause}]{_by(line)}"
             )
+
+
+def _who_is_nobody(text: str) -> str:
+    """That nobody is meant, what Stripe knows all the same, and who may be meant."""
+    return " ".join([f"Nobody here has the address {text}.", *tell_of(text.strip())]) + _like_address(text)
 
 
 def _of_interest(user: User, *, slug: str | None) -> QuerySet[Product]:

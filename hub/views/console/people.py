@@ -18,7 +18,7 @@ from hub import access, grants
 from hub.factors import factors_of
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, PeopleForm, ReasonForm
 from hub.models import Grant, Product, User
-from hub.payments import payments_of
+from hub.payments import payments_of, tell_of
 from hub.people import export_people, find_people
 from hub.permissions import EDITORS, OWNER, may_favour, staff_only
 from hub.reasons import say
@@ -35,6 +35,7 @@ def people(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "found": found,
+        "told": [] if found.people else tell_of(filters.words.strip()),
         "is_filtered": any(request.GET.get(name) for name in form.fields if name != "order"),
         "older": _address(request.GET, after=found.after) if found.after else "",
         "csv": _address(request.GET),
