@@ -1,4 +1,5 @@
-"""A payment that came without a sure person, given to one by somebody of the staff, and taken from them again.
+"""A payment that came without a sure person, given to one by somebody of the staff, and taken from them again; one
+that went to a mistyped address, moved to whoever it belongs to.
 
 Nothing is guessed here: who decides has seen the evidence, and stands in the ledger. A Stripe customer is one person,
 so all that it bought and nobody owns goes along.
@@ -28,10 +29,11 @@ from hub.grants import closing
 from hub.models import Grant, Ledger, User
 
 NOT_THEIRS = "not_theirs"
+MOVABLE = frozenset({Attention.Kind.CONFLICT, Attention.Kind.MISTYPED})
 
 
 class Taken(Exception):
-    """Somebody has decided meanwhile, or the payer became known."""
+    """Somebody has decided meanwhile, or the payer became known: came in, where they never had."""
 
 
 class TooLate(Exception):
@@ -100,22 +102,47 @@ def attach(question: Attention, person: User, *, actor: User, now: datetime) -> 
     for order in orders:
         order.user = order.user or person
     Order.objects.bulk_update(orders, ["user"])
-    newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    applying.settle(
-        rows,
-        orders,
-        connection=free[0].connection,
-        before={row.stripe_id: row for row in rows},
-        cause=f"person:{actor.pk}",
-        happened_at=now,
-        now=now,
-        actor=actor,
-    )
-    asked.refresh_from_db()
-    asked.details |= {"person": person.pk, "refs": refs, "ledger": _newest_of(refs, after=newest)}
-    asked.user, asked.resolved_at = person, now
-    asked.save(update_fields=["details", "user", "resolved_at"])
+    _settle(asked, person, rows, orders, refs=refs, actor=actor, now=now)
     _tell(asked, person, actor=actor, deed="decided whose a payment is", now=now)
+    _look_soon(asked.subject)
+
+
+def may_move(question: Attention) -> bool:
+    """Whether who has it never came in, and nothing of it was taken back by hand; or was chosen wrongly just now."""
+    if question.kind not in MOVABLE:
+        return False
+    if question.resolved_at is not None:
+        return may_detach(question)
+    customer = StripeCustomer.objects.filter(stripe_id=question.subject).select_related("user").first()
+    if customer is None or customer.user is None or customer.user_id != question.user_id:
+        return False
+    refs = [_ref(row) for row in _all(*_bought_by(question.subject)) if row.user_id == customer.user_id]
+    taken_back = Grant.objects.filter(user=customer.user, source_ref__in=refs, state=Grant.State.REVOKED)
+    return bool(refs) and customer.user.last_seen is None and not taken_back.exists()
+
+
+@transaction.atomic
+def move(question: Attention, person: User, *, reason: str, actor: User, now: datetime) -> None:
+    """Makes the payer this person instead of who has it: what it opened for them is closed. Raises Taken."""
+    _lock(question.subject)
+    asked = Attention.objects.select_for_update().get(pk=question.pk)
+    before = asked.user
+    if before is None or before == person or not may_move(asked):
+        raise Taken
+    rows, orders = _bought_by(asked.subject)
+    theirs = [row for row in _all(rows, orders) if row.user_id == before.pk]
+    refs = [_ref(row) for row in theirs]
+    _close(before, refs, actor=actor, now=now)
+    hand_over(refs, of=before.pk, to=person.pk)
+    StripeCustomer.objects.filter(stripe_id=asked.subject).update(user=person, bound_by=StripeCustomer.Binding.PERSON)
+    for row in theirs:
+        row.user = person
+    Order.objects.bulk_update(orders, ["user"])
+    _settle(asked, person, rows, orders, refs=refs, actor=actor, now=now)
+    others = Attention.objects.filter(kind__in=MOVABLE, subject=asked.subject, resolved_at__isnull=True)
+    others.update(resolved_at=now)
+    _tell(asked, before, actor=actor, deed=f"moved a Stripe customer to {person.email}", note=reason, now=now)
+    _tell(asked, person, actor=actor, deed=f"moved a Stripe customer here from {before.email}", note=reason, now=now)
     _look_soon(asked.subject)
 
 
@@ -146,9 +173,7 @@ def detach(question: Attention, *, actor: User, now: datetime) -> None:
     if not may_detach(asked):
         raise TooLate
     person, refs = User.objects.get(pk=asked.details["person"]), asked.details["refs"]
-    given = Grant.objects.filter(user=person, source_ref__in=refs).exclude(source=Grant.Source.MANUAL)
-    wanted = [closing(grant, reason=NOT_THEIRS, now=now) for grant in given]
-    grants.apply(wanted, cause=f"person:{actor.pk}", actor=actor, now=now)
+    _close(person, refs, actor=actor, now=now)
     StripeCustomer.objects.filter(stripe_id=asked.subject).update(user=None, bound_by=StripeCustomer.Binding.NONE)
     Subscription.objects.filter(stripe_id__in=refs).update(user=None)
     Order.objects.filter(key__in=refs).update(user=None)
@@ -169,6 +194,41 @@ def person_of(address: str, *, name: str, actor: User, now: datetime) -> User:
     if made is None:
         raise ValueError(address)
     return made.user
+
+
+def _settle(
+    asked: Attention,
+    person: User,
+    rows: list[Subscription],
+    orders: list[Order],
+    *,
+    refs: list[str],
+    actor: User,
+    now: datetime,
+) -> None:
+    """Decides anew about all that the payer bought, and keeps who was chosen with the question."""
+    newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    applying.settle(
+        rows,
+        orders,
+        connection=_all(rows, orders)[0].connection,
+        before={row.stripe_id: row for row in rows},
+        cause=f"person:{actor.pk}",
+        happened_at=now,
+        now=now,
+        actor=actor,
+    )
+    asked.refresh_from_db()
+    asked.details |= {"person": person.pk, "refs": refs, "ledger": _newest_of(refs, after=newest)}
+    asked.user, asked.resolved_at = person, now
+    asked.save(update_fields=["details", "user", "resolved_at"])
+
+
+def _close(person: User, refs: list[str], *, actor: User, now: datetime) -> None:
+    """What these purchases opened for somebody whose they are not."""
+    given = Grant.objects.filter(user=person, source_ref__in=refs).exclude(source=Grant.Source.MANUAL)
+    wanted = [closing(grant, reason=NOT_THEIRS, now=now) for grant in given]
+    grants.apply(wanted, cause=f"person:{actor.pk}", actor=actor, now=now)
 
 
 def _lock(subject: str) -> None:
@@ -196,15 +256,15 @@ def _newest_of(refs: list[str], *, after: int) -> int:
     return written.values_list("pk", flat=True).first() or after
 
 
-def _tell(question: Attention, person: User, *, actor: User, deed: str, now: datetime) -> None:
+def _tell(question: Attention, person: User, *, actor: User, deed: str, now: datetime, note: str = "") -> None:
     record_one(
         Happening(
             verb=Activity.Verb.STAFF_ACTION,
-            key=f"attached:{question.pk}:{timezone.now().isoformat()}",
+            key=f"attached:{question.pk}:{person.pk}:{timezone.now().isoformat()}",
             at=now,
             user_id=person.pk,
             actor_id=actor.pk,
-            details={"reason": deed},
+            details={"reason": deed, "note": note} if note else {"reason": deed},
         ),
         now=now,
     )

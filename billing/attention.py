@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from django.db.models import QuerySet
@@ -83,6 +84,12 @@ def raise_conflict(customer: StripeCustomer, *, other: User, now: datetime) -> N
     details = {"customer": customer.stripe_id, "address": customer.email, "belongs_to": other.pk}
     key = f"{customer.stripe_id}:{other.pk}"
     _raise(Attention.Kind.CONFLICT, key, subject=customer.stripe_id, user=customer.user, now=now, **details)
+
+
+def raise_mistyped(customer: StripeCustomer, *, bought_with: User, now: datetime) -> None:
+    details = {"bought_with": bought_with.email, "at_stripe": customer.email}
+    key = f"{customer.stripe_id}:{sha256(customer.email.encode()).hexdigest()[:32]}"
+    _raise(Attention.Kind.MISTYPED, key, subject=customer.stripe_id, user=bought_with, now=now, **details)
 
 
 def raise_brake(closing: list[dict[str, Any]], *, key: str, now: datetime) -> None:

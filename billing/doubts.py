@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.db.models import Q
-
+from activities.models import Activity
 from billing import attention
 from billing.entitling import Found
 from billing.facts import order_facts
@@ -50,10 +49,24 @@ def raise_doubts(
 
 
 def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> None:
-    """An address at Stripe that belongs to another member moves nothing; a person may decide."""
-    bound = {usable_address(found.email): found for found in customers if found.user_id and found.email}
-    others = User.objects.filter(Q(email__in=bound)) if bound else []
-    for other in others:
-        customer = bound[other.email]
-        if customer.user_id != other.pk:
-            attention.raise_conflict(customer, other=other, now=now)
+    """An address at Stripe that is not its person's moves nothing; somebody may decide."""
+    differing = [
+        (address, found, found.user)
+        for found in customers
+        if found.user and (address := usable_address(found.email)) and address != found.user.email
+    ]
+    if not differing:
+        return
+    others = {other.email: other for other in User.objects.filter(email__in=[address for address, *_ in differing])}
+    for address, customer, person in differing:
+        if address in others:
+            attention.raise_conflict(customer, other=others[address], now=now)
+        elif _may_be_mistyped(customer, person):
+            attention.raise_mistyped(customer, bought_with=person, now=now)
+
+
+def _may_be_mistyped(customer: StripeCustomer, person: User) -> bool:
+    """Found by an address that was typed, and nobody ever came in with it. What staff decided is no doubt."""
+    if customer.bound_by != StripeCustomer.Binding.EMAIL or person.last_seen is not None:
+        return False
+    return not person.activities.filter(verb=Activity.Verb.ADDRESS_CHANGED).exists()

@@ -126,6 +126,12 @@ class PayerForm(forms.Form):
         return given
 
 
+class MovePayerForm(PayerForm):
+    """Whose it is instead of somebody else's, and how that is known."""
+
+    reason = forms.CharField(max_length=240)
+
+
 class PolicyForm(forms.Form):
     """The knobs of the site, or (with `site`, its knobs) those in which one product differs."""
 

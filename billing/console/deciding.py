@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -13,8 +14,8 @@ from billing import attaching, attention, left_behind
 from billing.connection import active_connection
 from billing.console.words import actor_of
 from billing.dashboard import page_of
-from billing.forms import PayerForm
-from billing.models import Attention
+from billing.forms import MovePayerForm, PayerForm
+from billing.models import Attention, StripeCustomer
 from hub.addresses import usable_address
 from hub.models import User
 from hub.people import Filters, find_people
@@ -22,6 +23,8 @@ from hub.permissions import EDITORS, OWNER, may_favour, staff_only
 from hub.redirects import SeeOther
 
 SHOWN = 10
+# What is answered with a person.
+WHOSE = frozenset({Attention.Kind.UNMATCHED, *attaching.MOVABLE})
 
 
 @require_safe
@@ -30,7 +33,9 @@ def decide(request: HttpRequest) -> HttpResponse:
     """What no rule can settle: each with its evidence, the oldest first; and whose payments were decided lately."""
     found = Attention.objects.filter(resolved_at__isnull=True).select_related("user").order_by("opened_at", "pk")
     decided = Attention.objects.filter(
-        kind=Attention.Kind.UNMATCHED, resolved_at__isnull=False, user__isnull=False
+        Q(kind=Attention.Kind.UNMATCHED) | Q(kind__in=attaching.MOVABLE, details__has_key="person"),
+        resolved_at__isnull=False,
+        user__isnull=False,
     ).select_related("user")
     context = {
         "found": [(question, _purchases(question)) for question in found[:200]],
@@ -64,8 +69,9 @@ def close_left_behind(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only()
 def payer(request: HttpRequest, pk: int) -> HttpResponse:
     """Whose is this payment? The evidence, a search, and one button for each who is found. Nobody is suggested."""
-    question = get_object_or_404(Attention.objects.select_related("user"), pk=pk, kind=Attention.Kind.UNMATCHED)
-    form = PayerForm(request.POST if request.method == "POST" else None)
+    question = get_object_or_404(Attention.objects.select_related("user"), pk=pk, kind__in=WHOSE)
+    moves = question.kind in attaching.MOVABLE
+    form = (MovePayerForm if moves else PayerForm)(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         return _attach(request, question, form)
     words, now = request.GET.get("q", "").strip()[:254], clock.now()
@@ -74,12 +80,15 @@ def payer(request: HttpRequest, pk: int) -> HttpResponse:
     is_new = bool(address) and not User.objects.filter(email=address).exists()
     context = {
         "question": question,
+        "moves": moves,
+        "may_choose": attaching.may_move(question) if moves else question.resolved_at is None,
+        "customer": StripeCustomer.objects.filter(stripe_id=question.subject).first(),
         "form": form,
         "evidence": attaching.evidence_of(question),
         "words": words,
         "people": people,
         "new_address": address if is_new else "",
-        "may_detach": attaching.may_detach(question),
+        "may_detach": not moves and attaching.may_detach(question),
     }
     return render(request, "billing/payer.html", context, status=422 if form.errors else 200)
 
@@ -114,7 +123,10 @@ def _attach(request: HttpRequest, question: Attention, form: PayerForm) -> HttpR
             person = given["person"] or attaching.person_of(given["address"], name=given["name"], actor=actor, now=now)
             if not may_favour(actor, person):
                 raise PermissionDenied
-            attaching.attach(question, person, actor=actor, now=now)
+            if question.kind in attaching.MOVABLE:
+                attaching.move(question, person, reason=given["reason"], actor=actor, now=now)
+            else:
+                attaching.attach(question, person, actor=actor, now=now)
     except attaching.Taken:
         messages.error(request, "Somebody was faster: this is decided already, and nothing was changed.")
     else:

@@ -20,6 +20,10 @@ ADVICE = {
         "The payment page carried somebody's reference, and somebody else's address was typed. Access went to the "
         "reference's person. If the payer was misled, say sorry: refund it, or give the payer access by hand."
     ),
+    "mistyped": (
+        "Bought with an address that nobody ever signed in with, and Stripe has another one now. Nothing was moved: "
+        "an address at Stripe is proved by nobody. If you are sure whose it is, move it."
+    ),
     "twice": "One person pays for the same thing twice. In Stripe, refund or cancel the one that was not meant.",
 }
 
@@ -39,6 +43,7 @@ class Attention(models.Model):
         UNREADABLE = "unreadable", "An event that could not be kept"
         LEFT_BEHIND = "left_behind", "Opened by test purchases"
         FOR_ANOTHER = "for_another", "Paid by one, opened for another"
+        MISTYPED = "mistyped", "Perhaps bought with a mistyped address"
 
     kind = models.CharField(max_length=20, choices=Kind)
     key = models.CharField(max_length=255, unique=True)
@@ -56,6 +61,13 @@ class Attention(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.key}"
+
+    @property
+    def asks_whose(self) -> bool:
+        """Whether the answer is a person: nobody has it, or who has it never came in."""
+        if self.kind in {self.Kind.CONFLICT, self.Kind.MISTYPED}:
+            return self.user is not None and self.user.last_seen is None
+        return self.kind == self.Kind.UNMATCHED
 
     @property
     def advice(self) -> str:

@@ -60,7 +60,7 @@ def test_an_address_changed_at_stripe_to_a_new_one_moves_nothing_either(shop: Sh
     shop.deliver()
     assert shop.has(ADA, shop.club)
     assert User.objects.count() == 1
-    assert not Attention.objects.exists()
+    assert Attention.objects.get().kind == Attention.Kind.MISTYPED
 
 
 @pytest.mark.parametrize("offer", ["once", "monthly"])
