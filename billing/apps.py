@@ -6,7 +6,7 @@ class BillingConfig(AppConfig):
     verbose_name = "Stripe"
 
     def ready(self) -> None:
-        from billing import overview, strangers, support
+        from billing import notes, overview, strangers, support
         from billing.giving_back import follow_stripe
         from billing.why import reasons_of
         from hub import payments
@@ -22,3 +22,4 @@ class BillingConfig(AppConfig):
         payments.finders.append(support.find_people)
         payments.askers.append(support.look_again_at)
         payments.tellers.append(strangers.tell_of)
+        payments.noters.append(notes.notes_on)

@@ -1,10 +1,11 @@
 """What staff see of a person's payments, and what they may ask: who sells fills it in."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
+from hub.access import Explanation
 from hub.models import User
 
 
@@ -29,12 +30,22 @@ class Payment:
     refs: tuple[Ref, ...]
 
 
-# Who sells adds the payments of a person, finds people by an id of its own, asks anew how a person stands, and tells
-# in sentences what it knows of an address or an id that leads to nobody.
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a sentence leaves out of a purchase of this product. `reason`: said beside that reason alone, or always."""
+
+    product_id: int
+    words: str
+    reason: str = ""
+
+
+# Who sells adds the payments of a person, finds people by an id of its own, asks anew how a person stands, tells
+# in sentences what it knows of an address or an id that leads to nobody, and notes what a reason alone does not say.
 sources: list[Callable[[User], Iterable[Payment]]] = []
 finders: list[Callable[[str], Iterable[int]]] = []
 askers: list[Callable[[User], str]] = []
 tellers: list[Callable[[str], Iterable[str]]] = []
+noters: list[Callable[[User], Iterable[Note]]] = []
 
 
 def payments_of(user: User) -> list[Payment]:
@@ -56,3 +67,15 @@ def tell_of(word: str) -> list[str]:
 def ask_again(user: User) -> str:
     """Asks everybody who sells how this person stands now; what came of it, in words."""
     return " ".join(ask(user) for ask in askers) or "Nobody sells here, so nobody could be asked."
+
+
+def with_notes(found: Iterable[Explanation], user: User) -> list[Explanation]:
+    """What is so now, with what staff ask next: how long it was paid for, what is on its way, what is disputed."""
+    notes = list(chain.from_iterable(note(user) for note in noters))
+    return [_noted(explanation, notes) for explanation in found]
+
+
+def _noted(explanation: Explanation, notes: list[Note]) -> Explanation:
+    products = {explanation.product.pk, *(grant.product_id for grant in explanation.grants)}
+    told = [note.words for note in notes if note.product_id in products and note.reason in {"", explanation.reason}]
+    return replace(explanation, sentence=" ".join(dict.fromkeys([explanation.sentence, *told])))

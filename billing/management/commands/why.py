@@ -16,6 +16,7 @@ from billing.why import as_json
 from hub.access import Explanation, LedgerLine, explain_all
 from hub.addresses import normalise_email
 from hub.models import Product, User
+from hub.payments import with_notes
 
 CANDIDATES = 5000
 
@@ -40,6 +41,8 @@ class Command(BaseCommand):
         now = clock.now()
         at = _moment(options["at"], now=now) if options["at"] else now
         explanations = explain_all(user, list(products), at=at, now=now)
+        if at == now:
+            explanations = with_notes(explanations, user)
         if options["json"]:
             self.stdout.write(json.dumps(as_json(user, explanations), indent=2))
             return

@@ -18,7 +18,7 @@ from hub import access, grants
 from hub.factors import factors_of
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, PeopleForm, ReasonForm
 from hub.models import Grant, Product, User
-from hub.payments import payments_of, tell_of
+from hub.payments import payments_of, tell_of, with_notes
 from hub.people import export_people, find_people
 from hub.permissions import EDITORS, OWNER, may_favour, staff_only
 from hub.reasons import say
@@ -161,6 +161,8 @@ def _show(
     at = _end_of(day) if day else now
     products = Product.objects.filter(is_live=True) | Product.objects.filter(grants__user=user)
     explanations = access.explain_all(user, list(products.distinct()), at=at, now=now)
+    if at >= now:
+        explanations = with_notes(explanations, user)
     context = {
         "person": user,
         "known": sorted((why for why in explanations if _is_known(why)), key=lambda why: why.via is not None),
