@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from activities.models import Activity
 from billing.draining import drain, sweep
 from billing.errors import StripeUnavailable
-from billing.models import Attention, Connection, InboxEvent, Subject
+from billing.models import Attention, Connection, InboxEvent, Subject, Subscription
 from billing.reconcile import catch_up
 from billing.refresh import note_unavailable
 from config.health import Level
@@ -191,6 +191,10 @@ def test_an_outage_holds_a_whole_site_without_locking_all_of_it_at_once(subscrib
     Grant.objects.bulk_create(
         Grant(source_ref=f"sub_near_{n}", reason="active", starts_at=now, ends_at=now + timedelta(hours=1), **near)
         for n in range(450)
+    )
+    mine: Any = {"connection": subscribed.connection, "customer_id": "cus_near", "user": ada, "status": "active"}
+    Subscription.objects.bulk_create(
+        Subscription(stripe_id=f"sub_near_{n}", data={}, created=now, fetched_at=now, **mine) for n in range(450)
     )
     with CaptureQueriesContext(connection) as captured:
         note_unavailable(subscribed.connection, StripeUnavailable("away"))
