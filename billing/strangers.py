@@ -36,7 +36,7 @@ def tell_of(word: str) -> Iterator[str]:
     asked = _asked_about([*(order.key for order in orders), *(row.stripe_id for row in rows)])
     told = [
         *(f"{_of_order(order, names)}, {_whose(order.user, is_asked=order.key in asked)}" for order in orders),
-        *(f"{_of_subscription(row, names)}, {_whose(row.user, is_asked=row.stripe_id in asked)}" for row in rows),
+        *(_of_subscription(row, names, is_asked=row.stripe_id in asked) for row in rows),
     ]
     bought = {order.customer_id for order in orders} | {row.customer_id for row in rows}
     for customer in customers:
@@ -79,10 +79,14 @@ def _of_order(order: Order, names: dict[str, str]) -> str:
     return f"order {order.key} of {amount} on {day} for {what}, whose payment did not go through"
 
 
-def _of_subscription(row: Subscription, names: dict[str, str]) -> str:
+def _of_subscription(row: Subscription, names: dict[str, str], *, is_asked: bool) -> str:
+    """What was never paid for waits for nobody: whose it is, is said where that is known."""
     what, day = what_it_was(products_of(row.data), names), say_day(row.created)
     how = NOT_PAID.get(row.status, f"which is {row.status.replace('_', ' ')}")
-    return f"subscription {row.stripe_id} of {day} for {what}, {price_text_of(row)}, {how}"
+    told = f"subscription {row.stripe_id} of {day} for {what}, {price_text_of(row)}, {how}"
+    if row.status in NOT_PAID and row.user is None:
+        return told
+    return f"{told}, {_whose(row.user, is_asked=is_asked)}"
 
 
 def _whose(user: User | None, *, is_asked: bool) -> str:
