@@ -109,7 +109,7 @@ def test_a_subscription_from_the_first_payment_to_its_end(page: Page, stack: Sta
     assert becomes(stack, email, slug, lambda found: found["state"] == "ending")["access"]
     page.goto(f"{stack.site}/account/")
     expect(page.locator("main")).to_contain_text(re.compile("ends on", re.IGNORECASE))
-    page.get_by_role("button", name="Cards, invoices, changes").click()
+    page.get_by_role("button", name="Cards and invoices").click()
     page.wait_for_url("**/p/session/**")
     page.get_by_role("button", name=re.compile("Don.t cancel")).click()
     becomes(stack, email, slug, lambda found: found["state"] == "open")

@@ -121,7 +121,7 @@ def test_a_member_of_the_other_account_buys_as_a_new_customer(moved: Shop) -> No
     ada = User.objects.get(email=ADA)
     member = Client()
     member.force_login(ada)
-    assert "Cards, invoices, changes" not in member.get("/account/").content.decode()
+    assert "Cards and invoices" not in member.get("/account/").content.decode()
     ProductLink.objects.update(unlinked_at=clock.now())
     offer = _sell_where_it_is_connected_now(moved)
     moved.sandbox.forget_calls()
