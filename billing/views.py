@@ -1,4 +1,6 @@
-from typing import cast
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
 
 import structlog
 from django.contrib import messages
@@ -32,8 +34,26 @@ log = structlog.get_logger(__name__)
 MAX_LOOKS = 3
 RETURNS_PER_MINUTE = 60  # a waiting page asks every other second
 RETURNS_OF_ONE_PER_MINUTE = 40  # of one purchase, from wherever
-STARTS_PER_MINUTE = 10  # of a checkout or the portal, by one person
+STARTS_PER_MINUTE = 10  # of what asks Stripe, by one person
 PORTAL_LOOKS_PER_MINUTE = 30  # as often as the page that waits
+
+View = Callable[..., HttpResponse]
+
+
+def limited(what: str) -> Callable[[View], View]:
+    """For members' views that ask Stripe: what one person may ask is little beside what all share."""
+
+    def limit(view: View) -> View:
+        @wraps(view)
+        def limited_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            who = str(cast(User, request.user).pk)
+            if happens_too_often(who, what=what, per_minute=STARTS_PER_MINUTE):
+                return render(request, "429.html", status=429)
+            return view(request, *args, **kwargs)
+
+        return limited_view
+
+    return limit
 
 
 @csrf_exempt
@@ -50,11 +70,10 @@ def webhook(request: HttpRequest, uuid: str) -> HttpResponse:
 
 @back_to(lambda slug: checkout.where_sold(get_object_or_404(Product, slug=slug, is_live=True)))
 @login_required
+@limited("checkout")
 def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     """Sends a member to Stripe's Checkout, or to what they have already."""
     user = cast(User, request.user)
-    if happens_too_often(str(user.pk), what="checkout", per_minute=STARTS_PER_MINUTE):
-        return render(request, "429.html", status=429)
     wished = request.POST.get("offer", "")
     offer = get_object_or_404(
         Offer.objects.exclude(link__connection__state=Connection.State.OFF).select_related("product"),
@@ -113,10 +132,8 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
 
 @back_to(lambda: reverse("billing:account"))
 @login_required
+@limited("to-portal")
 def open_portal(request: HttpRequest) -> HttpResponse:
-    who = str(cast(User, request.user).pk)
-    if happens_too_often(who, what="to-portal", per_minute=STARTS_PER_MINUTE):
-        return render(request, "429.html", status=429)
     return _to_portal(
         request,
         customer=request.POST.get("customer", ""),
@@ -127,6 +144,7 @@ def open_portal(request: HttpRequest) -> HttpResponse:
 
 @back_to(lambda: reverse("billing:account"))
 @login_required
+@limited("keep")
 def keep_subscription(request: HttpRequest) -> HttpResponse:
     """Takes a cancellation back. Where our key may not, Stripe's portal has the same button."""
     subscription = request.POST.get("subscription", "")
@@ -142,6 +160,7 @@ def keep_subscription(request: HttpRequest) -> HttpResponse:
 
 @back_to(lambda: reverse("billing:account"))
 @login_required
+@limited("resume")
 def resume_subscription(request: HttpRequest) -> HttpResponse:
     """Begins a paused subscription anew, with the card that is at Stripe now."""
     try:

@@ -33,10 +33,10 @@ def test_a_storm_of_reloads_after_the_portal_does_not_reach_stripe(shop: Shop, c
     )  # wherever the minute ends
 
 
-@pytest.mark.parametrize("what", ["checkout", "portal"])
+@pytest.mark.parametrize("what", ["checkout", "portal", "account/keep", "account/resume"])
 def test_one_person_starts_so_many_visits_to_stripe_a_minute(shop: Shop, ada: User, client: Client, what: str) -> None:
     client.force_login(ada)
-    path = f"/checkout/{shop.course.slug}/" if what == "checkout" else "/portal/"
+    path = f"/checkout/{shop.course.slug}/" if what == "checkout" else f"/{what}/"
     answers = [client.post(path, {"offer": shop.once.pk}).status_code for _ in range(2 * STARTS_PER_MINUTE + 1)]
     assert 429 not in answers[:STARTS_PER_MINUTE]
     assert 429 in answers
