@@ -85,7 +85,7 @@ def test_an_event_comes_for_either_version_and_counts_when_acknowledged(sandbox:
         sandbox.api.customers.create({"email": "ada@example.org"})
         told = [json.loads(client.receive(timeout=5)) for _ in range(2)]
         assert [message["endpoint"]["api_version"] for message in told] == [None, "2026-08-26.dahlia"]
-        assert newest_delivery(sandbox)["state"] == "sending"
+        wait_until(lambda: newest_delivery(sandbox)["state"] == "sending")
         ack = {"type": "event_ack", "webhook_conversation_id": told[0]["webhook_conversation_id"]}
         client.send("no JSON")
         client.send(json.dumps(ack))
