@@ -97,6 +97,7 @@ def health(sandbox: Box, account: Account, wishes: Obj) -> Obj:
         "offset": account.main.ahead,
         "objects": {kind: len(table) for kind, table in sorted(account.tables.items())},
         "events": len(account.events),
+        "listeners": [session.id for session in sandbox.listeners.connected(account)],
     }
 
 

@@ -87,10 +87,14 @@ class Listeners:
 
     def hearing(self, account: Account, feature: str) -> list[Session]:
         """The account's sessions that are connected now."""
+        return [session for session in self.connected(account) if session.feature == feature]
+
+    def connected(self, account: Account) -> list[Session]:
+        """Whoever hears of the account, for whatever feature."""
         return [
             session
-            for session in self.sessions.values()
-            if session.account == account.id and session.feature == feature and session.socket is not None
+            for session in list(self.sessions.values())
+            if session.account == account.id and session.socket is not None
         ]
 
     def log_request(self, account: Account, entry: Obj) -> None:

@@ -43,8 +43,11 @@ def open_session(sandbox: Sandbox, **more: str) -> tuple[int, Json]:
 def connected(sandbox: Sandbox) -> Iterator[Any]:
     """A websocket that hears of webhooks, as they happen."""
     sandbox.post("/sandbox/chaos", {"deliveries": {}})
-    client = Client(open_session(sandbox)[1]["websocket_url"], subprotocols=["stripecli-devproxy-v1"])
+    session = open_session(sandbox)[1]
+    client = Client(session["websocket_url"], subprotocols=["stripecli-devproxy-v1"])
     try:
+        # The sandbox hears a moment after it has shaken hands.
+        wait_until(lambda: session["websocket_id"] in sandbox.get("/sandbox/health")["listeners"])
         yield client
     finally:
         client.close()
