@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from activities import clock
 from billing import buying_once
-from billing.connection import REFERENCE_KEY, SITE_KEY, required_connection
+from billing.connection import REFERENCE_KEY, required_connection
 from billing.errors import StripeError, StripeMissing
 from billing.facts import email_of_session, required_moment, sid
 from billing.gateway import Gateway, gateway_for
@@ -23,7 +23,7 @@ from billing.inbox import look_again
 from billing.listing import subject_of_session
 from billing.models import Checkout, Connection, Offer, Order, ProductLink
 from billing.refresh import Outcome, refresh
-from billing.selling import return_url
+from billing.selling import marks_of, return_url
 from hub.access import can_open
 from hub.addresses import usable_address
 from hub.models import Product, User
@@ -144,7 +144,7 @@ def _start(user: User, offer: Offer, *, customer: str, gateway: Gateway, now: da
 
 
 def _session_params(user: User, offer: Offer, *, customer: str) -> Json:
-    marks = {SITE_KEY: settings.SITE_URL, "foyer_product": str(offer.product_id)}
+    marks = marks_of(offer.product_id)
     params: Json = {
         "mode": "subscription" if offer.is_recurring else "payment",
         "line_items": [{"price": offer.price_id, "quantity": 1}],

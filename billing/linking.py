@@ -7,14 +7,13 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
 from billing import mirror, selling
-from billing.connection import SITE_KEY, required_connection
+from billing.connection import required_connection
 from billing.errors import StripeError, StripeInvalid
 from billing.facts import sid
 from billing.gateway import Gateway, fingerprint_of, gateway_for
@@ -150,8 +149,9 @@ def _refuse_while_live(made: ProductLink, *, gateway: Gateway) -> None:
 
 def _close_checkouts(made: ProductLink, *, gateway: Gateway) -> None:
     """Nobody pays for what will open nothing: the checkouts that ours began and nobody finished."""
+    marks = selling.marks_of(made.product_id)
     for session in gateway.open_sessions():
-        if session["metadata"] | _marks(made) == session["metadata"]:
+        if marks.items() <= session["metadata"].items():
             with suppress(StripeInvalid):  # paid in this moment, or over
                 gateway.expire_session(session["id"])
 
@@ -189,7 +189,7 @@ def _product_params(product: Product) -> Json:
     """What a Stripe product inherits from ours."""
     params: Json = {
         "name": product.name,
-        "metadata": {SITE_KEY: settings.SITE_URL, "foyer_product": str(product.pk)},
+        "metadata": selling.marks_of(product.pk),
     }
     if product.summary:
         params["description"] = product.summary
@@ -204,11 +204,6 @@ def _same_price(known: Json, price: Json) -> bool:
         and known.get("unit_amount") == price["unit_amount"]
         and all(recurring.get(name) == wanted.get(name) for name in ("interval", "interval_count"))
     )
-
-
-def _marks(made: ProductLink) -> dict[str, str]:
-    """What tells at Stripe that something is ours, and of which product."""
-    return {SITE_KEY: settings.SITE_URL, "foyer_product": str(made.product_id)}
 
 
 def _refuse_taken(product: Product, stripe_product: str, *, connection: Connection) -> None:

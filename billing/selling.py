@@ -124,6 +124,11 @@ def change_offers(
     _tell(made, actor=actor)
 
 
+def marks_of(product_id: int) -> dict[str, str]:
+    """The metadata that tells at Stripe that something is this site's, and of which product."""
+    return {SITE_KEY: settings.SITE_URL, "foyer_product": str(product_id)}
+
+
 def return_url() -> str:
     """Where Checkout sends buyers; Stripe fills in the session's id."""
     return f"{urljoin(settings.SITE_URL, reverse('billing:return'))}?session_id={{CHECKOUT_SESSION_ID}}"
@@ -138,7 +143,7 @@ def _change_trial(offer: Offer, days: int, *, gateway: Gateway) -> None:
 
 
 def _payment_link_params(offer: Offer) -> Json:
-    marks = {SITE_KEY: settings.SITE_URL, "foyer_product": str(offer.product_id)}
+    marks = marks_of(offer.product_id)
     params: Json = {
         "line_items": [{"price": offer.price_id, "quantity": 1}],
         "after_completion": {"type": "redirect", "redirect": {"url": return_url()}},

@@ -1,5 +1,8 @@
 """The end of a link takes nothing from anybody who bought while it stood, and leaves nobody paying for nothing."""
 
+import sys
+
+import pytest
 from django.test import Client
 
 from activities.models import Delivery
@@ -7,6 +10,7 @@ from billing import checkout, linking
 from billing.models import Order, ProductLink
 from billing.reconcile import differences, full_pass
 from hub.models import Grant, User
+from tests.races.steps import at_step
 from tests.shops import Shop
 
 DEBBIE = "debbie@example.org"
@@ -91,6 +95,24 @@ def test_checkouts_that_are_open_are_closed_and_no_others(shop: Shop, ada: User)
     assert found.pop(foreign.id).status == "open"
     by_product = {session.metadata["foyer_product"]: session.status for session in found.values()}
     assert by_product == {str(shop.course.pk): "expired", str(shop.club.pk): "open"}
+
+
+def test_who_subscribes_in_the_moment_of_the_end_keeps_the_link_and_its_sale_going(shop: Shop, ada: User) -> None:
+    made = ProductLink.objects.get(product=shop.club)
+    session = checkout.start(ada, shop.monthly).rpartition("/")[2]
+    paying = at_step("billing.linking:_close_checkouts:call", lambda: shop.sandbox.pay_session(session))
+    sys.setprofile(paying)
+    try:
+        with pytest.raises(linking.StillLive, match="1 subscription is still live"):
+            linking.unlink(made, actor=None)
+    finally:
+        sys.setprofile(None)
+    made.refresh_from_db()
+    assert made.unlinked_at is None
+    for offer in made.offers.all():
+        assert offer.is_live and shop.sandbox.api.payment_links.retrieve(offer.payment_link_id).active
+    shop.deliver()
+    assert shop.has(ada.email, shop.club)
 
 
 def test_a_return_after_the_end_is_told_how_it_stands(shop: Shop) -> None:
