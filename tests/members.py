@@ -7,12 +7,24 @@ from django.test import Client
 
 from activities.letters import render
 from activities.models import Activity, Delivery
-from billing.models import StripeCustomer, Subscription
+from billing.models import Offer, StripeCustomer, Subscription
 from hub.access import explain
 from hub.models import Grant, Ledger, Product, User
 from tests.shops import Json, Shop
 
 Step = tuple[str, str, str]
+
+
+def signed_in(user: User) -> Client:
+    """A browser of their own in which this person is signed in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def press_buy(user: User, offer: Offer) -> Any:
+    """The product page's button for this offer; returns its answer."""
+    return signed_in(user).post(f"/checkout/{offer.product.slug}/", {"offer": offer.pk})
 
 
 @dataclass
@@ -67,9 +79,7 @@ class Member:
         self.shop.sandbox.post(f"/sandbox/customers/{customer}/card", {"card": card, "retry": True})
 
     def browser(self) -> Client:
-        client = Client()
-        client.force_login(self.user)
-        return client
+        return signed_in(self.user)
 
     # What there is
 

@@ -11,16 +11,12 @@ from billing.draining import drain
 from billing.models import Offer, ProductLink, Subscription
 from hub.models import Product, User
 from tests import cast
+from tests.members import signed_in
 from tests.shops import Json, Shop
 
 ADA = "ada@example.org"
 CLUB = "/console/products/studio/stripe/"
 LINKS = "/v1/payment_links"
-
-
-@pytest.fixture
-def browser(owner: User) -> Client:
-    return entered(owner)
 
 
 @pytest.fixture
@@ -33,12 +29,6 @@ def kit(shop: Shop) -> Json:
         for amount in (4200, 8400)
     ]
     return {"stripe_product": made.id, "prices": prices}
-
-
-def entered(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def club_price(shop: Shop, amount: int) -> str:
@@ -68,9 +58,9 @@ def wrote(shop: Shop) -> list[str]:
 
 
 @pytest.mark.parametrize("mended_by", ["worker", "button"])
-def test_a_link_that_stripe_left_half_done_is_finished(shop: Shop, browser: Client, kit: Json, mended_by: str) -> None:
+def test_a_link_that_stripe_left_half_done_is_finished(shop: Shop, desk: Client, kit: Json, mended_by: str) -> None:
     shop.sandbox.answer_with(500, path=LINKS)
-    page = browser.post("/console/products/kit/stripe/", kit, follow=True).content.decode()
+    page = desk.post("/console/products/kit/stripe/", kit, follow=True).content.decode()
     shop.sandbox.behave()
     assert "Nothing was changed" not in page
     assert "what is missing is made in a moment" in page and "Its payment link is not made yet" in page
@@ -78,34 +68,34 @@ def test_a_link_that_stripe_left_half_done_is_finished(shop: Shop, browser: Clie
     if mended_by == "worker":
         drain()
     else:
-        page = browser.post("/console/products/kit/stripe/prices/again/", follow=True).content.decode()
+        page = desk.post("/console/products/kit/stripe/prices/again/", follow=True).content.decode()
         assert "Kit is on sale" in page
     assert on_sale("kit") == set(kit["prices"])
     assert all(offer.url for offer in Offer.objects.filter(product__slug="kit"))
 
 
-def test_the_second_of_two_links_missing_is_made_and_the_first_stays(shop: Shop, browser: Client, kit: Json) -> None:
+def test_the_second_of_two_links_missing_is_made_and_the_first_stays(shop: Shop, desk: Client, kit: Json) -> None:
     made = linking.link(Product.objects.get(slug="kit"), **kit, actor=None)
     first = made.offers.order_by("pk")[0].payment_link_id
     made.offers.exclude(payment_link_id=first).update(payment_link_id="", url="", is_live=False)
-    browser.post("/console/products/kit/stripe/prices/again/")
+    desk.post("/console/products/kit/stripe/prices/again/")
     assert {first} < set(made.offers.values_list("payment_link_id", flat=True))
     assert len(shop.sandbox.api.payment_links.list({"limit": 100}).data) == 5, "asked again, Stripe gives the same link"
 
 
-def test_two_tabs_that_link_at_once_are_told_so(shop: Shop, browser: Client, kit: Json, monkeypatch: Any) -> None:
+def test_two_tabs_that_link_at_once_are_told_so(shop: Shop, desk: Client, kit: Json, monkeypatch: Any) -> None:
     monkeypatch.setattr(linking, "_refuse_taken", lambda *args, **kwargs: None)
-    assert browser.post("/console/products/kit/stripe/", kit).status_code == 303
+    assert desk.post("/console/products/kit/stripe/", kit).status_code == 303
     with pytest.raises(linking.AlreadyLinked, match="Somebody was faster"):
         linking.link(Product.objects.get(slug="kit"), **kit, actor=None)
 
 
 @pytest.mark.parametrize(("answer", "words"), [(400, "Stripe does not allow it"), (500, "did not answer to the end")])
 def test_unlinking_that_stripe_refuses_says_so_and_leaves_the_link(
-    shop: Shop, browser: Client, answer: int, words: str
+    shop: Shop, desk: Client, answer: int, words: str
 ) -> None:
     shop.sandbox.answer_with(answer, path=LINKS)
-    assert words in browser.post("/console/products/the-wheel/stripe/unlink/", follow=True).content.decode()
+    assert words in desk.post("/console/products/the-wheel/stripe/unlink/", follow=True).content.decode()
     assert ProductLink.objects.get(product=shop.course).unlinked_at is None
 
 
@@ -113,29 +103,29 @@ def test_unlinking_that_stripe_refuses_says_so_and_leaves_the_link(
 @pytest.mark.parametrize("path", [LINKS, "/v1/prices"])
 @pytest.mark.parametrize("address", ["stripe/prices/", "stripe/prices/again/", "stripe/unlink/"])
 def test_whatever_stripe_answers_is_told_in_words(
-    shop: Shop, browser: Client, answer: int | str, path: str, address: str
+    shop: Shop, desk: Client, answer: int | str, path: str, address: str
 ) -> None:
     Offer.objects.filter(pk=shop.monthly.pk).update(payment_link_id="", url="", is_live=False)
     shop.sandbox.answer_with(answer, path=path)
     body = {"prices": [shop.monthly.price_id]}
-    status = browser.post(f"/console/products/studio/{address}", body).status_code
+    status = desk.post(f"/console/products/studio/{address}", body).status_code
     assert status in {303, 422, 503}
 
 
 # Counting what lives
 
 
-def test_unlinking_counts_what_lives_and_lists_nothing_at_stripe(shop: Shop, browser: Client) -> None:
+def test_unlinking_counts_what_lives_and_lists_nothing_at_stripe(shop: Shop, desk: Client) -> None:
     for name in ("ada", "ben"):
         shop.buy(shop.monthly, email=f"{name}@example.org")
     shop.deliver()
     shop.sandbox.forget_calls()
-    page = browser.post(f"{CLUB}unlink/", follow=True).content.decode()
+    page = desk.post(f"{CLUB}unlink/", follow=True).content.decode()
     assert "2 subscriptions are still live" in page
     assert shop.sandbox.calls() == []
 
 
-def test_unlinking_counts_no_further_than_a_thousand(shop: Shop, browser: Client) -> None:
+def test_unlinking_counts_no_further_than_a_thousand(shop: Shop, desk: Client) -> None:
     shop.buy(shop.monthly, email=ADA)
     shop.deliver()
     one = Subscription.objects.get()
@@ -143,16 +133,16 @@ def test_unlinking_counts_no_further_than_a_thousand(shop: Shop, browser: Client
         one.pk, one.stripe_id = None, f"sub_copy{number}"
         one._state.adding = True
         one.save()
-    page = browser.post(f"{CLUB}unlink/", follow=True).content.decode()
+    page = desk.post(f"{CLUB}unlink/", follow=True).content.decode()
     assert "More than 1,000 subscriptions are still live" in page
 
 
-def test_a_subscription_that_nobody_told_us_of_keeps_the_link(shop: Shop, browser: Client) -> None:
+def test_a_subscription_that_nobody_told_us_of_keeps_the_link(shop: Shop, desk: Client) -> None:
     shop.buy(shop.monthly, email=ADA)
-    assert "1 subscription is still live" in browser.post(f"{CLUB}unlink/", follow=True).content.decode()
+    assert "1 subscription is still live" in desk.post(f"{CLUB}unlink/", follow=True).content.decode()
 
 
-def test_who_switched_to_another_product_does_not_keep_the_link(shop: Shop, browser: Client) -> None:
+def test_who_switched_to_another_product_does_not_keep_the_link(shop: Shop, desk: Client) -> None:
     circle = cast.ProductFactory(name="Circle", slug="circle")
     (other,) = shop.sell(circle, {"unit_amount": 900, "recurring": {"interval": "month"}})
     bought = shop.buy(shop.monthly, email=ADA)
@@ -161,20 +151,20 @@ def test_who_switched_to_another_product_does_not_keep_the_link(shop: Shop, brow
     item = api.subscription_items.list({"subscription": bought["subscription"]}).data[0].id
     api.subscriptions.update(bought["subscription"], {"items": [{"id": item, "price": other.price_id}]})
     shop.deliver()
-    assert "is no longer linked" in browser.post(f"{CLUB}unlink/", follow=True).content.decode()
+    assert "is no longer linked" in desk.post(f"{CLUB}unlink/", follow=True).content.decode()
 
 
 # Changing what is on sale
 
 
-def test_another_price_is_put_on_sale_before_the_old_one_is_taken_off(shop: Shop, browser: Client) -> None:
+def test_another_price_is_put_on_sale_before_the_old_one_is_taken_off(shop: Shop, desk: Client) -> None:
     shop.buy(shop.monthly, email=ADA)
     shop.deliver()
     dearer = club_price(shop, 2900)
     old = shop.monthly.payment_link_id
     shop.sandbox.forget_calls()
     body = {"prices": [dearer, shop.yearly.price_id]}
-    assert browser.post(f"{CLUB}prices/", body).status_code == 303
+    assert desk.post(f"{CLUB}prices/", body).status_code == 303
     assert on_sale("studio") == {dearer, shop.yearly.price_id}
     assert wrote(shop) == ["made", old], "the new link first"
     assert not shop.sandbox.api.payment_links.retrieve(old).active
@@ -184,29 +174,29 @@ def test_another_price_is_put_on_sale_before_the_old_one_is_taken_off(shop: Shop
     assert told.details["reason"] == "put on sale: €240.00 a year, €29.00 a month"
 
 
-def test_a_change_that_stripe_breaks_off_takes_nothing_off_sale(shop: Shop, browser: Client) -> None:
+def test_a_change_that_stripe_breaks_off_takes_nothing_off_sale(shop: Shop, desk: Client) -> None:
     dearer = club_price(shop, 2900)
     shop.sandbox.answer_with(500, path=LINKS)
-    answer = browser.post(f"{CLUB}prices/", {"prices": [dearer]})
+    answer = desk.post(f"{CLUB}prices/", {"prices": [dearer]})
     shop.sandbox.behave()
     assert answer.status_code == 422
     assert "save it again" in answer.content.decode()
     assert on_sale("studio") == {shop.monthly.price_id, shop.yearly.price_id}
-    assert browser.post(f"{CLUB}prices/", {"prices": [dearer]}).status_code == 303
+    assert desk.post(f"{CLUB}prices/", {"prices": [dearer]}).status_code == 303
     assert on_sale("studio") == {dearer}
 
 
-def test_free_days_reach_the_payment_link_and_checkout(shop: Shop, browser: Client, dan: User) -> None:
+def test_free_days_reach_the_payment_link_and_checkout(shop: Shop, desk: Client, dan: User) -> None:
     body = {"prices": [shop.monthly.price_id, shop.yearly.price_id], "trial_0": "14"}
-    page = browser.get(f"{CLUB}prices/").content.decode()
+    page = desk.get(f"{CLUB}prices/").content.decode()
     assert "Free days before €24.00 a month" in page and 'name="trial_0"' in page
-    assert browser.post(f"{CLUB}prices/", body).status_code == 303
+    assert desk.post(f"{CLUB}prices/", body).status_code == 303
     sent = shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).subscription_data
     assert sent is not None and sent.trial_period_days == 14
-    assert "after 14 free days" in browser.get(CLUB).content.decode()
+    assert "after 14 free days" in desk.get(CLUB).content.decode()
 
     shop.buy(shop.monthly, email=ADA)
-    member = entered(dan)
+    member = signed_in(dan)
     assert "14 days free first" in member.get("/products/studio/").content.decode()
     member.post("/checkout/studio/", {"offer": shop.monthly.pk})
     (session,) = shop.sandbox.api.checkout.sessions.list({"status": "open"}).data
@@ -215,43 +205,43 @@ def test_free_days_reach_the_payment_link_and_checkout(shop: Shop, browser: Clie
     assert set(Subscription.objects.values_list("status", flat=True)) == {"trialing"}
     assert Subscription.objects.count() == 2
 
-    assert browser.post(f"{CLUB}prices/", {**body, "trial_0": ""}).status_code == 303
+    assert desk.post(f"{CLUB}prices/", {**body, "trial_0": ""}).status_code == 303
     sent = shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).subscription_data
     assert sent is None or sent.trial_period_days is None
     assert Offer.objects.get(pk=shop.monthly.pk).trial_days == 0
 
 
-def test_free_days_may_be_given_while_linking(shop: Shop, browser: Client) -> None:
+def test_free_days_may_be_given_while_linking(shop: Shop, desk: Client) -> None:
     cast.ProductFactory(name="Circle", slug="circle")
     made = shop.sandbox.api.products.create({"name": "Circle"})
     monthly: Json = {"product": made.id, "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}
     price = shop.sandbox.api.prices.create(monthly).id  # type: ignore[arg-type]
     body = {"stripe_product": made.id, "prices": [price], "trial_0": "7"}
-    assert browser.post("/console/products/circle/stripe/", body).status_code == 303
+    assert desk.post("/console/products/circle/stripe/", body).status_code == 303
     offer = Offer.objects.get(price_id=price)
     sent = shop.sandbox.api.payment_links.retrieve(offer.payment_link_id).subscription_data
     assert offer.trial_days == 7 and sent is not None and sent.trial_period_days == 7
 
 
 @pytest.mark.parametrize("days", ["-1", "731", "two"])
-def test_free_days_that_stripe_would_not_take_are_refused(shop: Shop, browser: Client, days: str) -> None:
+def test_free_days_that_stripe_would_not_take_are_refused(shop: Shop, desk: Client, days: str) -> None:
     body = {"prices": [shop.monthly.price_id], "trial_0": days}
-    assert browser.post(f"{CLUB}prices/", body).status_code == 422
+    assert desk.post(f"{CLUB}prices/", body).status_code == 422
     assert Offer.objects.get(pk=shop.monthly.pk).trial_days == 0
     assert on_sale("studio") == {shop.monthly.price_id, shop.yearly.price_id}
 
 
-def test_everything_may_be_taken_off_sale_and_nothing_foreign_put_on(shop: Shop, browser: Client) -> None:
-    assert browser.post(f"{CLUB}prices/", {"prices": [shop.once.price_id]}).status_code == 422
-    assert browser.post(f"{CLUB}prices/", {}).status_code == 303
+def test_everything_may_be_taken_off_sale_and_nothing_foreign_put_on(shop: Shop, desk: Client) -> None:
+    assert desk.post(f"{CLUB}prices/", {"prices": [shop.once.price_id]}).status_code == 422
+    assert desk.post(f"{CLUB}prices/", {}).status_code == 303
     assert on_sale("studio") == set()
-    assert "No price is on sale here" in browser.get(CLUB).content.decode()
-    assert "ook everything off sale" in browser.get("/console/activity/").content.decode()
+    assert "No price is on sale here" in desk.get(CLUB).content.decode()
+    assert "ook everything off sale" in desk.get("/console/activity/").content.decode()
 
 
-def test_a_draft_is_not_put_on_sale_here_either(shop: Shop, browser: Client) -> None:
+def test_a_draft_is_not_put_on_sale_here_either(shop: Shop, desk: Client) -> None:
     Product.objects.filter(pk=shop.club.pk).update(is_live=False)
-    answer = browser.post(f"{CLUB}prices/", {"prices": [shop.monthly.price_id]})
+    answer = desk.post(f"{CLUB}prices/", {"prices": [shop.monthly.price_id]})
     assert (answer.status_code, on_sale("studio")) == (422, {shop.monthly.price_id, shop.yearly.price_id})
 
 
@@ -260,5 +250,5 @@ def test_strangers_members_and_support_change_nothing(shop: Shop, dan: User, add
     support = cast.UserFactory(email="support@example.org", role=User.Role.SUPPORT)
     assert Client().post(CLUB + address).status_code == 302
     for user in (dan, support):
-        assert entered(user).post(CLUB + address, {"prices": []}).status_code == 403
+        assert signed_in(user).post(CLUB + address, {"prices": []}).status_code == 403
     assert on_sale("studio") == {shop.monthly.price_id, shop.yearly.price_id}

@@ -9,6 +9,7 @@ from django.test import Client
 from billing import leases
 from billing.models import Connection, Order
 from hub.models import User
+from tests.members import signed_in
 from tests.records import counts, mailed
 from tests.shops import Json, Shop
 
@@ -58,8 +59,7 @@ def test_case_34_a_visitor_who_is_nobody_learns_no_name_and_is_not_signed_in(sho
 
 def test_case_34_another_member_learns_no_name_and_stays_who_they_are(shop: Shop, dan: User) -> None:
     bought = shop.buy(shop.once, email=ADA, name="Ada Lind")
-    client = Client()
-    client.force_login(dan)
+    client = signed_in(dan)
     answer = client.get("/checkout/return", {"session_id": bought["id"]})
     _assert_silent(answer)
     assert "You are signed in with another address now" in _words(answer)

@@ -12,19 +12,13 @@ from billing.models import Connection, InboxEvent, Offer, ProductLink, Subject
 from billing.reconcile import catch_up
 from hub.models import SalesPage, User
 from tests import cast
+from tests.members import signed_in
 from tests.sandboxes import KEY
 from tests.shops import Shop
 
 STRIPE = "/console/stripe/"
 DISCONNECT = "/console/stripe/disconnect/"
 ADA, BEN = "ada@example.org", "ben@example.org"
-
-
-@pytest.fixture
-def desk(owner: User) -> Client:
-    client = Client()
-    client.force_login(owner)
-    return client
 
 
 @pytest.fixture
@@ -60,8 +54,7 @@ def test_nobody_loses_access_however_long_it_lasts(off: Shop) -> None:
 def test_nothing_is_sold(off: Shop, dan: User, desk: Client) -> None:
     SalesPage.objects.create(product=off.club, is_live=True)
     off.sandbox.forget_calls()
-    member = Client()
-    member.force_login(dan)
+    member = signed_in(dan)
     assert off.monthly.url not in Client().get("/buy/studio/").content.decode()
     assert ">Subscribe" not in member.get("/buy/studio/").content.decode()
     assert member.post("/checkout/studio/", {"offer": off.monthly.pk}).status_code == 404

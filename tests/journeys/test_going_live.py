@@ -17,19 +17,13 @@ from billing.reconcile import full_pass
 from billing.refresh import Outcome, refresh
 from hub.models import Grant, Ledger, User
 from tests import cast
+from tests.members import signed_in
 from tests.sandboxes import KEY
 from tests.shops import Shop
 
 STRIPE = "/console/stripe/"
 DISCONNECT = "/console/stripe/disconnect/"
 ADA, BEN = "ada@example.org", "ben@example.org"
-
-
-@pytest.fixture
-def desk(owner: User) -> Client:
-    client = Client()
-    client.force_login(owner)
-    return client
 
 
 @pytest.fixture
@@ -79,8 +73,7 @@ def test_a_test_account_that_was_connected_beside_a_live_one_is_disconnected(sho
 
 
 def test_only_the_account_in_use_sells(moved: Shop, dan: User, desk: Client) -> None:
-    member = Client()
-    member.force_login(dan)
+    member = signed_in(dan)
     assert moved.monthly.url not in Client().get("/p/studio/").content.decode()
     assert member.post("/checkout/studio/", {"offer": moved.monthly.pk}).status_code == 404
     assert not any(offer.sells for offer in Offer.objects.all())
@@ -119,8 +112,7 @@ def test_nothing_of_the_other_account_is_asked_for_with_this_key(shop: Shop, des
 
 def test_a_member_of_the_other_account_buys_as_a_new_customer(moved: Shop) -> None:
     ada = User.objects.get(email=ADA)
-    member = Client()
-    member.force_login(ada)
+    member = signed_in(ada)
     assert "Cards and invoices" not in member.get("/account/").content.decode()
     ProductLink.objects.update(unlinked_at=clock.now())
     offer = _sell_where_it_is_connected_now(moved)

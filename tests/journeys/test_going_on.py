@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from hub.models import User
-from tests.members import Member
+from tests.members import Member, signed_in
 from tests.shops import Json, Shop
 
 PORTAL = "/p/session/"
@@ -92,8 +92,7 @@ def test_nobody_acts_on_somebody_elses_subscription(
     shop: Shop, member: Member, paused: Json, dan: User, act: str
 ) -> None:
     shop.sandbox.forget_calls()
-    stranger, visitor = Client(), Client()
-    stranger.force_login(dan)
+    stranger, visitor = signed_in(dan), Client()
     assert stranger.post(f"/account/{act}/", {"subscription": paused["id"]}).status_code == 403
     assert visitor.post(f"/account/{act}/", {"subscription": paused["id"]})["Location"].startswith("/accounts/login/")
     assert stranger.get(f"/account/{act}/")["Location"] == "/account/"

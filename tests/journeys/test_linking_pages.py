@@ -17,54 +17,47 @@ from tests.shops import Shop
 
 
 @pytest.fixture
-def browser(owner: User) -> Client:
-    client = Client()
-    client.force_login(owner)
-    return client
-
-
-@pytest.fixture
 def glazing(db: None) -> Product:
     return cast.ProductFactory(name="Glazing", slug="glazing")
 
 
 def test_stripe_products_of_one_name_are_told_apart_by_prices_and_id(
-    shop: Shop, browser: Client, glazing: Product
+    shop: Shop, desk: Client, glazing: Product
 ) -> None:
     sold, bare = _stripe_product(shop, 4500), _stripe_product(shop)
-    page = browser.get(_address(glazing)).content.decode()
+    page = desk.get(_address(glazing)).content.decode()
     assert f"Glazing · €45.00 once · {sold}" in page
     assert f"Glazing · no prices yet · {bare}" in page
 
 
 def test_a_stripe_product_without_prices_says_what_to_do_and_can_be_linked(
-    shop: Shop, browser: Client, glazing: Product
+    shop: Shop, desk: Client, glazing: Product
 ) -> None:
     bare = _stripe_product(shop)
-    page = browser.get(_address(glazing), {"stripe_product": bare}).content.decode()
+    page = desk.get(_address(glazing), {"stripe_product": bare}).content.decode()
     assert "No prices yet: make one in Stripe, or link it without." in page
-    assert browser.post(_address(glazing), {"stripe_product": bare}).status_code == 303
+    assert desk.post(_address(glazing), {"stripe_product": bare}).status_code == 303
     assert not ProductLink.objects.get(product=glazing).offers.exists()
 
 
-def test_a_draft_is_not_put_on_sale(shop: Shop, browser: Client, glazing: Product) -> None:
+def test_a_draft_is_not_put_on_sale(shop: Shop, desk: Client, glazing: Product) -> None:
     Product.objects.update(is_live=False)
     sold = _stripe_product(shop, 4500)
     (price,) = shop.sandbox.api.prices.list({"product": sold}).data
-    assert "is a draft" in browser.get(_address(glazing)).content.decode()
-    answer = browser.post(_address(glazing), {"stripe_product": sold, "prices": [price.id]})
+    assert "is a draft" in desk.get(_address(glazing)).content.decode()
+    answer = desk.post(_address(glazing), {"stripe_product": sold, "prices": [price.id]})
     assert answer.status_code == 422
     assert "Publish it first: buyers would see nothing" in answer.content.decode()
     assert not ProductLink.objects.filter(product=glazing).exists()
-    assert browser.post(_address(glazing), {"stripe_product": sold}).status_code == 303
+    assert desk.post(_address(glazing), {"stripe_product": sold}).status_code == 303
 
 
-def test_unlinking_asks_first_and_names_what_cannot_be_revived(shop: Shop, browser: Client) -> None:
-    page = browser.get(f"{_address(shop.club)}unlink/").content.decode()
+def test_unlinking_asks_first_and_names_what_cannot_be_revived(shop: Shop, desk: Client) -> None:
+    page = desk.get(f"{_address(shop.club)}unlink/").content.decode()
     assert "2 payment links will be switched off" in page and "They cannot be revived" in page
     made = ProductLink.objects.get(product=shop.club)
     assert made.unlinked_at is None
-    assert browser.post(f"{_address(shop.club)}unlink/").status_code == 303
+    assert desk.post(f"{_address(shop.club)}unlink/").status_code == 303
     made.refresh_from_db()
     assert made.unlinked_at is not None
     assert not shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).active
@@ -78,7 +71,7 @@ def test_the_feed_says_what_was_linked(shop: Shop, owner: User, glazing: Product
 
 @pytest.mark.parametrize("again", [False, True])
 def test_what_was_bought_while_a_link_stood_is_given_back_after_its_end(
-    shop: Shop, browser: Client, owner: User, again: bool
+    shop: Shop, desk: Client, owner: User, again: bool
 ) -> None:
     shop.buy(shop.once, email="ada@example.org")
     shop.deliver()
@@ -88,7 +81,7 @@ def test_what_was_bought_while_a_link_stood_is_given_back_after_its_end(
     linking.unlink(made, actor=owner)
     if again:
         linking.link(shop.course, stripe_product=made.stripe_product, prices=[], actor=owner)
-    browser.post(f"/console/grants/{grant.pk}/restore/", {"reason": "a mistake"})
+    desk.post(f"/console/grants/{grant.pk}/restore/", {"reason": "a mistake"})
     drain()
     assert shop.has("ada@example.org", shop.course)
     assert full_pass() is not None

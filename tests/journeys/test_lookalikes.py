@@ -11,6 +11,7 @@ from billing.models import Attention, InboxEvent, Order, StripeCustomer, Subscri
 from hub.addresses import usable_address
 from hub.models import User
 from tests import cast
+from tests.members import signed_in
 from tests.shops import Shop
 
 LOOKALIKES = [
@@ -18,12 +19,6 @@ LOOKALIKES = [
     ("victim@po\u017ft.example.com", "victim@post.example.com"),
     ("v\u0131ctim@example.com", "victim@example.com"),
 ]
-
-
-def inside(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.mark.parametrize(("lookalike", "address"), LOOKALIKES)
@@ -38,8 +33,8 @@ def test_who_has_an_address_that_looks_like_the_payers_is_given_no_cards(
     assert billing_customer(thief) == ""
     with pytest.raises(portal.NotTheirs):
         portal.open_portal(thief, customer=bought["customer"])
-    assert inside(thief).post("/portal/").status_code == 200
-    assert address not in inside(thief).get("/account/").content.decode()
+    assert signed_in(thief).post("/portal/").status_code == 200
+    assert address not in signed_in(thief).get("/account/").content.decode()
 
 
 def test_who_is_given_a_purchase_manages_it_when_stripe_writes_their_address_in_capitals(shop: Shop, ada: User) -> None:
@@ -63,7 +58,7 @@ def test_nobody_joins_with_an_address_that_can_be_mistaken(settings: object, loo
 @pytest.mark.parametrize("lookalike", [lookalike for lookalike, _ in LOOKALIKES])
 def test_an_owner_adds_nobody_with_such_an_address(owner: User, lookalike: str) -> None:
     form = {"email": lookalike, "name": "X", "role": "support", "timezone": "UTC", "is_active": "on"}
-    assert "can be mistaken" in inside(owner).post("/admin/hub/user/add/", form).content.decode()
+    assert "can be mistaken" in signed_in(owner).post("/admin/hub/user/add/", form).content.decode()
     assert list(User.objects.all()) == [owner]
 
 
@@ -97,7 +92,7 @@ def test_no_page_of_the_admin_shows_a_reference(shop: Shop, ada: User, role: Use
     row = Subscription.objects.get()
     row.data["metadata"] = {"foyer_reference": reference_for(ada), "kept": "mark"}
     row.save()
-    staff = inside(cast.UserFactory(role=role))
+    staff = signed_in(cast.UserFactory(role=role))
     paths = [f"/admin/billing/order/{Order.objects.get().pk}/change/", f"/admin/billing/subscription/{row.pk}/change/"]
     paths += [f"/admin/billing/inboxevent/{event.pk}/change/" for event in InboxEvent.objects.all()]
     pages = "".join(staff.get(path).content.decode() for path in paths)
@@ -119,7 +114,7 @@ def test_who_pays_for_another_account_is_told_so_and_the_owner_too(shop: Shop, d
     page = Client().get("/checkout/return", {"session_id": paid["id"]}).content.decode()
     assert "Paid, for another account" in page
     assert dan.email not in page and "An e-mail is on its way" not in page
-    decide = inside(cast.owner()).get("/console/decide/").content.decode()
+    decide = signed_in(cast.owner()).get("/console/decide/").content.decode()
     assert "victim@example.org" in decide and dan.email in decide
 
 
@@ -128,6 +123,6 @@ def test_who_pays_for_their_own_account_reads_nothing_of_another(shop: Shop, dan
     paid = shop.buy(getattr(shop, offer), email="DAN@example.org", client_reference_id=reference_for(dan))
     shop.deliver()
     assert not Attention.objects.exists()
-    for client in (Client(), inside(dan)):
+    for client in (Client(), signed_in(dan)):
         page = client.get("/checkout/return", {"session_id": paid["id"]}).content.decode()
         assert "another account" not in page

@@ -1,7 +1,5 @@
 """An address mistyped at the checkout and put right at Stripe: nothing moves by itself, and staff can move it."""
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -14,22 +12,12 @@ from hub import grants
 from hub.models import Grant, Ledger, User
 from hub.recovery import move_to_address
 from tests import cast
+from tests.members import signed_in
 from tests.records import Verb, mailed, told
 from tests.shops import Shop
 
-Enter = Callable[[User], Client]
 TYPO, RIGHT, BEN = "ada@exmaple.org", "ada@example.org", "ben@example.org"
 WHY = "She wrote from there with the invoice"
-
-
-@pytest.fixture
-def enter() -> Enter:
-    def entered(user: User) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return entered
 
 
 def correct(shop: Shop, *, to: str) -> None:
@@ -50,11 +38,9 @@ def page_of(question: Attention) -> str:
     return f"/console/decide/{question.pk}/payer/"
 
 
-def test_it_is_asked_with_both_addresses_and_nothing_moves(
-    shop: Shop, mistyped: Attention, owner: User, enter: Enter
-) -> None:
+def test_it_is_asked_with_both_addresses_and_nothing_moves(shop: Shop, mistyped: Attention, owner: User) -> None:
     assert shop.has(TYPO, shop.club) and not User.objects.filter(email=RIGHT).exists()
-    staff = enter(owner)
+    staff = signed_in(owner)
     questions = staff.get("/console/decide/").content.decode()
     for known in (TYPO, RIGHT, page_of(mistyped)):
         assert known in questions
@@ -66,10 +52,10 @@ def test_it_is_asked_with_both_addresses_and_nothing_moves(
 
 
 def test_the_answer_moves_access_and_history_and_the_ledger_names_who_decided(
-    shop: Shop, mistyped: Attention, owner: User, enter: Enter
+    shop: Shop, mistyped: Attention, owner: User
 ) -> None:
     before = Ledger.objects.count()
-    staff = enter(owner)
+    staff = signed_in(owner)
     assert f'name="address" value="{RIGHT}"' in staff.get(page_of(mistyped), {"q": RIGHT}).content.decode()
     assert staff.post(page_of(mistyped), {"address": RIGHT, "reason": WHY}).status_code == 303
     assert shop.has(RIGHT, shop.club) and not shop.has(TYPO, shop.club)
@@ -105,9 +91,9 @@ def test_who_has_signed_in_is_asked_about_by_nobody(shop: Shop) -> None:
     assert not Attention.objects.exists()
 
 
-def test_who_signs_in_before_the_answer_keeps_it(shop: Shop, mistyped: Attention, owner: User, enter: Enter) -> None:
+def test_who_signs_in_before_the_answer_keeps_it(shop: Shop, mistyped: Attention, owner: User) -> None:
     User.objects.filter(email=TYPO).update(last_seen=timezone.now())
-    staff = enter(owner)
+    staff = signed_in(owner)
     assert "It stays where it is" in staff.get(page_of(mistyped)).content.decode()
     assert page_of(mistyped) not in staff.get("/console/decide/").content.decode()
     staff.post(page_of(mistyped), {"address": RIGHT, "reason": WHY})
@@ -125,19 +111,19 @@ def test_an_account_that_an_owner_gave_the_right_address_raises_no_question(shop
 
 
 def test_an_address_corrected_to_another_members_is_moved_to_them_by_the_same_page(
-    shop: Shop, ben: User, owner: User, enter: Enter
+    shop: Shop, ben: User, owner: User
 ) -> None:
     shop.buy(shop.monthly, email=TYPO)
     shop.deliver()
     correct(shop, to=BEN)
     question = Attention.objects.get(kind=Attention.Kind.CONFLICT)
     assert not shop.has(BEN, shop.club)
-    enter(owner).post(page_of(question), {"person": ben.pk, "reason": WHY})
+    signed_in(owner).post(page_of(question), {"person": ben.pk, "reason": WHY})
     assert shop.has(BEN, shop.club) and not shop.has(TYPO, shop.club)
 
 
-def test_a_wrong_choice_is_moved_on(shop: Shop, mistyped: Attention, ben: User, owner: User, enter: Enter) -> None:
-    staff = enter(owner)
+def test_a_wrong_choice_is_moved_on(shop: Shop, mistyped: Attention, ben: User, owner: User) -> None:
+    staff = signed_in(owner)
     staff.post(page_of(mistyped), {"person": ben.pk, "reason": "a guess"})
     assert "Was it the wrong one?" in staff.get(page_of(mistyped)).content.decode()
     staff.post(page_of(mistyped), {"address": RIGHT, "reason": WHY})
@@ -145,21 +131,19 @@ def test_a_wrong_choice_is_moved_on(shop: Shop, mistyped: Attention, ben: User, 
     assert Grant.objects.filter(state__in=Grant.OPEN).count() == 1
 
 
-def test_what_was_taken_back_by_hand_does_not_come_back_by_a_move(
-    shop: Shop, mistyped: Attention, owner: User, enter: Enter
-) -> None:
+def test_what_was_taken_back_by_hand_does_not_come_back_by_a_move(shop: Shop, mistyped: Attention, owner: User) -> None:
     grants.revoke(Grant.objects.get(), actor=owner, reason="abuse", now=shop.now())
-    enter(owner).post(page_of(mistyped), {"address": RIGHT, "reason": WHY})
+    signed_in(owner).post(page_of(mistyped), {"address": RIGHT, "reason": WHY})
     assert not shop.has(RIGHT, shop.club) and Grant.objects.get().state == Grant.State.REVOKED
 
 
 def test_without_a_reason_or_a_right_nothing_moves(
-    shop: Shop, mistyped: Attention, dan: User, owner: User, client: Client, enter: Enter
+    shop: Shop, mistyped: Attention, dan: User, owner: User, client: Client
 ) -> None:
     sent = {"person": dan.pk, "reason": WHY}
-    assert enter(owner).post(page_of(mistyped), {"person": dan.pk}).status_code == 422
+    assert signed_in(owner).post(page_of(mistyped), {"person": dan.pk}).status_code == 422
     assert client.post(page_of(mistyped), sent).status_code == 302
-    assert enter(dan).post(page_of(mistyped), sent).status_code == 403
+    assert signed_in(dan).post(page_of(mistyped), sent).status_code == 403
     helper = cast.UserFactory(email="support@example.org", role=User.Role.SUPPORT)
-    assert enter(helper).post(page_of(mistyped), {"person": helper.pk, "reason": WHY}).status_code == 403
+    assert signed_in(helper).post(page_of(mistyped), {"person": helper.pk, "reason": WHY}).status_code == 403
     assert shop.has(TYPO, shop.club) and StripeCustomer.objects.get().user == User.objects.get(email=TYPO)

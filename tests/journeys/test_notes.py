@@ -5,13 +5,12 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.test import Client
 from django.utils.formats import date_format
 
 from billing.models import Order
 from hub.models import Product, User
 from tests import cast
-from tests.members import Member
+from tests.members import Member, signed_in
 from tests.shops import Json, Shop
 
 OPEN = "is disputed at the bank, and that is not decided yet."
@@ -23,8 +22,7 @@ def told(member: Member, product: Product, *more: str) -> str:
     call_command("why", member.email, "--product", product.slug, *more, stdout=said)
     sentence = said.getvalue().splitlines()[0].partition(f"{product.name}: ")[2]
     if not more:
-        browser = Client()
-        browser.force_login(User.objects.filter(role="support").first() or cast.UserFactory(role="support"))
+        browser = signed_in(User.objects.filter(role="support").first() or cast.UserFactory(role="support"))
         assert sentence in browser.get(f"/console/people/{member.user.pk}/").content.decode()
     return sentence
 

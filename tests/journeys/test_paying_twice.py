@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from billing.dashboard import page_of
-from billing.models import Attention, Checkout, Connection, Offer, Order
+from billing.models import Attention, Checkout, Connection, Order
 from hub.models import User
+from tests.members import press_buy, signed_in
 from tests.shops import Shop
 
 ADA = "ada@example.org"
@@ -20,9 +20,7 @@ def test_a_second_order_of_the_same_product_waits_for_a_person(shop: Shop, ada: 
     asked = Attention.objects.get()
     assert (asked.kind, asked.user) == (Attention.Kind.TWICE, ada)
     assert {asked.details["first"], asked.details["last"]} == {first["payment_intent"], second["payment_intent"]}
-    client = Client()
-    client.force_login(owner)
-    page = client.get("/console/decide/").content.decode()
+    page = signed_in(owner).get("/console/decide/").content.decode()
     assert "Paid for twice" in page and shop.course.name in page
     for bought in (first, second):
         assert f'href="{shop.sandbox.url}/sandbox/payments/{bought["payment_intent"]}"' in page
@@ -82,7 +80,7 @@ def test_a_subscription_of_a_moment_ago_leads_to_the_portal(shop: Shop, dan: Use
 
 def test_a_debit_of_a_moment_ago_is_on_its_way(shop: Shop, dan: User) -> None:
     shop.buy(shop.once, email=dan.email, card="sepa_debit")
-    client = entered(dan)
+    client = signed_in(dan)
     client.post(f"/checkout/{shop.course.slug}/", {"offer": shop.once.pk})
     page = client.get(shop.course.get_absolute_url()).content.decode()
     assert "Nothing more was charged" in page
@@ -149,16 +147,6 @@ def test_a_page_of_stripes_dashboard_is_named_by_what_it_shows(db: None, setting
     assert page_of("pi_1", connection=live) == "https://dashboard.stripe.com/payments/pi_1"
     assert page_of("sub_1", connection=test) == "https://dashboard.stripe.com/test/subscriptions/sub_1"
     assert page_of("by_hand:1", connection=live) == ""
-
-
-def entered(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def press_buy(user: User, offer: Offer) -> Any:
-    return entered(user).post(f"/checkout/{offer.product.slug}/", {"offer": offer.pk})
 
 
 def open_sessions(shop: Shop) -> list[str]:

@@ -35,13 +35,6 @@ Rows = list[tuple[str, str, str]]
 
 
 @pytest.fixture
-def desk(owner: User) -> Client:
-    client = Client()
-    client.force_login(owner)
-    return client
-
-
-@pytest.fixture
 def late(shop: Shop) -> Shop:
     """Ada pays, Ben's card fails at the renewal, Cleo has bought the course and got her money back."""
     shop.buy(shop.monthly, email="ada@example.org")

@@ -10,6 +10,7 @@ from django.test import Client
 from billing import leases
 from billing.models import Connection, StripeCustomer, Subject
 from hub.models import User
+from tests.members import signed_in
 from tests.records import Verb, told
 from tests.shops import Json, Shop
 
@@ -73,9 +74,7 @@ def test_case_71_a_stranger_is_asked_to_sign_in(shop: Shop, club: Json) -> None:
 
 
 def test_the_portal_is_opened_by_a_button_and_not_by_a_link(shop: Shop, ada: User, club: Json) -> None:
-    client = Client()
-    client.force_login(ada)
-    answer = client.get("/portal/")
+    answer = signed_in(ada).get("/portal/")
     assert (answer.status_code, answer["Location"]) == (303, "/account/")
     assert shop.sandbox.calls() == []
 
@@ -207,15 +206,11 @@ def _cancel_in_portal(shop: Shop, user: User, club: Json) -> None:
 
 
 def _account(user: User, path: str = "/account/?from=portal") -> str:
-    client = Client()
-    client.force_login(user)
-    return client.get(path).content.decode()
+    return signed_in(user).get(path).content.decode()
 
 
 def _press(user: User, **button: str) -> Any:
-    client = Client()
-    client.force_login(user)
-    return client.post("/portal/", button)
+    return signed_in(user).post("/portal/", button)
 
 
 def _arrived(url: str) -> str:

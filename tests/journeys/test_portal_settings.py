@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from django.test import Client
 
 from billing.models import Connection
@@ -12,13 +11,6 @@ from tests.shops import Shop
 
 PORTAL = "/console/stripe/portal/"
 WISHED = {"privacy_url": "https://example.org/privacy", "terms_url": "https://example.org/terms"}
-
-
-@pytest.fixture
-def desk(owner: User) -> Client:
-    client = Client()
-    client.force_login(owner)
-    return client
 
 
 def at_stripe(shop: Shop) -> tuple[Any, ...]:

@@ -1,7 +1,6 @@
 """Putting a product on sale: its Stripe product, its payment links, its buy buttons."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from django.db import connections
@@ -13,6 +12,7 @@ from billing.linking import create_stripe_product, link
 from billing.models import Offer, Order, ProductLink, StripeCustomer, Subscription
 from hub.models import Product, User
 from tests import cast
+from tests.members import press_buy, signed_in
 from tests.shops import Json, Shop
 
 ADA = "ada@example.org"
@@ -87,7 +87,7 @@ def test_case_69_each_kind_of_payment_link_is_sent_its_own_parameters_alone(shop
 
 
 def test_a_member_is_sent_to_a_checkout_of_their_own(shop: Shop, ada: User) -> None:
-    answer = _press_buy(ada, shop.once)
+    answer = press_buy(ada, shop.once)
     assert answer.status_code == 303
     session = _open_session(shop)
     assert answer["Location"] == session["url"]
@@ -98,7 +98,7 @@ def test_a_member_is_sent_to_a_checkout_of_their_own(shop: Shop, ada: User) -> N
 
 
 def test_a_double_click_on_buy_is_one_checkout(shop: Shop, ada: User) -> None:
-    first, second = _press_buy(ada, shop.once), _press_buy(ada, shop.once)
+    first, second = press_buy(ada, shop.once), press_buy(ada, shop.once)
     assert first["Location"] == second["Location"]
     assert len(shop.sandbox.api.checkout.sessions.list().data) == 1
 
@@ -108,7 +108,7 @@ def test_what_is_a_draft_or_linked_no_more_is_not_sold(shop: Shop, ada: User) ->
     Product.objects.filter(pk=shop.course.pk).update(is_live=False)
     ProductLink.objects.filter(product=shop.club).update(unlinked_at=shop.now())
     shop.sandbox.forget_calls()
-    assert _press_buy(ada, shop.once).status_code == _press_buy(ada, shop.monthly).status_code == 404
+    assert press_buy(ada, shop.once).status_code == press_buy(ada, shop.monthly).status_code == 404
     assert shop.sandbox.calls() == []
 
 
@@ -124,7 +124,7 @@ def test_a_first_payment_that_was_never_made_stands_in_nobodys_way(shop: Shop, a
     )
     shop.deliver()
     assert Subscription.objects.get(user=ada).status == "incomplete"
-    answer = _press_buy(ada, shop.monthly)
+    answer = press_buy(ada, shop.monthly)
     assert answer.status_code == 303 and answer["Location"] == _open_session(shop)["url"]
 
 
@@ -133,23 +133,23 @@ def test_what_is_bought_again_in_the_same_half_minute_is_a_checkout_of_its_own(s
     Product.objects.filter(pk=shop.course.pk).update(access_days=90)
     shop.buy(shop.once, email=ADA)
     shop.deliver()
-    first = _press_buy(ada, shop.once)["Location"]
+    first = press_buy(ada, shop.once)["Location"]
     shop.sandbox.pay_session(_open_session(shop)["id"])
     shop.deliver()
-    second = _press_buy(ada, shop.once)["Location"]
+    second = press_buy(ada, shop.once)["Location"]
     assert second == _open_session(shop)["url"] != first
     assert Order.objects.filter(user=ada).count() == 2
 
 
 def test_a_double_click_that_meets_the_first_on_its_way_still_leads_to_checkout(shop: Shop, ada: User) -> None:
     shop.sandbox.answer_with(409, path="/v1/checkout/sessions", method="POST", times=1)
-    assert _press_buy(ada, shop.once).status_code == 303
+    assert press_buy(ada, shop.once).status_code == 303
 
 
 def test_a_member_who_bought_before_buys_as_the_same_stripe_customer(shop: Shop, ada: User) -> None:
     bought = shop.buy(shop.once, email=ADA)
     shop.deliver()
-    _press_buy(ada, shop.monthly)
+    press_buy(ada, shop.monthly)
     assert _open_session(shop)["customer"] == bought["customer"]
 
 
@@ -159,7 +159,7 @@ def test_a_member_whose_customer_was_deleted_at_stripe_buys_as_a_new_one(shop: S
     shop.sandbox.api.customers.delete(gone)
     shop.sandbox.take_pending()  # the webhook is lost
     for offer in (shop.once, shop.monthly):
-        assert _press_buy(ada, offer).status_code == 303
+        assert press_buy(ada, offer).status_code == 303
     shop.deliver()
     assert StripeCustomer.objects.get(stripe_id=gone).deleted_at is not None
 
@@ -167,7 +167,7 @@ def test_a_member_whose_customer_was_deleted_at_stripe_buys_as_a_new_one(shop: S
 def test_case_72_a_subscriber_is_sent_to_the_portal_instead_of_a_second_subscription(shop: Shop, ada: User) -> None:
     shop.buy(shop.monthly, email=ADA)
     shop.deliver()
-    answer = _press_buy(ada, shop.yearly)
+    answer = press_buy(ada, shop.yearly)
     assert answer.status_code == 303
     assert "/p/session/" in answer["Location"] or "portal" in answer["Location"]
     assert _open_sessions(shop) == []
@@ -182,14 +182,14 @@ def test_case_72_a_subscription_that_we_have_not_heard_of_counts_too(shop: Shop,
         {"customer": customer, "items": [{"price": shop.monthly.price_id}], "default_payment_method": card}
     )
     assert not Subscription.objects.exists()
-    assert _press_buy(ada, shop.monthly).status_code == 303
+    assert press_buy(ada, shop.monthly).status_code == 303
     assert _open_sessions(shop) == []
 
 
 def test_what_is_bought_already_is_not_sold_again_from_a_second_tab(shop: Shop, ada: User) -> None:
     shop.buy(shop.once, email=ADA)
     shop.deliver()
-    browser = _browser(ada)
+    browser = signed_in(ada)
     answer = browser.post(f"/checkout/{shop.course.slug}/", {"offer": shop.once.pk})
     assert (answer.status_code, answer["Location"]) == (303, shop.course.get_absolute_url())
     assert "This is yours already" in browser.get(answer["Location"], follow=True).content.decode()
@@ -200,7 +200,7 @@ def test_what_is_being_paid_for_is_not_sold_again(shop: Shop, ada: User) -> None
     """From a tab that was open before: the page itself offers nothing now."""
     shop.buy(shop.once, email=ADA, card="sepa_debit")
     shop.deliver()
-    browser = _browser(ada)
+    browser = signed_in(ada)
     answer = browser.post(f"/checkout/{shop.course.slug}/", {"offer": shop.once.pk})
     assert (answer.status_code, answer["Location"]) == (303, shop.course.get_absolute_url())
     page = browser.get(answer["Location"]).content.decode()
@@ -218,7 +218,7 @@ def test_who_paid_by_a_debit_that_bounced_may_try_again(shop: Shop, ada: User) -
     shop.buy(shop.once, email=ADA, card="sepa_debit", outcome="fail")
     shop.deliver()
     shop.advance("4d")
-    _press_buy(ada, shop.once)
+    press_buy(ada, shop.once)
     assert _open_session(shop)["mode"] == "payment"
 
 
@@ -238,7 +238,7 @@ def test_what_is_open_for_some_days_may_be_bought_again(shop: Shop, ada: User) -
     Product.objects.filter(pk=shop.course.pk).update(access_days=90)
     shop.buy(shop.once, email=ADA)
     shop.deliver()
-    _press_buy(ada, shop.once)
+    press_buy(ada, shop.once)
     assert _open_session(shop)["mode"] == "payment"
 
 
@@ -246,34 +246,34 @@ def test_case_72_who_has_ended_may_subscribe_again(shop: Shop, ada: User) -> Non
     bought = shop.buy(shop.monthly, email=ADA)
     shop.sandbox.api.subscriptions.cancel(bought["subscription"])
     shop.deliver()
-    _press_buy(ada, shop.monthly)
+    press_buy(ada, shop.monthly)
     assert _open_session(shop)["mode"] == "subscription"
 
 
 @pytest.mark.parametrize("answer", [401, 500, "cut"])
 def test_a_checkout_that_stripe_does_not_open_says_so_kindly(shop: Shop, ada: User, answer: int | str) -> None:
     shop.sandbox.answer_with(answer)
-    page = _press_buy(ada, shop.once)
+    page = press_buy(ada, shop.once)
     assert page.status_code == 503
     assert "Nothing was charged" in page.content.decode()
 
 
 def test_a_price_archived_a_moment_ago_says_so_kindly(shop: Shop, ada: User) -> None:
     shop.sandbox.api.prices.update(shop.once.price_id, {"active": False})
-    assert _press_buy(ada, shop.once).status_code == 503
+    assert press_buy(ada, shop.once).status_code == 503
 
 
 @pytest.mark.parametrize("offer", ["", "abc", "²", "-1", "9" * 40, "9" * 5_000, "0"])
 def test_an_offer_that_does_not_exist_is_not_found(shop: Shop, ada: User, offer: str) -> None:
-    client = _browser(ada)
+    client = signed_in(ada)
     assert client.post(f"/checkout/{shop.course.slug}/", {"offer": offer}).status_code == 404
 
 
 def test_an_offer_of_another_product_or_off_sale_is_not_found(shop: Shop, ada: User) -> None:
-    client = _browser(ada)
+    client = signed_in(ada)
     assert client.post(f"/checkout/{shop.course.slug}/", {"offer": shop.monthly.pk}).status_code == 404
     Offer.objects.filter(pk=shop.once.pk).update(is_live=False)
-    assert _press_buy(ada, shop.once).status_code == 404
+    assert press_buy(ada, shop.once).status_code == 404
     assert shop.sandbox.calls() == []
 
 
@@ -281,16 +281,6 @@ def test_a_stranger_is_asked_to_sign_in_before_a_session_is_made(shop: Shop) -> 
     answer = Client().post(f"/checkout/{shop.course.slug}/", {"offer": shop.once.pk})
     assert answer.status_code == 302
     assert shop.sandbox.calls() == []
-
-
-def _browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def _press_buy(user: User, offer: Offer) -> Any:
-    return _browser(user).post(f"/checkout/{offer.product.slug}/", {"offer": offer.pk})
 
 
 def _open_sessions(shop: Shop) -> list[Json]:

@@ -10,16 +10,14 @@ from billing.models import Order, StripeCustomer
 from hub import grants
 from hub.models import Grant, User
 from tests import cast
-from tests.members import Member
+from tests.members import Member, signed_in
 from tests.shops import Shop
 
 
 @pytest.fixture
 def sam(db: None) -> Client:
     """Support's browser."""
-    client = Client()
-    client.force_login(cast.UserFactory(email="sam@example.org", name="Sam Ode", role=User.Role.SUPPORT))
-    return client
+    return signed_in(cast.UserFactory(email="sam@example.org", name="Sam Ode", role=User.Role.SUPPORT))
 
 
 def page_of(browser: Client, member: Member) -> str:

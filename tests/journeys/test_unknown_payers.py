@@ -1,7 +1,5 @@
 """A payment that nobody is sure of: staff see the evidence, say whose it is, and may take that back."""
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.utils.html import escape
@@ -13,21 +11,11 @@ from billing.models import Attention, Order, StripeCustomer, Subscription
 from hub import grants
 from hub.models import Grant, Ledger, User
 from tests import cast
+from tests.members import signed_in
 from tests.records import Verb, mailed, told
 from tests.shops import Json, Shop
 
-Enter = Callable[[User], Client]
 ADA, BEN = "ada@example.org", "ben@example.org"
-
-
-@pytest.fixture
-def enter() -> Enter:
-    def entered(user: User) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return entered
 
 
 @pytest.fixture
@@ -73,10 +61,8 @@ def page_of(question: Attention) -> str:
     return f"/console/decide/{question.pk}/payer/"
 
 
-def test_the_page_shows_the_evidence_and_suggests_nobody(
-    shop: Shop, guest: Attention, ada: User, owner: User, enter: Enter
-) -> None:
-    staff = enter(owner)
+def test_the_page_shows_the_evidence_and_suggests_nobody(shop: Shop, guest: Attention, ada: User, owner: User) -> None:
+    staff = signed_in(owner)
     assert page_of(guest) in staff.get("/console/decide/").content.decode()
     page = staff.get(page_of(guest)).content.decode()
     order = Order.objects.get()
@@ -88,9 +74,9 @@ def test_the_page_shows_the_evidence_and_suggests_nobody(
 
 
 def test_a_click_gives_it_to_a_person_and_the_ledger_says_who_decided(
-    shop: Shop, guest: Attention, ada: User, owner: User, enter: Enter
+    shop: Shop, guest: Attention, ada: User, owner: User
 ) -> None:
-    assert enter(owner).post(page_of(guest), {"person": ada.pk}).status_code == 303
+    assert signed_in(owner).post(page_of(guest), {"person": ada.pk}).status_code == 303
     assert shop.has(ADA, shop.course)
     line = Ledger.objects.get()
     assert (line.actor, line.cause, line.reason) == (owner, f"person:{owner.pk}", "bought")
@@ -104,8 +90,8 @@ def test_a_click_gives_it_to_a_person_and_the_ledger_says_who_decided(
     assert Ledger.objects.count() == 1, "Stripe's next look finds it as it should be"
 
 
-def test_support_may_decide_too(shop: Shop, guest: Attention, ada: User, support: User, enter: Enter) -> None:
-    staff = enter(support)
+def test_support_may_decide_too(shop: Shop, guest: Attention, ada: User, support: User) -> None:
+    staff = signed_in(support)
     assert "Say whose" in staff.get("/console/decide/").content.decode()
     assert staff.post(page_of(guest), {"person": ada.pk}).status_code == 303
     assert shop.has(ADA, shop.course)
@@ -113,18 +99,18 @@ def test_support_may_decide_too(shop: Shop, guest: Attention, ada: User, support
 
 
 def test_members_and_strangers_neither_see_it_nor_decide(
-    shop: Shop, guest: Attention, dan: User, client: Client, enter: Enter
+    shop: Shop, guest: Attention, dan: User, client: Client
 ) -> None:
     for address in (page_of(guest), f"{page_of(guest)}back/"):
         assert client.post(address, {"person": dan.pk}).status_code == 302
-        assert enter(dan).post(address, {"person": dan.pk}).status_code == 403
+        assert signed_in(dan).post(address, {"person": dan.pk}).status_code == 403
     assert client.get(page_of(guest)).status_code == 302
-    assert enter(dan).get(page_of(guest)).status_code == 403
+    assert signed_in(dan).get(page_of(guest)).status_code == 403
     assert not Grant.objects.exists()
 
 
-def test_a_new_address_becomes_a_new_member(shop: Shop, guest: Attention, owner: User, enter: Enter) -> None:
-    staff = enter(owner)
+def test_a_new_address_becomes_a_new_member(shop: Shop, guest: Attention, owner: User) -> None:
+    staff = signed_in(owner)
     page = staff.get(page_of(guest), {"q": "New@Example.org"}).content.decode()
     assert 'name="address" value="new@example.org"' in page
     staff.post(page_of(guest), {"address": "new@example.org", "name": "A. Payer"})
@@ -134,17 +120,15 @@ def test_a_new_address_becomes_a_new_member(shop: Shop, guest: Attention, owner:
 
 
 @pytest.mark.parametrize("sent", [{}, {"person": "999"}, {"address": "nonsense"}, {"person": "", "address": ""}])
-def test_what_names_nobody_changes_nothing(
-    shop: Shop, guest: Attention, owner: User, enter: Enter, sent: dict[str, str]
-) -> None:
-    assert enter(owner).post(page_of(guest), sent).status_code == 422
+def test_what_names_nobody_changes_nothing(shop: Shop, guest: Attention, owner: User, sent: dict[str, str]) -> None:
+    assert signed_in(owner).post(page_of(guest), sent).status_code == 422
     assert not Grant.objects.exists()
 
 
 def test_of_two_tabs_the_first_decides(
-    shop: Shop, guest: Attention, ada: User, ben: User, owner: User, support: User, enter: Enter
+    shop: Shop, guest: Attention, ada: User, ben: User, owner: User, support: User
 ) -> None:
-    first, second = enter(owner), enter(support)
+    first, second = signed_in(owner), signed_in(support)
     first.get(page_of(guest), {"q": "ada"})
     second.get(page_of(guest), {"q": "ben"})
     first.post(page_of(guest), {"person": ada.pk})
@@ -156,10 +140,10 @@ def test_of_two_tabs_the_first_decides(
 
 
 def test_a_customer_is_one_person_with_all_that_it_bought(
-    shop: Shop, nameless: Attention, ada: User, owner: User, enter: Enter
+    shop: Shop, nameless: Attention, ada: User, owner: User
 ) -> None:
     assert Attention.objects.filter(kind=Attention.Kind.UNMATCHED, resolved_at=None).count() == 2
-    enter(owner).post(page_of(nameless), {"person": ada.pk})
+    signed_in(owner).post(page_of(nameless), {"person": ada.pk})
     assert shop.has(ADA, shop.club) and shop.has(ADA, shop.course)
     customer = StripeCustomer.objects.get()
     assert (customer.user, customer.bound_by) == (ada, StripeCustomer.Binding.PERSON)
@@ -169,9 +153,9 @@ def test_a_customer_is_one_person_with_all_that_it_bought(
 
 
 def test_a_wrong_choice_is_taken_back_and_given_to_the_right_person(
-    shop: Shop, nameless: Attention, ada: User, ben: User, owner: User, enter: Enter
+    shop: Shop, nameless: Attention, ada: User, ben: User, owner: User
 ) -> None:
-    staff = enter(owner)
+    staff = signed_in(owner)
     staff.post(page_of(nameless), {"person": ada.pk})
     assert "Take it back" in staff.get(page_of(nameless)).content.decode()
     assert staff.post(f"{page_of(nameless)}back/").status_code == 303
@@ -190,8 +174,8 @@ def test_a_wrong_choice_is_taken_back_and_given_to_the_right_person(
     assert told(Verb.PRODUCT_PURCHASED, email=ADA) == 0
 
 
-def test_the_same_person_after_all(shop: Shop, guest: Attention, ada: User, owner: User, enter: Enter) -> None:
-    staff = enter(owner)
+def test_the_same_person_after_all(shop: Shop, guest: Attention, ada: User, owner: User) -> None:
+    staff = signed_in(owner)
     staff.post(page_of(guest), {"person": ada.pk})
     staff.post(f"{page_of(guest)}back/")
     staff.post(page_of(guest), {"person": ada.pk})
@@ -201,9 +185,9 @@ def test_the_same_person_after_all(shop: Shop, guest: Attention, ada: User, owne
 
 @pytest.mark.parametrize("since", ["revoked", "bought", "ended"])
 def test_after_something_else_happened_it_is_not_taken_back(
-    shop: Shop, nameless: Attention, ada: User, owner: User, enter: Enter, since: str
+    shop: Shop, nameless: Attention, ada: User, owner: User, since: str
 ) -> None:
-    staff = enter(owner)
+    staff = signed_in(owner)
     staff.post(page_of(nameless), {"person": ada.pk})
     subscription = Subscription.objects.get()
     if since == "revoked":
@@ -224,9 +208,9 @@ def test_after_something_else_happened_it_is_not_taken_back(
 
 
 def test_a_look_that_changes_no_access_does_not_stand_in_the_way(
-    shop: Shop, nameless: Attention, ada: User, owner: User, enter: Enter
+    shop: Shop, nameless: Attention, ada: User, owner: User
 ) -> None:
-    staff = enter(owner)
+    staff = signed_in(owner)
     staff.post(page_of(nameless), {"person": ada.pk})
     shop.advance("31d")  # it renews
     assert staff.post(f"{page_of(nameless)}back/").status_code == 303
