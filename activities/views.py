@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from activities import clock
 from activities import feed as feeds
+from activities.chips import chips
 from activities.forms import FeedForm
 from activities.models import Activity
 from activities.record import Happening, record_one
@@ -54,6 +55,7 @@ def feed(request: HttpRequest) -> HttpResponse:
         "toggle_live": _address(request.GET, live="" if request.GET.get("live") == "0" else "0"),
         "poll": _address(request.GET, newer=str(last_pk or "")),
         "csv": _address(request.GET, live=""),
+        "chips": chips(form, request.GET),
         "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
     return render(request, "activities/feed.html", context)

@@ -7,6 +7,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import notes, overview, strangers, support
+        from billing.console.stages import STAGES
         from billing.giving_back import follow_stripe
         from billing.why import reasons_of
         from hub import payments
@@ -23,3 +24,4 @@ class BillingConfig(AppConfig):
         payments.askers.append(support.look_again_at)
         payments.tellers.append(strangers.tell_of)
         payments.noters.append(notes.notes_on)
+        payments.stages.update(STAGES)

@@ -22,7 +22,8 @@ from activities.zones import places
 from hub import codes
 from hub.addresses import LONGEST, normalise_email, validate_unmistakable
 from hub.models import Product, User
-from hub.people import ORDERS, SEEN, STATES, Filters
+from hub.payments import stages
+from hub.people import ORDERS, ROLES, SEEN, STATES, Filters
 from hub.reentry import check_code
 
 
@@ -204,8 +205,14 @@ class PeopleForm(forms.Form):
         max_length=100,
         widget=forms.TextInput(attrs={"type": "search", "data-key": "/"}),
     )
-    state = forms.ChoiceField(label="State", required=False, choices=[("", "Everybody"), *STATES.items()])
+    state = forms.ChoiceField(label="Access", required=False, choices=[("", "Everybody"), *STATES.items()])
     product = forms.ModelChoiceField(Product.objects.order_by("name"), required=False, empty_label="Every product")
+    stage = forms.ChoiceField(
+        label="Payment",
+        required=False,
+        choices=lambda: [("", "Every stage"), *((name, stage.words) for name, stage in stages.items())],
+    )
+    role = forms.ChoiceField(label="Role", required=False, choices=[("", "Every role"), *ROLES.items()])
     seen = forms.ChoiceField(label="Last here", required=False, choices=[("", "Any time"), *SEEN.items()])
     since = forms.DateField(label="Joined from", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="Joined to", required=False, widget=forms.DateInput(attrs={"type": "date"}))
@@ -222,6 +229,8 @@ class PeopleForm(forms.Form):
         return Filters(
             words=given.get("q") or "",
             state=given.get("state") or "",
+            stage=given.get("stage") or "",
+            role=given.get("role") or "",
             product_id=product.pk if (product := given.get("product")) else None,
             since=given.get("since"),
             until=given.get("until"),
@@ -232,4 +241,4 @@ class PeopleForm(forms.Form):
     @property
     def is_narrowed(self) -> bool:
         """By anything that stands in the folded part of the bar."""
-        return any(self.data.get(name) for name in ("product", "seen", "since", "until", "order"))
+        return any(self.data.get(name) for name in ("product", "stage", "role", "seen", "since", "until", "order"))

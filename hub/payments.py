@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
+from django.db.models import Q
+
 from hub.access import Explanation
 from hub.models import User
 
@@ -39,13 +41,23 @@ class Note:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where people stand with their payments. `people` is a condition on `hub.User`."""
+
+    words: str
+    people: Q
+
+
 # Who sells adds the payments of a person, finds people by an id of its own, asks anew how a person stands, tells
-# in sentences what it knows of an address or an id that leads to nobody, and notes what a reason alone does not say.
+# in sentences what it knows of an address or an id that leads to nobody, notes what a reason alone does not say, and
+# tells people apart by how they pay.
 sources: list[Callable[[User], Iterable[Payment]]] = []
 finders: list[Callable[[str], Iterable[int]]] = []
 askers: list[Callable[[User], str]] = []
 tellers: list[Callable[[str], Iterable[str]]] = []
 noters: list[Callable[[User], Iterable[Note]]] = []
+stages: dict[str, Stage] = {}
 
 
 def payments_of(user: User) -> list[Payment]:

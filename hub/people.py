@@ -13,7 +13,7 @@ from activities import spreadsheet
 from hub.access import open_grants
 from hub.models import Grant, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
-from hub.payments import find_by_id
+from hub.payments import find_by_id, stages
 from hub.reasons import say
 
 PAGE = 50
@@ -24,11 +24,14 @@ ENDING = ("ending", "canceled_paid_through")
 class Filters:
     """Whom to show. Days are whole days in the current time zone, both included; words all have to match.
 
-    `state` is one of STATES, `seen` one of SEEN, `order` one of ORDERS.
+    `state` is one of STATES, `stage` one of `hub.payments.stages`, `seen` one of SEEN, `role` one of ROLES, `order` one
+    of ORDERS.
     """
 
     words: str = ""
     state: str = ""
+    stage: str = ""
+    role: str = ""
     product_id: int | None = None
     since: date | None = None
     until: date | None = None
@@ -68,9 +71,9 @@ STATES = {
     "ending": "Cancelled, ending",
     "ended": "Had access once",
     "never": "Never had access",
-    "staff": "Staff",
     "inactive": "Deactivated",
 }
+ROLES = {"staff": "Staff", **dict(User.Role.choices)}
 SEEN = {"7": "In the last 7 days", "30": "In the last 30 days", "not30": "Not for 30 days", "never": "Never"}
 ORDERS = {
     "joined": Order(F("joined_at"), True, _moment),
@@ -118,6 +121,12 @@ def _select(filters: Filters, *, now: datetime) -> QuerySet[User]:
         people = people.filter(joined_at__gte=_start_of(filters.since))
     if filters.until and filters.until < date.max:
         people = people.filter(joined_at__lt=_start_of(filters.until + timedelta(days=1)))
+    if filters.stage in stages:
+        people = people.filter(stages[filters.stage].people)
+    if filters.role == "staff":
+        people = people.exclude(role=User.Role.MEMBER)
+    elif filters.role:
+        people = people.filter(role=filters.role)
     match filters.seen:
         case "7" | "30" as days:
             people = people.filter(last_seen__gte=now - timedelta(days=int(days)))
@@ -156,12 +165,7 @@ def _in_state(people: QuerySet[User], filters: Filters, *, now: datetime) -> Que
             return people.filter(~Exists(theirs), role=User.Role.MEMBER)
     if filters.product_id:
         people = people.filter(Exists(standing))
-    match filters.state:
-        case "staff":
-            return people.exclude(role=User.Role.MEMBER)
-        case "inactive":
-            return people.filter(is_active=False)
-    return people
+    return people.filter(is_active=False) if filters.state == "inactive" else people
 
 
 def _access(*, now: datetime) -> "Prefetch[str, QuerySet[Grant], str]":

@@ -189,7 +189,7 @@ def test_people_are_found_by_name_address_and_state(
     assert found("state=grace") == {"ben"}
     assert found("state=never") == {"dan"}
     assert found("state=ended") == set()
-    assert found("state=staff") == {"owner"}
+    assert found("role=staff") == {"owner"}
     assert "Nobody matches" in client.get("/console/people/?q=zzz").content.decode()
 
 

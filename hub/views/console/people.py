@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
+from activities.chips import chips
 from activities.models import Activity
 from activities.record import Happening, record_one
 from hub import access, grants
@@ -36,6 +37,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "form": form,
         "found": found,
         "told": [] if found.people else tell_of(filters.words.strip()),
+        "chips": chips(form, request.GET, besides=["order"]),
         "is_filtered": any(request.GET.get(name) for name in form.fields if name != "order"),
         "older": _address(request.GET, after=found.after) if found.after else "",
         "csv": _address(request.GET),

@@ -1,0 +1,108 @@
+"""The console's list of people: narrowed by payment and role, and each filter taken off by a click."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from billing.models import Connection, Order, Subscription
+from hub.models import User
+from tests import cast
+from tests.hub.conftest import Studio
+
+Enter = Callable[[User], Client]
+
+
+def subscribe(user: User, studio: Studio, *, status: str, ends: bool = False) -> None:
+    connection, _ = Connection.objects.get_or_create(account_id="acct_1")
+    Subscription.objects.create(
+        stripe_id=f"sub_{user.pk}",
+        connection=connection,
+        customer_id=f"cus_{user.pk}",
+        user=user,
+        status=status,
+        data={},
+        cancel_at=studio.now + timedelta(days=3) if ends else None,
+        created=studio.now,
+        fetched_at=studio.now,
+    )
+
+
+def names(client: Client, **query: object) -> set[str]:
+    people = client.get("/console/people/", query).context["found"].people
+    return {person.email.split("@")[0] for person in people}
+
+
+def test_people_are_told_apart_by_how_they_pay(
+    studio: Studio, ada: User, ben: User, cleo: User, dan: User, owner: User, signed_in: Enter
+) -> None:
+    subscribe(ada, studio, status="active")
+    subscribe(ben, studio, status="past_due")
+    subscribe(cleo, studio, status="canceled")
+    eva = cast.UserFactory(email="eva@example.org")
+    subscribe(eva, studio, status="active", ends=True)
+    Order.objects.create(
+        connection=Connection.objects.get(),
+        key="pi_1",
+        user=ada,
+        state=Order.State.PAID,
+        currency="eur",
+        created=studio.now,
+        fetched_at=studio.now,
+    )
+    client = signed_in(owner)
+    assert names(client, stage="active") == {"ada"}
+    assert names(client, stage="past_due") == {"ben"}
+    assert names(client, stage="ended") == {"cleo"}
+    assert names(client, stage="ending") == {"eva"}
+    assert names(client, stage="bought") == {"ada"}
+    assert names(client, stage="none", role="member") == {"dan"}
+    assert names(client, stage="nonsense") == {"ada", "ben", "cleo", "dan", "eva", "owner"}
+
+
+@pytest.mark.parametrize(
+    ("role", "found"), [("staff", {"owner", "sam"}), ("support", {"sam"}), ("member", {"ada"}), ("admin", set())]
+)
+def test_people_are_told_apart_by_role(
+    studio: Studio, ada: User, owner: User, signed_in: Enter, role: str, found: set[str]
+) -> None:
+    cast.UserFactory(email="sam@example.org", role=User.Role.SUPPORT)
+    assert names(signed_in(owner), role=role) == found
+
+
+def test_each_filter_is_a_chip_that_leads_to_the_list_without_it(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    client = signed_in(owner)
+    page = client.get(
+        "/console/people/",
+        {"q": "ada", "product": studio.course.pk, "since": "2026-01-01", "order": "name", "after": "x_1"},
+    )
+    chips = {chip.label: chip for chip in page.context["chips"]}
+    assert {label: chip.words for label, chip in chips.items()} == {
+        "Name, e-mail address or Stripe id": "ada",
+        "Product": "The Wheel",
+        "Joined from": "1 Jan 2026",
+    }
+    without = chips["Product"].without
+    assert "product=" not in without
+    assert "after=" not in without
+    assert "order=name" in without
+    assert {chip.label for chip in client.get(f"/console/people/{without}").context["chips"]} == {
+        "Name, e-mail address or Stripe id",
+        "Joined from",
+    }
+
+
+def test_of_several_kinds_in_the_feed_one_is_taken_off_at_a_time(studio: Studio, owner: User, signed_in: Enter) -> None:
+    client = signed_in(owner)
+    chips = client.get("/console/activity/?verb=refunded&verb=disputed&since=2026-01-01").context["chips"]
+    assert [(chip.label, chip.words) for chip in chips] == [
+        ("Kind", "Refunded"),
+        ("Kind", "Disputed"),
+        ("From", "1 Jan 2026"),
+    ]
+    left = client.get(f"/console/activity/{chips[0].without}").context["chips"]
+    assert [chip.words for chip in left] == ["Disputed", "1 Jan 2026"]
