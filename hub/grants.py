@@ -20,6 +20,7 @@ from hub.reasons import LETTERS, say_in_letter
 
 Pair = tuple[int, int]
 CLOSED = "closed"
+BY_HAND = "person"  # the rule of whatever a person decides
 HOLD = timedelta(days=1)
 
 
@@ -60,7 +61,7 @@ def closing(grant: Grant, *, reason: str, now: datetime) -> Wanted:
         source_ref=grant.source_ref,
         state=CLOSED,
         reason=reason,
-        rule="person",
+        rule=BY_HAND,
         true_at=now,
         starts_at=grant.starts_at,
     )
@@ -115,8 +116,10 @@ def give(
     reason: str,
     now: datetime,
     ends_at: datetime | None = None,
+    batch: str = "",
+    writes: bool = True,
 ) -> Grant:
-    """A grant by hand. Stripe never changes it."""
+    """A grant by hand. Stripe never changes it. `batch` names what it is one of; `writes`: the person is told."""
     _lock_people({user.pk})
     grant = Grant(
         user=user,
@@ -130,34 +133,35 @@ def give(
         ends_at=ends_at,
         granted_by=actor,
         note=reason,
+        batch=batch,
     )
-    change = Change(grant, "", "given", "person", 0, now)
-    _write([change], cause=_by(actor), now=now, actor=actor, note=reason)
+    change = Change(grant, "", "given", BY_HAND, 0, now, batch)
+    _write([change], cause=_by(actor), now=now, actor=actor, note=reason, writes=writes)
     return grant
 
 
 @transaction.atomic
-def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> Grant:
+def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime, batch: str = "") -> Grant:
     """Takes a grant back, whatever its source. No machine gives it again."""
     _lock_people({grant.user_id})
     grant = Grant.objects.get(pk=grant.pk)
     if grant.state != Grant.State.REVOKED:
         before = grant.state
         grant.state, grant.closed_at, grant.close_reason = Grant.State.REVOKED, now, "revoked"
-        change = Change(grant, before, "revoked", "person", 0, now)
+        change = Change(grant, before, "revoked", BY_HAND, 0, now, batch)
         _write([change], cause=_by(actor), now=now, actor=actor, note=reason)
     return grant
 
 
 @transaction.atomic
-def restore(grant: Grant, *, actor: User | None, reason: str, now: datetime) -> Grant:
+def restore(grant: Grant, *, actor: User | None, reason: str, now: datetime, batch: str = "") -> Grant:
     """Undoes a person's revocation. What was bought is then as its purchase is: a refunded one stays closed."""
     _lock_people({grant.user_id})
     grant = Grant.objects.get(pk=grant.pk)
     if grant.state == Grant.State.REVOKED:
         asked = (seller(grant, now=now) for seller in sellers)
         want = next((found for found in asked if found is not None), None)
-        _write([_reopen(grant, want, now=now)], cause=_by(actor), now=now, actor=actor, note=reason)
+        _write([_reopen(grant, want, now=now, batch=batch)], cause=_by(actor), now=now, actor=actor, note=reason)
     return grant
 
 
@@ -235,7 +239,7 @@ def _change(grant: Grant | None, want: Wanted) -> Change | None:
     return Change(grant, before, want.reason, want.rule, want.policy_version, want.true_at, want.batch, want.foreseen)
 
 
-def _reopen(grant: Grant, want: Wanted | None, *, now: datetime) -> Change:
+def _reopen(grant: Grant, want: Wanted | None, *, now: datetime, batch: str) -> Change:
     """A revoked grant as it should be again: as `want` says, or else as it was before."""
     grant.state, over = Grant.State.ACTIVE, ""
     if want and want.state == CLOSED:
@@ -247,7 +251,7 @@ def _reopen(grant: Grant, want: Wanted | None, *, now: datetime) -> Change:
     grant.closed_at, grant.close_reason = (now, over) if over else (None, "")
     if over:
         grant.state = Grant.State.ENDED
-    return Change(grant, Grant.State.REVOKED, over or "restored", "person", 0, now)
+    return Change(grant, Grant.State.REVOKED, over or "restored", BY_HAND, 0, now, batch)
 
 
 def _write(
@@ -257,6 +261,7 @@ def _write(
     now: datetime,
     actor: User | None = None,
     note: str = "",
+    writes: bool = True,
 ) -> list[Ledger]:
     if not changes:
         return []
@@ -274,7 +279,9 @@ def _write(
     )
     have = _open_pairs(people)
     foreseen = {(change.grant.user_id, change.grant.product_id) for change in changes if change.foreseen}
-    _tell(ledger, had=had, have=have, foreseen=foreseen, cause=cause, now=now, actor=actor)
+    activities = _tell(ledger, had=had, have=have, cause=cause, now=now, actor=actor)
+    if writes:
+        notices.queue(_mails(activities, ledger, foreseen=foreseen), now=now)
     return ledger
 
 
@@ -304,20 +311,13 @@ def _tell(
     *,
     had: set[Pair],
     have: set[Pair],
-    foreseen: set[Pair],
     cause: str,
     now: datetime,
     actor: User | None,
-) -> None:
-    """Access is the OR of a person's grants: only its change is told, once for each product.
-
-    Whoever gets it by an import and by a purchase of today is told of the purchase.
-    """
-    first: dict[Pair, Ledger] = {}
-    for row in sorted(ledger, key=lambda row: bool(row.batch)):
-        first.setdefault((row.grant.user_id, row.grant.product_id), row)
+) -> list[Activity]:
+    """Access is the OR of a person's grants: only its change is told, once for each product."""
     happenings = []
-    for pair, row in first.items():
+    for pair, row in _first(ledger).items():
         if (pair in had) == (pair in have):
             continue
         gained = pair in have
@@ -331,19 +331,31 @@ def _tell(
                 actor_id=actor.pk if actor else None,
                 cause=cause,
                 details=_details(row),
-                imported=bool(row.batch),
+                imported=_is_imported(row),
             )
         )
-    written = record(happenings, now=now)
-    news = [activity for activity in written if not activity.imported]
-    notices.queue(_mails(news, first, foreseen=foreseen), now=now)
+    return record(happenings, now=now)
 
 
-def _mails(written: list[Activity], first: dict[Pair, Ledger], *, foreseen: set[Pair]) -> list[notices.Notice]:
+def _first(ledger: list[Ledger]) -> dict[Pair, Ledger]:
+    """Whoever gets access by an import and by a purchase of today is told of the purchase."""
+    first: dict[Pair, Ledger] = {}
+    for row in sorted(ledger, key=_is_imported):
+        first.setdefault((row.grant.user_id, row.grant.product_id), row)
+    return first
+
+
+def _is_imported(row: Ledger) -> bool:
+    """Of the past. What somebody decides about many people at once is news like what they decide about one."""
+    return bool(row.batch) and row.rule != BY_HAND
+
+
+def _mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pair]) -> list[notices.Notice]:
     """One e-mail for each new access: a grant that comes back (a card that works again) is not new.
 
     Who lost access without asking for it is told so; who cancelled, or bought for some days, knows.
     """
+    written, first = [activity for activity in activities if not activity.imported], _first(ledger)
     products = Product.objects.filter(pk__in={activity.product_id for activity in written})
     wants_mail = set(products.filter(send_access_email=True).values_list("pk", flat=True)) if written else set()
     mails = []

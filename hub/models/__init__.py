@@ -1,4 +1,5 @@
 from hub.models.access import Grant, Ledger
+from hub.models.batches import Batch, BatchRow
 from hub.models.catalogue import Category, CollectionItem, Product
 from hub.models.content import Page, PageProgress, Section
 from hub.models.people import User
@@ -6,6 +7,8 @@ from hub.models.signing_in import CodeMail
 from hub.models.site import SalesPage, Site
 
 __all__ = [
+    "Batch",
+    "BatchRow",
     "Category",
     "CodeMail",
     "CollectionItem",
