@@ -1,8 +1,3 @@
-from collections.abc import Callable
-from functools import wraps
-
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,29 +7,14 @@ from django.views.decorators.http import require_safe
 from activities import clock
 from activities import feed as feeds
 from activities.chips import chips
+from activities.doors import staff_only
 from activities.forms import FeedForm
 from activities.models import Activity
 from activities.record import Happening, record_one
 
-View = Callable[[HttpRequest], HttpResponseBase]
-
-
-def staff_only(view: View) -> View:
-    """Strangers are sent to sign in, members are refused (403)."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest) -> HttpResponseBase:
-        if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
-        if not (request.user.is_active and request.user.is_staff):
-            raise PermissionDenied
-        return view(request)
-
-    return guarded
-
 
 @require_safe
-@staff_only
+@staff_only("see_activity")
 @never_cache
 def feed(request: HttpRequest) -> HttpResponse:
     """The site's feed. With `newer`, only the list items written after that row, for the live page."""
@@ -62,12 +42,10 @@ def feed(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@staff_only
+@staff_only("export_activity")
 @never_cache
 def export(request: HttpRequest) -> HttpResponseBase:
     """The selection as CSV. Personal data leaves the house: not by support, and the feed itself says who took it."""
-    if not request.user.has_perm("activities.export_activity"):
-        raise PermissionDenied
     now = timezone.now()
     assert request.user.pk is not None  # noqa: S101
     record_one(

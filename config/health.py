@@ -25,6 +25,7 @@ from activities import clock, heartbeat
 from activities.models import Delivery
 from billing.connection import active_connection
 from billing.models import Attention, Connection, InboxEvent, Pass, Subject
+from hub.permissions import Permission, signed_in
 
 log = structlog.get_logger(__name__)
 
@@ -76,8 +77,9 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 @never_cache
 def report(request: HttpRequest) -> HttpResponse:
     """All sections as JSON: {"level", "at", "sections": [{"name", "level", "words", "figures"}]}."""
-    if not _has_token(request) and not request.user.is_staff:
-        if request.user.is_authenticated:
+    user = signed_in(request)
+    if not _has_token(request) and not (user and user.may(Permission.SEE_CONSOLE)):
+        if user:
             return HttpResponseForbidden("Staff only.\n", content_type="text/plain")
         return HttpResponse("Sign in, or give the token.\n", status=401, headers={"WWW-Authenticate": "Bearer"})
     now = timezone.now()

@@ -34,7 +34,7 @@ from hub.models import (
     Site,
     User,
 )
-from hub.permissions import is_last_owner
+from hub.staff import is_last_owner
 
 admin.site.site_header = "Foyer"
 admin.site.site_title = "Foyer"

@@ -9,7 +9,7 @@ urlpatterns = [
     path("", library.library, name="library"),
     path("theme.css", theme.theme, name="theme"),
     path("icon.svg", theme.icon, name="icon"),
-    path("favicon.ico", theme.icon),
+    path("favicon.ico", theme.icon, name="favicon"),
     path("products/<slug:slug>/", products.product, name="product"),
     path("products/<slug:slug>/<slug:page>/", products.page, name="page"),
     path("products/<slug:slug>/<slug:page>/complete/", products.complete, name="complete"),

@@ -12,19 +12,19 @@ from activities.doorbell import ring
 from billing import connection as connections
 from billing import left_behind
 from billing.connection import active_connection
-from billing.console.words import AWAY, actor_of
+from billing.console.words import AWAY
 from billing.draining import TASK
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
 from billing.forms import ConnectForm, PortalForm
 from billing.models import Attention, Connection, InboxEvent, Offer, Pass
-from hub.permissions import OWNER, staff_only
+from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 
 CATCH_UP = "billing.tasks.catch_up"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only(OWNER)
+@staff_only(Permission.CONNECT_STRIPE)
 def stripe(request: HttpRequest) -> HttpResponse:
     """The connection: which account, is it well, and a new key."""
     form = ConnectForm(request.POST or None)
@@ -57,7 +57,7 @@ def stripe(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only(OWNER)
+@staff_only(Permission.CONNECT_STRIPE)
 def disconnect(request: HttpRequest) -> HttpResponse:
     """Says what happens, then does it."""
     used = active_connection()
@@ -73,7 +73,7 @@ def disconnect(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only(OWNER)
+@staff_only(Permission.CONNECT_STRIPE)
 def portal(request: HttpRequest) -> HttpResponse:
     """What Stripe's customer portal shows and allows."""
     used = active_connection()

@@ -12,14 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from activities import clock
 from billing import attaching, attention, left_behind
 from billing.connection import active_connection
-from billing.console.words import actor_of
 from billing.dashboard import page_of
 from billing.forms import MovePayerForm, PayerForm
 from billing.models import Attention, StripeCustomer
 from hub.addresses import usable_address
 from hub.models import User
 from hub.people import Filters, find_people
-from hub.permissions import EDITORS, OWNER, may_favour, staff_only
+from hub.permissions import Permission, actor_of, may_favour, staff_only
 from hub.redirects import SeeOther
 
 SHOWN = 10
@@ -28,7 +27,7 @@ WHOSE = frozenset({Attention.Kind.UNMATCHED, *attaching.MOVABLE})
 
 
 @require_safe
-@staff_only()
+@staff_only(Permission.SEE_QUESTIONS)
 def decide(request: HttpRequest) -> HttpResponse:
     """What no rule can settle: each with its evidence, the oldest first; and whose payments were decided lately."""
     found = Attention.objects.filter(resolved_at__isnull=True).select_related("user").order_by("opened_at", "pk")
@@ -46,7 +45,7 @@ def decide(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@staff_only(EDITORS)
+@staff_only(Permission.SETTLE_QUESTIONS)
 def settle(request: HttpRequest, pk: int) -> HttpResponse:
     """A person has dealt with it."""
     found = get_object_or_404(Attention, pk=pk)
@@ -56,7 +55,7 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@staff_only(OWNER)
+@staff_only(Permission.CLOSE_TEST_PURCHASES)
 def close_left_behind(request: HttpRequest, pk: int) -> HttpResponse:
     """What test cards opened is taken back."""
     question = get_object_or_404(Attention, pk=pk, kind=Attention.Kind.LEFT_BEHIND, resolved_at__isnull=True)
@@ -66,7 +65,7 @@ def close_left_behind(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only()
+@staff_only(Permission.ATTACH_PAYERS)
 def payer(request: HttpRequest, pk: int) -> HttpResponse:
     """Whose is this payment? The evidence, a search, and one button for each who is found. Nobody is suggested."""
     question = get_object_or_404(Attention.objects.select_related("user"), pk=pk, kind__in=WHOSE)
@@ -94,7 +93,7 @@ def payer(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@staff_only()
+@staff_only(Permission.ATTACH_PAYERS)
 def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     """It was somebody else's: as before, while nothing else has happened."""
     question = get_object_or_404(Attention, pk=pk, kind=Attention.Kind.UNMATCHED)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from activities.doorbell import ring
 from billing import linking, selling
 from billing.connection import active_connection
-from billing.console.words import AWAY, actor_of
+from billing.console.words import AWAY
 from billing.draining import TASK
 from billing.errors import StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm, ChooseProductForm
@@ -17,14 +17,14 @@ from billing.gateway import gateway_for
 from billing.models import Connection, ProductLink
 from billing.prices import selectable
 from hub.models import Product
-from hub.permissions import EDITORS, staff_only
+from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 
 HALF_WAY = "Stripe did not answer to the end: what is missing is made in a moment, or when you try again."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only(EDITORS)
+@staff_only(Permission.LINK_PRODUCTS)
 def link(request: HttpRequest, slug: str) -> HttpResponse:
     """Two steps: which Stripe product, then which of its prices are on sale."""
     product = get_object_or_404(Product, slug=slug)
@@ -41,7 +41,7 @@ def link(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only(EDITORS)
+@staff_only(Permission.LINK_PRODUCTS)
 def offers(request: HttpRequest, slug: str) -> HttpResponse:
     """What is on sale: chosen among Stripe's prices, with the days that are free first."""
     made = _made(slug)
@@ -69,7 +69,7 @@ def offers(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@staff_only(EDITORS)
+@staff_only(Permission.LINK_PRODUCTS)
 def put_on_sale(request: HttpRequest, slug: str) -> HttpResponse:
     """Makes the payment links that Stripe did not make when it was asked."""
     made = _made(slug)
@@ -85,7 +85,7 @@ def put_on_sale(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only(EDITORS)
+@staff_only(Permission.LINK_PRODUCTS)
 def unlink(request: HttpRequest, slug: str) -> HttpResponse:
     """Asks first, because a payment link that is switched off stays so; then does it."""
     made = _made(slug)

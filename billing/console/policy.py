@@ -10,21 +10,20 @@ from activities import clock
 from activities.doorbell import ring
 from billing import policies, policy_change
 from billing.connection import active_connection
-from billing.console.words import actor_of
 from billing.draining import TASK
 from billing.forms import PolicyForm
 from billing.knobs import DEFAULTS, say_differences
 from billing.models import AccessPolicy, ProductLink
 from billing.policy_change import Change, Moved
 from hub.models import Product
-from hub.permissions import OWNER, staff_only
+from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 
 LISTED = 200
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only(OWNER)
+@staff_only(Permission.CHANGE_POLICY)
 def site(request: HttpRequest) -> HttpResponse:
     """The rules of the site, and which products differ."""
     preset = policies.PRESETS.get(request.GET.get("preset", ""))
@@ -37,7 +36,7 @@ def site(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only(OWNER)
+@staff_only(Permission.CHANGE_POLICY)
 def of_product(request: HttpRequest, slug: str) -> HttpResponse:
     """Where one product differs from the site."""
     product = get_object_or_404(Product, slug=slug)

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Lower, NullIf
 
 from activities import clock
 from activities.zones import LONGEST
+from hub import roles
 from hub.addresses import normalise_email, validate_unmistakable
 
 # Where those who were never here stand in a list by last visit.
@@ -44,11 +45,7 @@ MIRROR_SEEN_BY_SUPPORT = frozenset(
 
 
 class User(AbstractBaseUser):
-    class Role(models.TextChoices):
-        OWNER = "owner", "Owner"
-        ADMIN = "admin", "Admin"
-        SUPPORT = "support", "Support"
-        MEMBER = "member", "Member"
+    Role = roles.Role
 
     email = models.EmailField(
         unique=True,
@@ -105,6 +102,10 @@ class User(AbstractBaseUser):
     @property
     def is_superuser(self) -> bool:
         return self.role == self.Role.OWNER
+
+    def may(self, permission: str) -> bool:
+        """Whether the table of `hub.roles` gives this to the person's role."""
+        return self.is_active and permission in roles.MAY[roles.Role(self.role)]
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Django admin's permissions by role: support looks at the records, and changes nothing."""

@@ -15,7 +15,7 @@ from hub.forms import ReasonForm
 from hub.invitations import send_access_again
 from hub.models import Product, User
 from hub.payments import ask_again
-from hub.permissions import OWNER, signed_in, staff_only
+from hub.permissions import Permission, actor_of, staff_only
 from hub.recovery import remove_second_factors
 from hub.redirects import SeeOther
 from hub.throttling import happens_too_often
@@ -24,11 +24,10 @@ LOOKS_PER_MINUTE = 3
 
 
 @require_POST
-@staff_only()
+@staff_only(Permission.HELP_PEOPLE)
 def send_again(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     user, product = get_object_or_404(User, pk=pk), get_object_or_404(Product, slug=slug)
-    actor, now = signed_in(request), clock.now()
-    assert actor is not None  # noqa: S101  staff_only has seen to it
+    actor, now = actor_of(request), clock.now()
     with transaction.atomic():
         if not user.is_active:
             messages.error(request, f"{user} is deactivated: nothing was sent.")
@@ -42,12 +41,11 @@ def send_again(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
 
 
 @require_POST
-@staff_only(OWNER)
+@staff_only(Permission.RECOVER_ACCOUNTS)
 @reauthentication_required(app="allauth.account")
 def remove_factors(request: HttpRequest, pk: int) -> HttpResponse:
     """For who lost phone and recovery codes: an owner lets them in by e-mail alone again, and they are written to."""
-    user, form, actor = get_object_or_404(User, pk=pk), ReasonForm(request.POST), signed_in(request)
-    assert actor is not None  # noqa: S101  staff_only has seen to it
+    user, form, actor = get_object_or_404(User, pk=pk), ReasonForm(request.POST), actor_of(request)
     if not form.is_valid():
         messages.error(request, "Say why, and how you know that it is them: nothing was changed.")
     else:
@@ -58,7 +56,7 @@ def remove_factors(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@staff_only()
+@staff_only(Permission.HELP_PEOPLE)
 def look(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks Stripe how this person stands, while the member of staff waits."""
     user = get_object_or_404(User, pk=pk)

@@ -7,7 +7,7 @@ from activities.feed import Filters, page
 from activities.models import Activity
 from hub.overview import matters, steps, today
 from hub.people import at_risk, count_people
-from hub.permissions import staff_only
+from hub.permissions import Permission, staff_only
 
 LATEST = 8
 # The comings and goings of every day would hide what matters; the feed has them all.
@@ -16,7 +16,7 @@ LOUD = [verb for verb in Activity.Verb if verb not in QUIET]
 
 
 @require_safe
-@staff_only()
+@staff_only(Permission.SEE_CONSOLE)
 def overview(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     context = {

@@ -21,14 +21,14 @@ from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, PeopleForm, Rea
 from hub.models import Grant, Product, User
 from hub.payments import payments_of, tell_of, with_notes
 from hub.people import export_people, find_people
-from hub.permissions import EDITORS, OWNER, may_favour, staff_only
+from hub.permissions import Permission, actor_of, may_favour, staff_only
 from hub.reasons import say
 from hub.recovery import move_to_address
 from hub.redirects import SeeOther
 
 
 @require_safe
-@staff_only()
+@staff_only(Permission.SEE_PEOPLE)
 def people(request: HttpRequest) -> HttpResponse:
     form = PeopleForm(request.GET)
     filters = form.filters()
@@ -46,11 +46,11 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@staff_only(EDITORS)
+@staff_only(Permission.EXPORT_PEOPLE)
 @never_cache
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The selection as CSV. Personal data leaves the house: the feed says who took it."""
-    actor, now = _actor(request), clock.now()
+    actor, now = actor_of(request), clock.now()
     record_one(
         Happening(
             verb=Activity.Verb.STAFF_ACTION,
@@ -70,17 +70,17 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 
 
 @require_safe
-@staff_only()
+@staff_only(Permission.SEE_PEOPLE)
 def person(request: HttpRequest, pk: int) -> HttpResponse:
     return _show(request, get_object_or_404(User, pk=pk))
 
 
 @require_POST
-@staff_only()
+@staff_only(Permission.CHANGE_ACCESS)
 def give(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = get_object_or_404(User, pk=pk), clock.now()
     form = GiveForm(request.POST, now=now)
-    if not may_favour(_actor(request), user):
+    if not may_favour(actor_of(request), user):
         form.add_error(None, "Nobody gives access to themselves: ask an owner.")
     if not form.is_valid():
         return _show(request, user, form=form)
@@ -88,7 +88,7 @@ def give(request: HttpRequest, pk: int) -> HttpResponse:
     grants.give(
         user,
         product,
-        actor=_actor(request),
+        actor=actor_of(request),
         reason=form.cleaned_data["reason"],
         ends_at=_end_of(day) if day else None,
         now=now,
@@ -98,7 +98,7 @@ def give(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@staff_only(OWNER)
+@staff_only(Permission.RECOVER_ACCOUNTS)
 @reauthentication_required(app="allauth.account")
 def move(request: HttpRequest, pk: int) -> HttpResponse:
     """For who lost their address: an owner gives the account another one, and both are written to."""
@@ -106,7 +106,9 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _show(request, user, moving=form)
     to = form.cleaned_data["address"]
-    before = move_to_address(user, address=to, actor=_actor(request), reason=form.cleaned_data["why"], now=clock.now())
+    before = move_to_address(
+        user, address=to, actor=actor_of(request), reason=form.cleaned_data["why"], now=clock.now()
+    )
     for address in (before, to):
         told = {"from_email": before, "to_email": to}
         get_adapter(request).send_mail("account/email/address_moved", address, told)
@@ -115,7 +117,7 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_only()
+@staff_only(Permission.CHANGE_ACCESS)
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     """Asked first, with what was paid: no money goes back by it."""
     grant = get_object_or_404(Grant.objects.select_related("user", "product"), pk=pk)
@@ -128,7 +130,7 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "console/revoke.html", context, status=422 if form.errors else 200)
     else:
         now = clock.now()
-        grants.revoke(grant, actor=_actor(request), reason=form.cleaned_data["reason"], now=now)
+        grants.revoke(grant, actor=actor_of(request), reason=form.cleaned_data["reason"], now=now)
         if left := access.open_products(grant.user, now=now).get(grant.product_id):
             messages.warning(request, f"Taken back. {grant.product} is still open through {_name(left)}.")
         else:
@@ -137,16 +139,16 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@staff_only()
+@staff_only(Permission.CHANGE_ACCESS)
 def restore(request: HttpRequest, pk: int) -> HttpResponse:
     grant = get_object_or_404(Grant.objects.select_related("user", "product"), pk=pk)
     form = GiveBackForm(request.POST)
-    if not may_favour(_actor(request), grant.user):
+    if not may_favour(actor_of(request), grant.user):
         messages.error(request, "Nobody gives access back to themselves: ask an owner.")
     elif not form.is_valid():
         messages.error(request, "That reason is too long: nothing was changed.")
     else:
-        given = grants.restore(grant, actor=_actor(request), reason=form.cleaned_data["reason"], now=clock.now())
+        given = grants.restore(grant, actor=actor_of(request), reason=form.cleaned_data["reason"], now=clock.now())
         if given.is_open:
             messages.success(request, f"Given back: {grant.product}.")
         else:
@@ -173,7 +175,7 @@ def _show(
         "payments": payments_of(user),
         "form": form or GiveForm(now=now),
         "moving": moving or MoveForm(),
-        "may_move": _actor(request).role in OWNER,
+        "may_move": actor_of(request).may(Permission.RECOVER_ACCOUNTS),
         "factors": factors_of(user),
         "on": day,
         "today": timezone.localtime(now).date(),
@@ -204,8 +206,3 @@ def _end_of(day: date) -> datetime:
     """The end of that day where the member of staff is."""
     midnight = datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
     return midnight + timedelta(days=1)
-
-
-def _actor(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101  staff_only has seen to it
-    return request.user

@@ -4,11 +4,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from hub.models import Grant, Product
-from hub.permissions import staff_only
+from hub.permissions import Permission, staff_only
 
 
 @require_safe
-@staff_only()
+@staff_only(Permission.SEE_PRODUCTS)
 def products(request: HttpRequest) -> HttpResponse:
     listed = Product.objects.prefetch_related("offers", "categories").annotate(
         published=Count("pages", distinct=True, filter=Q(pages__is_published=True)),
