@@ -48,7 +48,9 @@ def open_session_from_link(account: Account, link: Obj, *, params: Params) -> Ob
         "custom_text": notes.get("custom_text"),
         "optional_items": link["optional_items"],
         "phone_number_collection": link["phone_number_collection"],
+        "shipping_address_collection": link["shipping_address_collection"],
         "submit_type": link["submit_type"],
+        "tax_id_collection": link["tax_id_collection"],
         "subscription_data": notes.get("subscription_data"),
         "success_url": (link["after_completion"].get("redirect") or {}).get("url"),
     }
@@ -131,6 +133,7 @@ def pay_session(
         if not card:
             raise InvalidRequest("Your card number is incomplete.", code="incomplete_number", param="card")
         method = method_for(account, card, email=email, name=name, outcome=outcome)
+        fill_billing_details(account, method, told["contact"])
     account.note(
         session_id, payer={"email": email, "name": name, "method": method["id"] if method else None}, told=told
     )
@@ -163,9 +166,17 @@ def method_for(account: Account, card: str, *, email: str, name: str | None, out
     return new_card_method(account, card, email=email, name=name)
 
 
+def fill_billing_details(account: Account, method: Obj, contact: Obj) -> None:
+    """A method that is typed anew has the address and phone typed beside it."""
+    if method["customer"] is None:
+        details = {**method["billing_details"], "phone": contact["phone"]}
+        account.change(method, billing_details={**details, "address": contact["address"] or details["address"]})
+
+
 def complete(account: Account, session: Obj, *, authenticated: bool | None) -> Obj:
     """Take the money by the session's mode, then close it."""
     payer, told = (account.notes(session["id"])[name] for name in ("payer", "told"))
+    contact = told["contact"]
     method = account.find("payment_method", payer["method"])
     take = {"payment": take_payment, "subscription": take_subscription, "setup": take_setup}[session["mode"]]
     fields = take(account, session, method, authenticated=authenticated)
@@ -174,17 +185,21 @@ def complete(account: Account, session: Obj, *, authenticated: bool | None) -> O
     account.change(
         session,
         **fields,
-        collected_information={"business_name": None, "individual_name": None, "shipping_details": None},
+        collected_information={
+            "business_name": contact["business_name"],
+            "individual_name": None,
+            "shipping_details": contact["shipping"],
+        },
         **told["fields"],
         customer_details={
-            "address": told["contact"]["address"],
-            "business_name": None,
+            "address": contact["address"],
+            "business_name": contact["business_name"],
             "email": payer["email"] or (customer["email"] if customer else None),
             "individual_name": None,
             "name": payer["name"] or (customer["name"] if customer else None),
-            "phone": told["contact"]["phone"],
+            "phone": contact["phone"],
             "tax_exempt": "none",
-            "tax_ids": [],
+            "tax_ids": contact["tax_ids"],
         },
         status="complete",
         url=None,

@@ -1,6 +1,7 @@
-"""What a buyer may still choose on Checkout's page: a promotion code, how many, how much."""
+"""What a buyer may still choose on Checkout's page: a promotion code, how many, how much, extras."""
 
 from sandbox.account import Account
+from sandbox.catalogue import new_line, price_of
 from sandbox.coupons import Purchase, find_coupon
 from sandbox.currencies import check_rounded, written
 from sandbox.errors import InvalidRequest
@@ -46,6 +47,38 @@ def set_quantity(account: Account, session: Obj, *, line_id: str, quantity: int)
             cost = amount_of(account, line["price"], line["quantity"], currency=session["currency"])
             part = first_part(account, line["price"], data=data, trial_end=trial_end)
             line["amount_subtotal"] = part_of(cost, part)
+    total_session(account, session)
+    return session
+
+
+def add_optional(account: Account, session: Obj, *, price_id: str) -> Obj:
+    """Put an optional item onto the order. Raises InvalidRequest for what is not offered."""
+    offer = next((row for row in session["optional_items"] or [] if row["price"] == price_id), None)
+    if offer is None:
+        raise InvalidRequest("This item is not offered.", param="optional_items")
+    notes = account.notes(session["id"])
+    if any(line["price"] and line["price"]["id"] == price_id for line in notes["line_items"]):
+        return session
+    price = price_of(account, {"price": price_id}, param="optional_items")
+    line = new_line(
+        account,
+        price,
+        quantity=offer["quantity"],
+        currency=session["currency"],
+        adjustable=offer["adjustable_quantity"],
+        part=first_part(account, price, data=notes["subscription_data"], trial_end=notes["trial_end"]),
+    )
+    account.note(session["id"], line_items=[*notes["line_items"], line])
+    total_session(account, session)
+    return session
+
+
+def remove_optional(account: Account, session: Obj, *, price_id: str) -> Obj:
+    """Take an optional item off the order again; other lines stay."""
+    offered = [row["price"] for row in session["optional_items"] or []]
+    lines = account.notes(session["id"])["line_items"]
+    kept = [line for line in lines if price_id not in offered or not line["price"] or line["price"]["id"] != price_id]
+    account.note(session["id"], line_items=kept)
     total_session(account, session)
     return session
 

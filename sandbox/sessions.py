@@ -97,13 +97,14 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
             "recovered_from": None,
             "saved_payment_method_options": None,
             "setup_intent": None,
-            "shipping_address_collection": None,
+            "shipping_address_collection": params.get("shipping_address_collection"),
             "shipping_cost": None,
             "shipping_options": [],
             "status": "open",
             "submit_type": params.get("submit_type"),
             "subscription": None,
             "success_url": params.get("success_url"),
+            "tax_id_collection": tax_ids(params.get("tax_id_collection")),
             "total_details": None,
             "ui_mode": params.get("ui_mode", "hosted_page"),
             "url": f"{account.base_url}/c/pay/{session_id}",
@@ -113,6 +114,7 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
         payment_intent_data=params.get("payment_intent_data") or {},
         subscription_data=params.get("subscription_data") or {},
         setup_intent_data=params.get("setup_intent_data") or {},
+        customer_update=params.get("customer_update") or {},
         trial_end=trial,
     )
     if session["after_expiration"]:
@@ -130,6 +132,10 @@ def consents(wish: Params | None) -> Obj | None:
         "promotions": wish.get("promotions"),
         "terms_of_service": wish.get("terms_of_service"),
     }
+
+
+def tax_ids(wish: Params | None) -> Obj:
+    return {"enabled": False, "required": "never", **(wish or {})}
 
 
 def invoice_data(wish: Params) -> Obj:

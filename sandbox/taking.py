@@ -17,12 +17,38 @@ from sandbox.types import Obj, Params
 
 def customer_for(account: Account, session: Obj, *, always: bool) -> Obj | None:
     """The session's customer, made from what the payer typed where one is wanted."""
+    payer, told = (account.notes(session["id"])[name] for name in ("payer", "told"))
+    contact = told["contact"]
     if session["customer"]:
-        return account.get("customer", session["customer"])
+        return update_customer(account, session, payer=payer, contact=contact)
     if not always:
         return None
-    payer = account.notes(session["id"])["payer"]
-    return new_customer(account, email=payer["email"], name=payer["name"])
+    return new_customer(
+        account,
+        email=payer["email"],
+        name=contact["business_name"] or payer["name"],
+        address=contact["address"],
+        phone=contact["phone"],
+        shipping=shipping_of(contact),
+    )
+
+
+def update_customer(account: Account, session: Obj, *, payer: Obj, contact: Obj) -> Obj:
+    """A known customer keeps what they had, but for the parts that `customer_update` sets to `auto`."""
+    customer = account.get("customer", session["customer"])
+    typed = {
+        "address": contact["address"],
+        "name": contact["business_name"] or payer["name"],
+        "shipping": shipping_of(contact),
+    }
+    wish = account.notes(session["id"]).get("customer_update") or {}
+    changes = {name: value for name, value in typed.items() if value and wish.get(name) == "auto"}
+    return account.change(customer, event="customer.updated", **changes) if changes else customer
+
+
+def shipping_of(contact: Obj) -> Obj | None:
+    """The shipping hash of customers and payments."""
+    return contact["shipping"] and {**contact["shipping"], "phone": contact["phone"]}
 
 
 def take_payment(account: Account, session: Obj, method: Obj | None, *, authenticated: bool | None) -> Obj:
@@ -36,6 +62,9 @@ def take_payment(account: Account, session: Obj, method: Obj | None, *, authenti
     else:
         assert method is not None  # noqa: S101 - asked for by needs_method
         intent = session_intent(account, session, data)
+        shipping = shipping_of(account.notes(session["id"])["told"]["contact"])
+        if shipping:
+            account.change(intent, shipping=full_shipping(shipping))
         payments.confirm(account, intent, method, authenticated=authenticated)
         if intent["status"] == "requires_action":
             raise AuthenticationRequired("Your bank asks you to approve this payment.")

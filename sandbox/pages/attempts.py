@@ -5,14 +5,18 @@ from typing import Final
 
 from sandbox.account import Account
 
-# What a form may show again. A card's number, expiry and code, and an account's number, are typed anew.
-KEPT: Final = ("email", "name", "method", "terms", "promotion_code", "amount")
+# What no form shows again: a card's number, expiry and code, and an account's number, are typed anew.
+SECRET: Final = ("card", "expiry", "cvc", "iban", "csrfmiddlewaretoken")
 
 
 def keep_attempt(account: Account, owner_id: str, *, typed: Mapping[str, str], errors: dict[str, str]) -> None:
     """Let the page of `owner_id` show what was typed and, by field, what is wrong with it."""
-    shown = {name: str(typed[name]) for name in KEPT if name in typed}
-    account.note(owner_id, attempt={"typed": shown, "errors": errors})
+    account.note(owner_id, attempt={"typed": without_secrets(typed), "errors": errors})
+
+
+def without_secrets(typed: Mapping[str, str]) -> dict[str, str]:
+    """What may be kept of a form."""
+    return {name: str(value) for name, value in typed.items() if name not in SECRET}
 
 
 def forget_attempt(account: Account, owner_id: str) -> None:

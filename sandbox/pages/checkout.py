@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,13 +13,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from sandbox.account import Account
 from sandbox.checkout import answer_authentication, needs_method, open_session_from_link, pay_session, redirect_url
-from sandbox.choosing import apply_code, choose_amount, remove_code, set_quantity
+from sandbox.choosing import add_optional, apply_code, choose_amount, remove_code, remove_optional, set_quantity
 from sandbox.errors import AuthenticationRequired, CardDeclined, StripeRefusal
 from sandbox.pages.acting import in_account
 from sandbox.pages.amounts import read_amount
-from sandbox.pages.attempts import forget_attempt, keep_attempt, last_attempt
+from sandbox.pages.attempts import forget_attempt, keep_attempt, last_attempt, without_secrets
 from sandbox.pages.cards import HINTS, IBAN_HINTS
-from sandbox.pages.order import read_order
+from sandbox.pages.order import extras_of, read_order
 from sandbox.pages.payform import (
     amount_choice,
     asks_terms,
@@ -32,9 +32,13 @@ from sandbox.pages.payform import (
     payment_source,
     submit_label,
 )
+from sandbox.pages.questions import ask_questions, read_answers
 from sandbox.pages.rows import merchant_name
 from sandbox.pages.security import allow_leaving_to
 from sandbox.types import Obj
+
+# Fields of the choices beside the form.
+BESIDE: Final = ("add", "amount", "do", "line", "promotion_code", "quantity", "remove")
 
 
 @require_GET
@@ -102,6 +106,7 @@ def submit(request: HttpRequest, account: Account, session: Obj) -> HttpResponse
         email=typed["email"].strip(),
         name=typed.get("name", "").strip() or None,
         card=payment_source(method, request.POST),
+        answers=read_answers(session, request.POST),
     )
     return finish(request, account, session, attempt=attempt, typed=typed, method=method)
 
@@ -120,7 +125,7 @@ def verify(request: HttpRequest, account: Account, session_id: str) -> HttpRespo
     account.note(session_id, asked=False)
     approved, payer = request.POST.get("answer") == "approve", notes["payer"]
     attempt = partial(answer_authentication, account, session_id, approved=approved)
-    typed = {"email": payer["email"] or "", "name": payer["name"] or "", "method": "card"}
+    typed = {"email": payer["email"] or "", "name": payer["name"] or "", "method": "card", **(notes.get("typed") or {})}
     return finish(request, account, session, attempt=attempt, typed=typed, method="card")
 
 
@@ -137,7 +142,7 @@ def finish(
     try:
         attempt()
     except AuthenticationRequired:
-        account.note(session["id"], asked=True)
+        account.note(session["id"], asked=True, typed=without_secrets(typed))
         forget_attempt(account, session["id"])
         return redirect_to("checkout-verify", session["id"])
     except CardDeclined as declined:
@@ -156,16 +161,33 @@ def promotion(request: HttpRequest, account: Account, session_id: str) -> HttpRe
     session = account.get("checkout.session", session_id)
     if request.method != "POST" or session["status"] != "open":
         return redirect_to("checkout", session_id)
-    code = request.POST.get("promotion_code", "").strip()
+    code, typed = request.POST.get("promotion_code", "").strip(), typed_so_far(request)
     if request.POST.get("do") == "remove" or not code:
         remove_code(account, session)
-        return back_to_form(account, session)
+        return back_to_form(account, session, typed=typed)
     try:
         apply_code(account, session, code)
     except StripeRefusal:
-        typed = first_values(account, session) | {"promotion_code": code}
+        typed["promotion_code"] = code
         return back_to_form(account, session, typed=typed, errors={"promotion": "This code is not valid."})
-    return back_to_form(account, session)
+    return back_to_form(account, session, typed=typed)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@in_account
+def extra(request: HttpRequest, account: Account, session_id: str) -> HttpResponse:
+    """Add one of the items that the shop offers beside the order, or take it off again."""
+    session = account.get("checkout.session", session_id)
+    price = request.POST.get("add") or request.POST.get("remove")
+    if request.method != "POST" or session["status"] != "open" or not price:
+        return redirect_to("checkout", session_id)
+    choose = add_optional if "add" in request.POST else remove_optional
+    try:
+        choose(account, session, price_id=price)
+    except StripeRefusal as refusal:
+        return back_to_form(account, session, typed=typed_so_far(request), errors={"form": str(refusal)})
+    return back_to_form(account, session, typed=typed_so_far(request))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -175,9 +197,10 @@ def quantity(request: HttpRequest, account: Account, session_id: str) -> HttpRes
     """Change how many of an adjustable line are bought."""
     session = account.get("checkout.session", session_id)
     wanted = request.POST.get("quantity", "")
-    if request.method == "POST" and session["status"] == "open" and wanted.isdecimal():
-        set_quantity(account, session, line_id=request.POST.get("line", ""), quantity=int(wanted))
-    return redirect_to("checkout", session_id)
+    if request.method != "POST" or session["status"] != "open" or not wanted.isdecimal():
+        return redirect_to("checkout", session_id)
+    set_quantity(account, session, line_id=request.POST.get("line", ""), quantity=int(wanted))
+    return back_to_form(account, session, typed=typed_so_far(request))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -188,23 +211,26 @@ def amount(request: HttpRequest, account: Account, session_id: str) -> HttpRespo
     session = account.get("checkout.session", session_id)
     if request.method != "POST" or session["status"] != "open":
         return redirect_to("checkout", session_id)
+    typed = typed_so_far(request)
     try:
         wanted = read_amount(request.POST.get("amount", ""), currency=session["currency"])
         choose_amount(account, session, amount=wanted)
     except (ValueError, StripeRefusal) as refusal:
-        typed = first_values(account, session) | {"amount": request.POST.get("amount", "")}
+        typed["amount"] = request.POST.get("amount", "")
         return back_to_form(account, session, typed=typed, errors={"amount": str(refusal)})
-    return back_to_form(account, session)
+    return back_to_form(account, session, typed=typed)
+
+
+def typed_so_far(request: HttpRequest) -> dict[str, str]:
+    """What a choice beside the form brought along of the form."""
+    return {name: value for name, value in request.POST.dict().items() if name not in BESIDE}
 
 
 def back_to_form(
-    account: Account, session: Obj, *, typed: dict[str, str] | None = None, errors: dict[str, str] | None = None
+    account: Account, session: Obj, *, typed: dict[str, str], errors: dict[str, str] | None = None
 ) -> HttpResponse:
-    """Show the form again: afresh, or with what was typed and what is wrong with it."""
-    if errors:
-        keep_attempt(account, session["id"], typed=typed or {}, errors=errors)
-    else:
-        forget_attempt(account, session["id"])
+    """Show the form again with what was typed and what is wrong with it."""
+    keep_attempt(account, session["id"], typed=typed, errors=errors or {})
     return redirect_to("checkout", session["id"])
 
 
@@ -261,6 +287,8 @@ def show_form(request: HttpRequest, account: Account, session: Obj) -> HttpRespo
         "offers": {choice.value for choice in methods},
         "amount_choice": amount_choice(account, session),
         "asks_terms": asks_terms(session),
+        "extras": extras_of(account, session),
+        "questions": ask_questions(session, typed=typed, errors=errors),
         "submit_label": submit_label(session, order),
         "card_hints": HINTS,
         "iban_hints": IBAN_HINTS,

@@ -85,13 +85,17 @@ def read_order(account: Account, session: Obj) -> Order:
     recurring = sum(full_amount(account, line) for line in repeating)
     codes = [account.find("promotion_code", entry["promotion_code"]) for entry in session["discounts"] or []]
     coupons = coupons_of(account, session)
+    offered = [offer["price"] for offer in session["optional_items"] or []]
     ends = trial_end(account, session)
     free = days_text(ends - account.now()) if ends else ""
     lasting = [coupon for coupon in coupons if coupon["duration"] != "once"]
     return Order(
         currency=session["currency"] or "usd",
         names=list(dict.fromkeys(line["description"] or "Item" for line in lines)),
-        rows=[line_row(account, line, free_days=free) for line in lines],
+        rows=[
+            line_row(account, line, free_days=free) | {"extra": bool(line["price"] and line["price"]["id"] in offered)}
+            for line in lines
+        ],
         subtotal=sum(full_amount(account, line) for line in lines),
         discount=taken_off(account, lines, coupons=coupons),
         once=sum(int(line["amount_total"]) for line in lines if line not in repeating),
@@ -102,6 +106,29 @@ def read_order(account: Account, session: Obj) -> Order:
         now=account.now(),
         code=", ".join(code["code"] for code in codes if code),
     )
+
+
+def extras_of(account: Account, session: Obj) -> list[dict[str, Any]]:
+    """Optional items that are not on the order yet."""
+    taken = [line["price"]["id"] for line in account.notes(session["id"]).get("line_items", []) if line["price"]]
+    found = []
+    for offer in session["optional_items"] or []:
+        price = account.find("price", offer["price"])
+        if price is None or price["id"] in taken:
+            continue
+        product = account.find("product", price["product"]) or {}
+        cost = amount_of(account, price, offer["quantity"], currency=session["currency"])
+        found.append(
+            {
+                "id": price["id"],
+                "name": product.get("name") or "Item",
+                "description": product.get("description") or "",
+                "image": (product.get("images") or [""])[0],
+                "quantity": offer["quantity"],
+                "amount": f"{money(cost, session['currency'])} {every(price['recurring'])}".strip(),
+            }
+        )
+    return found
 
 
 def coupons_of(account: Account, session: Obj) -> list[Obj]:
@@ -144,6 +171,7 @@ def line_row(account: Account, line: Obj, *, free_days: str = "") -> dict[str, A
     images = (product or {}).get("images") or []
     return {
         "id": line["id"],
+        "price": price["id"] if price else "",
         "limits": adjustable(line),
         "name": line["description"] or "Item",
         "description": (product or {}).get("description") or "",

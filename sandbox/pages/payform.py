@@ -14,6 +14,7 @@ from sandbox.errors import CardDeclined, InvalidRequest
 from sandbox.pages.amounts import write_amount
 from sandbox.pages.cards import find_card_errors
 from sandbox.pages.order import Order
+from sandbox.pages.questions import question_errors
 from sandbox.types import Obj
 
 EMAIL: Final = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
@@ -86,6 +87,7 @@ def find_errors(account: Account, session: Obj, typed: QueryDict, *, email: str)
         errors["email"] = "Enter a complete e-mail address."
     if asks_terms(session) and not typed.get("terms"):
         errors["terms"] = "Agree to the terms to continue."
+    errors |= question_errors(session, typed)
     if not needs_method(session):
         return errors
     method = chosen_method(account, session, typed)

@@ -19,6 +19,7 @@ urlpatterns = [
     path("c/pay/<str:session_id>", checkout.pay, name="checkout"),
     path("c/pay/<str:session_id>/verify", checkout.verify, name="checkout-verify"),
     path("c/pay/<str:session_id>/promotion", checkout.promotion, name="checkout-promotion"),
+    path("c/pay/<str:session_id>/extra", checkout.extra, name="checkout-extra"),
     path("c/pay/<str:session_id>/quantity", checkout.quantity, name="checkout-quantity"),
     path("c/pay/<str:session_id>/amount", checkout.amount, name="checkout-amount"),
     path("c/recover/<str:session_id>", recovery.recover, name="checkout-recover"),

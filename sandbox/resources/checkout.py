@@ -13,8 +13,10 @@ from sandbox.resources.selling import (
     INVOICE_CREATION,
     OPTIONAL_ITEMS,
     PHONE,
+    SHIPPING_ADDRESS,
     SUBMIT,
     SUBSCRIPTION_FIELDS,
+    TAX_ID,
     check_buyers_choice,
     check_custom_fields,
     check_prices,
@@ -100,6 +102,7 @@ LOCALES = (
     payment_method_types=METHOD_TYPES,
     phone_number_collection=PHONE,
     setup_intent_data=Hash(fields={"description": Text(), "metadata": METADATA}),
+    shipping_address_collection=SHIPPING_ADDRESS,
     submit_type=SUBMIT,
     subscription_data=Hash(
         fields={
@@ -111,6 +114,7 @@ LOCALES = (
         }
     ),
     success_url=Url(),
+    tax_id_collection=TAX_ID,
     ui_mode=Choice(options=("hosted_page",)),
 )
 def create_session(call: Call) -> Obj:
@@ -124,6 +128,7 @@ def create_session(call: Call) -> Obj:
     refuse_wrong_mixture(params, mode=mode)
     if params.get("customer"):
         account.get("customer", params["customer"], param="customer")
+        check_customer_update(params)
     elif params.get("customer_update"):
         raise InvalidRequest("`customer_update` can only be used with `customer`.", param="customer_update")
     check_lines(call, params, mode=mode)
@@ -136,6 +141,17 @@ def create_session(call: Call) -> Obj:
             param="expires_at",
         )
     return new_session(account, params)
+
+
+def check_customer_update(params: Params) -> None:
+    """A known customer's tax id brings the business's name, which has to be allowed to change."""
+    wanted = (params.get("tax_id_collection") or {}).get("enabled")
+    if wanted and (params.get("customer_update") or {}).get("name") != "auto":
+        raise InvalidRequest(
+            "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an "
+            "existing customer, please set `customer_update[name]` to `auto`.",
+            param="tax_id_collection",
+        )
 
 
 def check_lines(call: Call, params: Params, *, mode: str) -> None:

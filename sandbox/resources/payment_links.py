@@ -16,8 +16,10 @@ from sandbox.resources.selling import (
     INVOICE_CREATION,
     OPTIONAL_ITEMS,
     PHONE,
+    SHIPPING_ADDRESS,
     SUBMIT,
     SUBSCRIPTION_FIELDS,
+    TAX_ID,
     check_buyers_choice,
     check_custom_fields,
     kind_of,
@@ -25,7 +27,7 @@ from sandbox.resources.selling import (
 )
 from sandbox.resources.shared_fields import ADJUSTABLE, AUTOMATIC_TAX, CURRENCY, LINE_PRICE_DATA, METADATA, METHOD_TYPES
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
-from sandbox.sessions import consents, invoice_data, new_custom_field, new_custom_text, new_optional_items
+from sandbox.sessions import consents, invoice_data, new_custom_field, new_custom_text, new_optional_items, tax_ids
 from sandbox.types import Obj, Params
 from sandbox.validation import (
     Choice,
@@ -64,7 +66,9 @@ SHARED: dict[str, Field] = {
     "payment_method_types": METHOD_TYPES,
     "phone_number_collection": PHONE,
     "restrictions": RESTRICTIONS,
+    "shipping_address_collection": SHIPPING_ADDRESS,
     "submit_type": SUBMIT,
+    "tax_id_collection": TAX_ID,
 }
 
 
@@ -142,13 +146,13 @@ def new_link(account: Account, params: Params, *, mode: str, lines: list[Obj]) -
         "payment_method_types": params.get("payment_method_types"),
         "phone_number_collection": params.get("phone_number_collection") or {"enabled": False},
         "restrictions": shown_restrictions(params.get("restrictions"), None),
-        "shipping_address_collection": None,
+        "shipping_address_collection": params.get("shipping_address_collection"),
         "shipping_options": [],
         "submit_type": params.get("submit_type", "auto"),
         "subscription_data": shown_subscription_data(params.get("subscription_data"))
         if mode == "subscription"
         else None,
-        "tax_id_collection": {"enabled": False, "required": "never"},
+        "tax_id_collection": tax_ids(params.get("tax_id_collection")),
         "transfer_data": None,
         "url": f"{account.base_url}/b/{account.mode}_{account.ids.letters(18)}",
     }
@@ -208,6 +212,7 @@ UPDATE_LINE = Hash(fields={"adjustable_quantity": ADJUSTABLE, "id": needed(Text(
         "inactive_message": unset(Text(longest=500)),
         "payment_method_types": unset(METHOD_TYPES),
         "restrictions": unset(RESTRICTIONS),
+        "shipping_address_collection": unset(SHIPPING_ADDRESS),
     },
     active=Flag(),
     line_items=Listed(each=UPDATE_LINE, least=1),
@@ -241,6 +246,8 @@ def update_link(call: Call) -> Obj:
         changes["metadata"] = merge_metadata(link["metadata"], changes["metadata"])
     if "after_completion" in changes:
         changes["after_completion"] = after_completion(changes["after_completion"])
+    if "tax_id_collection" in changes:
+        changes["tax_id_collection"] = tax_ids(changes["tax_id_collection"])
     if "restrictions" in changes:
         changes["restrictions"] = shown_restrictions(changes["restrictions"], link["restrictions"])
     if "invoice_creation" in changes:

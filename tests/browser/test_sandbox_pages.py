@@ -53,6 +53,17 @@ def addresses(sandbox: Sandbox) -> list[str]:
     done = {"line_items": [{"price_data": once, "quantity": 1}], "success_url": sandbox.url}
     own = {"currency": "eur", "product": product.id, "custom_unit_amount": {"enabled": True}}
     gift = [{"price": api.prices.create(params=own).id, "quantity": 1}]
+    asks: Any = {
+        "mode": "subscription",
+        "line_items": [{"price": product.default_price, "quantity": 1, "adjustable_quantity": {"enabled": True}}],
+        "optional_items": [{"price": api.prices.create(params=once).id, "quantity": 1}],
+        "phone_number_collection": {"enabled": True},
+        "billing_address_collection": "required",
+        "shipping_address_collection": {"allowed_countries": ["AT", "DE"]},
+        "tax_id_collection": {"enabled": True, "required": "if_supported"},
+        "consent_collection": {"terms_of_service": "required", "promotions": "auto"},
+        "custom_fields": [{"key": "nick", "label": {"type": "custom", "custom": "Nickname"}, "type": "text"}],
+    }
     expired = api.checkout.sessions.create(params={**session, **done})
     api.checkout.sessions.expire(expired.id)
     return [
@@ -60,6 +71,7 @@ def addresses(sandbox: Sandbox) -> list[str]:
         api.checkout.sessions.create(params={**session, **done}).url,
         api.checkout.sessions.create(params={"mode": "payment", "success_url": sandbox.url, "line_items": gift}).url,
         f"{sandbox.url}/c/pay/{expired.id}",
+        api.checkout.sessions.create(params={**asks, "success_url": sandbox.url}).url,
         portal,
         f"{portal}/card",
         f"{portal}/{paid['subscription']}/cancel",

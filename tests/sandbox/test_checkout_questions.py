@@ -9,6 +9,7 @@ import stripe
 from tests.sandbox.shelf import THANKS, Shelf
 from tests.sandboxes import Json, Sandbox
 
+HOME = {"line1": "Ofenweg 1", "postal_code": "1010", "city": "Wien", "country": "AT"}
 TEXT = {"key": "size", "label": {"type": "custom", "custom": "Size"}}
 
 
@@ -123,12 +124,76 @@ def test_phone_address_and_consent_are_asked_for(shelf: Shelf) -> None:
     )
     with pytest.raises(AssertionError, match="phone number is incomplete"):
         pay(shelf.sandbox, session.id)
-    with pytest.raises(AssertionError, match="address is incomplete"):
-        pay(shelf.sandbox, session.id, phone="+4930")
-    paid = pay(shelf.sandbox, session.id, phone="+4930", address={"line1": "Ofenweg 1", "country": "AT"})
-    assert paid["customer_details"]["phone"] == "+4930"
-    assert paid["customer_details"]["address"]["line1"] == "Ofenweg 1"
+    with pytest.raises(AssertionError, match="Enter the city"):
+        pay(shelf.sandbox, session.id, phone="+49 30 1234", address={**HOME, "city": ""})
+    paid = pay(shelf.sandbox, session.id, phone="+49 30 1234", address=HOME)
+    assert paid["customer_details"]["phone"] == "+49 30 1234"
+    assert paid["customer_details"]["address"] == {**HOME, "line2": None, "state": None}
     assert paid["consent"] == {"promotions": "opt_out", "terms_of_service": "accepted"}
+    charge = shelf.sandbox.api.charges.retrieve(shelf.charge_of(paid))
+    assert (charge.billing_details.phone, charge.billing_details.address.city) == ("+49 30 1234", "Wien")
+
+
+def test_a_shipping_address_goes_to_payment_and_customer(shelf: Shelf) -> None:
+    session = session_of(
+        shelf, shipping_address_collection={"allowed_countries": ["AT", "DE"]}, customer_creation="always"
+    )
+    with pytest.raises(AssertionError, match="Enter the full name"):
+        pay(shelf.sandbox, session.id, shipping={"address": HOME})
+    with pytest.raises(AssertionError, match="does not ship there"):
+        pay(shelf.sandbox, session.id, shipping={"name": "Ada", "address": {**HOME, "country": "FR"}})
+    paid = pay(shelf.sandbox, session.id, shipping={"name": "Ada", "address": HOME})
+    shipped = {**HOME, "line2": None, "state": None}
+    assert paid["collected_information"]["shipping_details"] == {"name": "Ada", "address": shipped}
+    intent = shelf.sandbox.api.payment_intents.retrieve(paid["payment_intent"]).to_dict()
+    customer = shelf.sandbox.api.customers.retrieve(paid["customer"]).to_dict()
+    for found in (intent, customer):
+        assert (found["shipping"]["name"], found["shipping"]["address"]) == ("Ada", shipped)
+
+
+def test_a_business_names_itself_and_its_tax_id(shelf: Shelf) -> None:
+    tax_id = {"type": "eu_vat", "value": "DE123456789"}
+    free = session_of(shelf, tax_id_collection={"enabled": True})
+    assert pay(shelf.sandbox, free.id)["customer_details"]["tax_ids"] == []
+    must = session_of(shelf, tax_id_collection={"enabled": True, "required": "if_supported"})
+    with pytest.raises(AssertionError, match="name of the business"):
+        pay(shelf.sandbox, must.id)
+    with pytest.raises(AssertionError, match="not a tax ID"):
+        pay(shelf.sandbox, must.id, business={"name": "Kiln Ltd", "tax_id": {**tax_id, "value": "1"}})
+    paid = pay(shelf.sandbox, must.id, business={"name": "Kiln Ltd", "tax_id": tax_id})
+    details = paid["customer_details"]
+    assert (details["business_name"], details["tax_ids"]) == ("Kiln Ltd", [tax_id])
+
+
+def test_a_known_customer_is_changed_as_far_as_the_shop_lets(shelf: Shelf, ada: str) -> None:
+    asks: Any = {"customer": ada, "billing_address_collection": "required", "tax_id_collection": {"enabled": True}}
+    with pytest.raises(stripe.InvalidRequestError, match=r"customer_update\[name\]"):
+        session_of(shelf, **asks)
+    session = session_of(shelf, **asks, customer_update={"name": "auto"})
+    tax_id = {"type": "eu_vat", "value": "ATU12345678"}
+    pay(shelf.sandbox, session.id, address=HOME, business={"name": "Kiln Ltd", "tax_id": tax_id})
+    customer = shelf.sandbox.api.customers.retrieve(ada)
+    assert (customer.name, customer.address) == ("Kiln Ltd", None)
+    keeps: Any = {"customer": ada, "billing_address_collection": "required", "customer_update": {"address": "auto"}}
+    pay(shelf.sandbox, session_of(shelf, **keeps).id, address=HOME)
+    customer = shelf.sandbox.api.customers.retrieve(ada)
+    assert (customer.name, customer.address.city) == ("Kiln Ltd", "Wien")
+    changed = shelf.sandbox.api.events.list({"type": "customer.updated"}).data[:2]
+    assert [list(event.data.to_dict()["previous_attributes"]) for event in changed] == [["address"], ["name"]]
+
+
+def test_a_link_hands_its_questions_to_its_sessions(shelf: Shelf) -> None:
+    asks: Any = {
+        "shipping_address_collection": {"allowed_countries": ["AT"]},
+        "tax_id_collection": {"enabled": True, "required": "if_supported"},
+    }
+    link = shelf.link(shelf.once, **asks)
+    session: Any = shelf.sandbox.pay_link(link, email="ada@example.org")["session"]
+    assert {name: session[name] for name in asks} == asks
+    emptied: Any = {"shipping_address_collection": "", "tax_id_collection": {"enabled": False}}
+    shelf.sandbox.api.payment_links.update(link, emptied)
+    session = shelf.sandbox.pay_link(link, email="ada@example.org")["session"]
+    assert (session["shipping_address_collection"], session["tax_id_collection"]["enabled"]) == (None, False)
 
 
 # Expiry

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 
 @dataclass
@@ -34,8 +34,14 @@ class Page:
         return urljoin(self.url, str(self.headers["Location"]))
 
     def form(self, part: str = "") -> Form:
-        """The first form whose address contains `part`."""
-        return next(form for form in self.forms if part in form.action)
+        """The first form whose address ends in `part`, else the first that contains it."""
+        ends = [form for form in self.forms if form.action.endswith(part)]
+        return ends[0] if ends else next(form for form in self.forms if part in form.action)
+
+    @property
+    def own_form(self) -> Form:
+        """The form that is sent to the page's own address."""
+        return self.form(urlsplit(self.url).path)
 
 
 class Reader(HTMLParser):
@@ -57,7 +63,7 @@ class Reader(HTMLParser):
         name = given.get("name", "")
         if tag == "select":
             self.select = name
-        elif tag == "option" and self.select not in form.fields:
+        elif tag == "option" and (self.select not in form.fields or "selected" in given):
             form.fields[self.select] = given.get("value", "")
         elif tag == "button" and name:
             form.buttons.append((name, given["value"]))

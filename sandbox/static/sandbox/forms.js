@@ -39,6 +39,15 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   });
 }
 
+// A choice made beside a form takes along what is typed there so far; what must not be kept stays behind.
+for (const form of document.querySelectorAll("form[data-carry]")) {
+  form.addEventListener("formdata", (event) => {
+    for (const [name, value] of new FormData(document.getElementById(form.dataset.carry))) {
+      if (!event.formData.has(name) && !["card", "expiry", "cvc", "iban"].includes(name)) event.formData.append(name, value);
+    }
+  });
+}
+
 // A page taken from the back-forward cache must be usable again.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
