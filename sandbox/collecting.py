@@ -26,6 +26,7 @@ def pay(
     method: Obj | None = None,
     off_session: bool = True,
     authenticated: bool | None = None,
+    retrying: bool = False,
 ) -> Obj:
     """One attempt to collect an open invoice; it may stay open (3-D Secure, debit). Raises CardDeclined, recorded."""
     if invoice["status"] == "draft":
@@ -42,7 +43,7 @@ def pay(
     intent = invoicing.intent_of(account, invoice)
     payments.check_confirmable(intent)
     before = {"attempt_count": invoice["attempt_count"], "attempted": invoice["attempted"]}
-    account.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
+    count_attempt(account, invoice, retrying=retrying)
     payments.confirm(account, intent, chosen, off_session=off_session, authenticated=authenticated)
     if intent["status"] == "processing":  # nothing else tells of the attempt before the bank has answered
         account.emit(
@@ -54,6 +55,12 @@ def pay(
             failed(account, invoice)
             raise CardDeclined(NEEDS_ACTION, code="invoice_payment_intent_requires_action")
     return invoice
+
+
+def count_attempt(account: Account, invoice: Obj, *, retrying: bool) -> None:
+    """Any first attempt counts, after it only those of the retry schedule."""
+    counts = retrying or not invoice["attempt_count"]
+    account.change(invoice, attempt_count=invoice["attempt_count"] + counts, attempted=True)
 
 
 def pay_out_of_band(account: Account, invoice: Obj) -> Obj:
@@ -81,14 +88,15 @@ def collect(
     method: Obj | None = None,
     off_session: bool = True,
     authenticated: bool | None = None,
+    retrying: bool = False,
 ) -> bool:
     """An automatic attempt: whether it is settled or under way. A failure is recorded and retried later."""
     try:
-        pay(account, invoice, method=method, off_session=off_session, authenticated=authenticated)
+        pay(account, invoice, method=method, off_session=off_session, authenticated=authenticated, retrying=retrying)
     except CardDeclined:
         return False
     except InvalidRequest:
-        account.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
+        count_attempt(account, invoice, retrying=retrying)
         failed(account, invoice)
         return False
     return True
@@ -102,12 +110,13 @@ def collect_first_try(account: Account, invoice: Obj) -> None:
 
 
 def failed(account: Account, invoice: Obj) -> None:
-    """An attempt failed: plan the next one, tell the world and the subscription."""
+    """An attempt failed: plan the next one, tell the world and, unless the debt was written off, the subscription."""
     subscription = _subscription(account, invoice)
     plan_retry(account, invoice, subscription)
     account.emit("invoice.payment_failed", invoice)
-    for listener in invoicing.ON_FAILED:
-        listener(account, invoice)
+    if invoice["status"] == "open":
+        for listener in invoicing.ON_FAILED:
+            listener(account, invoice)
 
 
 def plan_retry(account: Account, invoice: Obj, subscription: Obj | None) -> None:
@@ -135,7 +144,7 @@ def retry(account: Account, invoice_id: str) -> None:
     invoice = account.get("invoice", invoice_id)
     if invoice["status"] == "open":
         account.note(invoice_id, retries=account.notes(invoice_id).get("retries", 0) + 1)
-        collect(account, invoice)
+        collect(account, invoice, retrying=True)
 
 
 @due("invoice_due_soon")
@@ -232,7 +241,7 @@ def _payment_succeeded(account: Account, intent: Obj) -> None:
 def _payment_failed(account: Account, intent: Obj) -> None:
     for payment in account.list("invoice_payment", payment_intent=intent["id"]):
         invoice = account.get("invoice", payment["invoice"])
-        if payment["status"] == "open" and invoice["status"] == "open":
+        if payment["status"] == "open" and invoice["status"] in ("open", "uncollectible"):
             failed(account, invoice)
 
 
