@@ -60,7 +60,7 @@ def steps() -> list[Step]:
     """All of them while one is left; none when the site is on its way."""
     products = Product.objects.filter(archived_at=None)
     found = [
-        Step("Make a product", reverse("admin:hub_product_add"), products.exists()),
+        Step("Make a product", reverse("hub:console_product_new"), products.exists()),
         Step(
             "Publish its first page", reverse("hub:console_products"), Page.objects.filter(is_published=True).exists()
         ),
@@ -76,8 +76,8 @@ def matters() -> list[Matter]:
     found = [
         Matter(
             f"{product} is live and has no published page.",
-            reverse("admin:hub_product_change", args=[product.pk]),
-            "Edit",
+            reverse("hub:console_product_content", args=[product.pk]),
+            "Write one",
         )
         for product in empty.exclude(pages__is_published=True)[:5]
     ]

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from hub.views import library, products, profile, reentry, sales, theme
-from hub.views.console import helping, overview, people
+from hub.views.console import content, editor, helping, overview, people, sales_page
 from hub.views.console import products as console_products
 
 app_name = "hub"
@@ -18,6 +18,28 @@ urlpatterns = [
     path("accounts/reauthenticate/code/", reentry.reenter, name="reenter"),
     path("console/", overview.overview, name="console"),
     path("console/products/", console_products.products, name="console_products"),
+    path("console/products/new/", console_products.new, name="console_product_new"),
+    path("console/products/<int:pk>/", editor.info, name="console_product"),
+    path("console/products/<int:pk>/content/", content.content, name="console_product_content"),
+    path("console/products/<int:pk>/settings/", editor.settings, name="console_product_settings"),
+    path("console/products/<int:pk>/sales/", sales_page.sales_page, name="console_product_sales"),
+    path("console/products/<int:pk>/sales/live/", sales_page.live, name="console_product_sales_live"),
+    path("console/products/<int:pk>/activity/", editor.activity, name="console_product_activity"),
+    path("console/products/<int:pk>/live/", editor.live, name="console_product_live"),
+    path("console/products/<int:pk>/duplicate/", editor.duplicate, name="console_product_duplicate"),
+    path("console/products/<int:pk>/archive/", editor.archive, name="console_product_archive"),
+    path("console/products/<int:pk>/unarchive/", editor.unarchive, name="console_product_unarchive"),
+    path("console/products/<int:pk>/publish/", content.publish_all, name="console_publish_all"),
+    path("console/products/<int:pk>/sections/", content.add_section, name="console_section_new"),
+    path("console/products/<int:pk>/pages/new/", content.new_page, name="console_page_new"),
+    path("console/products/<int:pk>/pages/order/", content.arrange_pages, name="console_pages_arrange"),
+    path("console/sections/<int:pk>/", content.section, name="console_section"),
+    path("console/sections/<int:pk>/move/", content.move_section, name="console_section_move"),
+    path("console/sections/<int:pk>/delete/", content.delete_section, name="console_section_delete"),
+    path("console/pages/<int:pk>/", content.page, name="console_page"),
+    path("console/pages/<int:pk>/move/", content.move_page, name="console_page_move"),
+    path("console/pages/<int:pk>/publish/", content.publish_page, name="console_page_publish"),
+    path("console/pages/<int:pk>/delete/", content.delete_page, name="console_page_delete"),
     path("console/people/", people.people, name="console_people"),
     path("console/people/export/", people.export, name="console_people_export"),
     path("console/people/<int:pk>/", people.person, name="console_person"),

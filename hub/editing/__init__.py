@@ -1,0 +1,1 @@
+"""What owners make: products, their pages, their order."""

@@ -1,0 +1,84 @@
+"""A product's sales page: what it says, its questions and voices, whether it is live."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from activities import clock
+from hub.editing.deeds import note_deed
+from hub.editing.forms import QuestionForm, SalesPageForm, TestimonialForm
+from hub.models import Product, SalesPage
+from hub.permissions import Permission, actor_of, staff_only
+from hub.redirects import SeeOther
+from hub.sale import find_sale
+from hub.views.console.editor import render_tab
+
+TAB = "console_product_sales"
+EMPTY = 2  # rows to write another question or voice into
+
+Questions = forms.formset_factory(QuestionForm, extra=EMPTY, max_num=40)
+Testimonials = forms.formset_factory(TestimonialForm, extra=EMPTY, max_num=40)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only(Permission.EDIT_PRODUCTS)
+def sales_page(request: HttpRequest, pk: int) -> HttpResponse:
+    product = get_object_or_404(Product, pk=pk)
+    if request.method != "POST":
+        row = SalesPage.objects.filter(product=product).first() or SalesPage(product=product, headline=product.name)
+        return _show(request, product, SalesPageForm(instance=row), *_lists(row))
+    with transaction.atomic():
+        Product.objects.select_for_update().get(pk=pk)  # two first versions would be two rows
+        row = SalesPage.objects.filter(product=product).first() or SalesPage(product=product)
+        form, questions, testimonials = SalesPageForm(request.POST, instance=row), *_lists(row, request.POST)
+        if not (form.may_save and questions.is_valid() and testimonials.is_valid()):
+            return _show(request, product, form, questions, testimonials)
+        row.questions, row.testimonials = _rows(questions), _rows(testimonials)
+        form.save()
+        note_deed(product, "edited the sales page", actor=actor_of(request), now=clock.now())
+    messages.success(request, "Saved.")
+    return SeeOther(reverse(f"hub:{TAB}", args=[pk]))
+
+
+@require_POST
+@staff_only(Permission.EDIT_PRODUCTS)
+def live(request: HttpRequest, pk: int) -> HttpResponse:
+    page = get_object_or_404(SalesPage.objects.select_related("product"), product=pk)
+    is_live = request.POST.get("live") == "1"
+    if SalesPage.objects.filter(pk=page.pk, is_live=not is_live).update(is_live=is_live):
+        deed = "put the sales page live" if is_live else "made the sales page a draft"
+        note_deed(page.product, deed, actor=actor_of(request), now=clock.now())
+    messages.success(request, f"The sales page is {'live' if is_live else 'a draft: only owners and admins see it'}.")
+    return SeeOther(reverse(f"hub:{TAB}", args=[pk]))
+
+
+def _lists(row: SalesPage, given: Any = None) -> tuple[Any, Any]:
+    return (
+        Questions(given, prefix="questions", initial=row.questions),
+        Testimonials(given, prefix="testimonials", initial=row.testimonials),
+    )
+
+
+def _rows(formset: Any) -> list[dict[str, str]]:
+    """What was filled in; emptied rows fall out."""
+    return [form.cleaned_data for form in formset if any(form.cleaned_data.values())]
+
+
+def _show(request: HttpRequest, product: Product, form: SalesPageForm, questions: Any, voices: Any) -> HttpResponse:
+    context = {
+        "form": form,
+        "lists": [
+            (questions, "Questions", "What people ask before they buy. Two empty rows appear after saving."),
+            (voices, "What people say", "With their permission."),
+        ],
+        "sales": SalesPage.objects.filter(product=product).first(),
+        "sale": find_sale(product),
+    }
+    wrong = any(any(errors) for formset in (questions, voices) if formset.is_bound for errors in formset.errors)
+    return render_tab(request, product.pk, "sales.html", context, tab=TAB, status=422 if wrong else form.status)
