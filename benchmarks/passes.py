@@ -93,7 +93,7 @@ def open_site(url: str, *, count: int) -> Any:
     connection = connect(KEY)
     gateway = gateway_for(connection)
     club = Product.objects.create(name="Club", slug="club", is_live=True, purchase=Product.Purchase.CHECKOUT)
-    seeded = next(found for found in gateway.products() if found["name"] == "Seeded membership")
+    seeded = next(found for found in gateway.product_page()[0] if found["name"] == "Seeded membership")
     prices = [price["id"] for price in gateway.prices_of(seeded["id"])]
     link(club, stripe_product=seeded["id"], prices=prices, actor=None)
     call_command("import_subscribers", "--dry-run", stdout=io.StringIO())

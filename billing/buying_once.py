@@ -11,10 +11,10 @@ from billing.errors import StripeError, StripeInvalid, StripeMissing
 from billing.event_types import Facet
 from billing.facts import products_of, sid
 from billing.gateway import Gateway, Json
-from billing.linking import LIVE
 from billing.listing import subject_of_session
 from billing.models import Checkout, Offer, Order, Subscription
 from billing.refresh import Outcome, refresh
+from billing.stripe_products.counting import LIVE
 from hub.models import Grant, Product, User
 
 PAYING = tuple(status for status in LIVE if status != "incomplete")

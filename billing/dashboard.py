@@ -4,7 +4,8 @@ from django.conf import settings
 
 from billing.models import Connection
 
-SHELVES = {"cus": "customers", "sub": "subscriptions", "pi": "payments", "in": "invoices"}
+SHELVES = {"cus": "customers", "sub": "subscriptions", "pi": "payments", "in": "invoices", "prod": "products"}
+NOT_IN_THE_SANDBOX = {"invoices", "products"}
 
 
 def page_of(ref: str, *, connection: Connection) -> str:
@@ -13,5 +14,5 @@ def page_of(ref: str, *, connection: Connection) -> str:
     if shelf is None:
         return ""
     if settings.STRIPE_API_BASE:
-        return f"{settings.STRIPE_API_BASE}/sandbox/{shelf}/{ref}" if shelf != "invoices" else ""
+        return f"{settings.STRIPE_API_BASE}/sandbox/{shelf}/{ref}" if shelf not in NOT_IN_THE_SANDBOX else ""
     return f"https://dashboard.stripe.com/{'' if connection.livemode else 'test/'}{shelf}/{ref}"

@@ -1,16 +1,19 @@
 from collections.abc import Iterable
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 
+from activities.money import CURRENCIES, read_money
 from billing.knobs import DEFAULTS, GROUPS, KNOBS, PERCENT, Knob
 from billing.models import Offer
-from billing.prices import describe_price
+from billing.prices import words_of
 from hub.models import User
 
 Json = dict[str, Any]
 NEVER = 0
-LONGEST_TRIAL = 730  # Stripe's own limit
+LONGEST_TRIAL = 730  # Stripe's own limits, also below: three years
+LONGEST_INTERVAL = {"day": 1095, "week": 156, "month": 36, "year": 3}
 
 
 class ConnectForm(forms.Form):
@@ -51,65 +54,117 @@ class PortalForm(forms.Form):
     )
 
 
-class ChooseProductForm(forms.Form):
-    """Which Stripe product opens this one. Products that are taken can be seen, and not chosen."""
-
-    stripe_product = forms.ChoiceField(label="Stripe product", widget=forms.RadioSelect)
-
-    def __init__(
-        self,
-        *args: Any,
-        products: list[Json],
-        prices: dict[str, list[Json]],
-        taken: dict[str, str],
-        **kwargs: Any,
-    ) -> None:
-        """`prices`: by Stripe product. With its id they tell products of one name apart."""
-        super().__init__(*args, **kwargs)
-        self.taken = taken
-        field = self.fields["stripe_product"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101
-        field.choices = [
-            (found["id"], f"{found['name']} · {_prices_in_words(prices.get(found['id'], []))} · {found['id']}")
-            for found in products
-            if found["id"] not in taken
-        ]
+class FindProductForm(forms.Form):
+    q = forms.CharField(
+        label="Name or id",
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "data-key": "/"}),
+    )
 
 
 class ChoosePricesForm(forms.Form):
-    """Which prices are on sale, and how many days are free before each that recurs."""
+    """Whether it is sold here, at which prices, and how many days are free before each that recurs."""
 
-    prices = forms.MultipleChoiceField(
-        label="Prices on sale",
+    checkout = forms.BooleanField(
+        label="Checkout",
         required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="Each gets a payment link. Without any, the product opens for purchases made elsewhere.",
+        help_text="Sell it here: each price gets a payment link and a buy button. "
+        "Without, the product opens for purchases made elsewhere.",
     )
+    prices = forms.MultipleChoiceField(label="Prices on sale", required=False, widget=forms.CheckboxSelectMultiple)
 
-    def __init__(self, data: Any = None, *, prices: list[Json], offers: Iterable[Offer] = ()) -> None:
-        """`prices`: those that can be chosen. `offers`: what is on sale now."""
+    def __init__(
+        self, data: Any = None, *, prices: list[Json], offers: Iterable[Offer] = (), preselected: str = ""
+    ) -> None:
+        """`prices`: those that can be chosen. `offers`: what is on sale now. `preselected`: a price that would be."""
         super().__init__(data)
         now = {offer.price_id: offer for offer in offers}
-        self.initial["prices"] = list(now)
+        self.initial["prices"] = [*now, preselected]
+        self.initial["checkout"] = bool(now or preselected)
         field = self.fields["prices"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101
-        field.choices = [(price["id"], _words(price)) for price in prices]
-        if not prices:
-            field.help_text = "No prices yet: make one in Stripe, or link it without."
+        field.choices = [(price["id"], words_of(price)) for price in prices]
         self.trials = {_trial(number): price for number, price in enumerate(prices) if price.get("recurring")}
         for name, price in self.trials.items():
             self.fields[name] = forms.IntegerField(
-                label=f"Free days before {_words(price)}",
+                label=f"Free days before {words_of(price)}",
                 required=False,
                 min_value=0,
                 max_value=LONGEST_TRIAL,
                 initial=now[price["id"]].trial_days or None if price["id"] in now else None,
-                help_text="Empty: none. Only who begins anew gets them.",
             )
+
+    @property
+    def rows(self) -> list[tuple[forms.BoundField, forms.BoundField | None]]:
+        """Each price's box, and the field of its free days where it recurs."""
+        boxes: Iterable[Any] = self["prices"]
+        return [(box, self[_trial(at)] if _trial(at) in self.trials else None) for at, box in enumerate(boxes)]
+
+    def clean(self) -> Json:
+        given: Json = super().clean() or {}
+        if not given.get("checkout"):
+            given["prices"] = []
+        elif not given.get("prices") and "prices" not in self.errors:
+            self.add_error("prices", "Choose at least one price, or switch Checkout off.")
+        return given
 
     def trial_days(self) -> dict[str, int]:
         """By price; 0 where there are none."""
         return {price["id"]: self.cleaned_data[name] or 0 for name, price in self.trials.items()}
+
+
+class PriceForm(forms.Form):
+    """A new price. `token` tells one filled-in form, pressed twice, from a second wish of the same price."""
+
+    amount = forms.CharField(
+        label="Price", max_length=20, widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+    )
+    currency = forms.ChoiceField(choices=[(code, code) for code in sorted(CURRENCIES)])
+    interval = forms.ChoiceField(
+        label="Paid", choices=[("", "Once"), *((name, f"By {name}s") for name in LONGEST_INTERVAL)], required=False
+    )
+    interval_count = forms.IntegerField(
+        label="Every", required=False, min_value=1, help_text="1: every month, 3: every three months. Empty: 1."
+    )
+    token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, currency: str = "EUR") -> None:
+        super().__init__(data, initial={"currency": currency.upper(), "interval": "month", "token": uuid4().hex})
+
+    def clean(self) -> Json:
+        given: Json = super().clean() or {}
+        if "amount" in given and "currency" in given:
+            try:
+                given["minor"] = read_money(given["amount"], given["currency"])
+            except ValueError as error:
+                self.add_error("amount", str(error))
+        longest = LONGEST_INTERVAL.get(given.get("interval") or "")
+        if longest and (given.get("interval_count") or 1) > longest:
+            self.add_error("interval_count", f"Stripe bills at least every {longest} {given['interval']}s.")
+        return given
+
+    def terms(self) -> Json:
+        """The arguments of a price: amount in minor units, currency, interval and interval_count."""
+        given = self.cleaned_data
+        return {
+            "amount": given["minor"],
+            "currency": given["currency"],
+            "interval": given["interval"],
+            "interval_count": given["interval_count"] or 1,
+        }
+
+
+class CreateProductForm(PriceForm):
+    """A Stripe product for ours, with its first price."""
+
+    checkout = forms.BooleanField(
+        label="Checkout", required=False, help_text="Sell it here at once: a payment link and a buy button."
+    )
+
+    def __init__(self, data: Any = None, *, currency: str = "EUR", is_live: bool) -> None:
+        super().__init__(data, currency=currency)
+        self.initial["checkout"] = is_live
 
 
 class PayerForm(forms.Form):
@@ -199,22 +254,5 @@ def _uncapitalised(words: str) -> str:
     return words[:1].lower() + words[1:]
 
 
-def _prices_in_words(prices: list[Json]) -> str:
-    """The first three, and how many more."""
-    words = ", ".join(_words(price) for price in prices[:3]) or "no prices yet"
-    return f"{words} and {len(prices) - 3} more" if len(prices) > 3 else words
-
-
 def _trial(number: int) -> str:
     return f"trial_{number}"
-
-
-def _words(price: Json) -> str:
-    recurring = price.get("recurring") or {}
-    text = describe_price(
-        price.get("unit_amount"),
-        price["currency"],
-        interval=recurring.get("interval", ""),
-        count=recurring.get("interval_count", 1),
-    )
-    return f"{text} · {price['nickname']}" if price.get("nickname") else text

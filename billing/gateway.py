@@ -137,9 +137,10 @@ class Gateway:
         """The refunds of the whole account, with their charges."""
         return self._pages(self._client.v1.refunds.list, {"expand": ["data.charge"]})
 
-    def billed_invoice_item_pages(self) -> Iterator[list[Json]]:
-        """The invoice items of the whole account that are on an invoice."""
-        return self._pages(self._client.v1.invoice_items.list, {"pending": False})
+    def billed_invoice_item_pages(self, *, with_invoices: bool = False) -> Iterator[list[Json]]:
+        """The invoice items of the whole account that are on an invoice; `with_invoices`: each with the whole of it."""
+        expand = {"expand": ["data.invoice"]} if with_invoices else {}
+        return self._pages(self._client.v1.invoice_items.list, {"pending": False, **expand})
 
     def payment_intent(self, payment_intent: str) -> Json:
         return self._one(self._client.v1.payment_intents.retrieve, payment_intent, {"expand": ["latest_charge"]})
@@ -164,12 +165,13 @@ class Gateway:
     def product(self, product: str) -> Json:
         return self._one(self._client.v1.products.retrieve, product, {})
 
-    def products(self) -> list[Json]:
-        return self._all(self._client.v1.products.list, {"active": True})
-
-    def prices(self) -> list[Json]:
-        """The active prices of the whole account."""
-        return self._all(self._client.v1.prices.list, {"active": True})
+    def product_page(self, *, after: str = "", size: int = PAGE) -> tuple[list[Json], bool]:
+        """A page of the active products, newest first, each with its default price, and whether more follow."""
+        params: Params = {"active": True, "limit": size, "expand": ["data.default_price"]}
+        if after:
+            params["starting_after"] = after
+        page = self._call(self._client.v1.products.list, params)
+        return page["data"], page["has_more"]
 
     def prices_of(self, product: str, *, active: bool = True) -> list[Json]:
         return self._all(self._client.v1.prices.list, {"product": product, "active": active})
@@ -177,18 +179,24 @@ class Gateway:
     def payment_link(self, payment_link: str) -> Json:
         return self._one(self._client.v1.payment_links.retrieve, payment_link, {})
 
-    def live_subscriptions_on(self, price: str) -> list[Json]:
-        """A hundred at most: enough to know that there are some."""
-        page = self._call(self._client.v1.subscriptions.list, {"price": price, "limit": PAGE})
-        return [sub for sub in page["data"] if sub["status"] not in {"canceled", "incomplete_expired"}]
+    def live_subscription_pages(self, *, price: str = "") -> Iterator[list[Json]]:
+        """The subscriptions that have not ended, of the whole account or on one price; on a page the newest first."""
+        for page in self._pages(self._client.v1.subscriptions.list, {"price": price} if price else {}):
+            yield [self._with_all_items(sub) for sub in page if sub["status"] not in {"canceled", "incomplete_expired"}]
 
     # Writing
 
     def create_product(self, params: Params, *, idempotency_key: str) -> Json:
         return self._call(self._client.v1.products.create, params, _idempotent(idempotency_key))
 
+    def update_product(self, product: str, params: Params) -> Json:
+        return self._one(self._client.v1.products.update, product, params)
+
     def create_price(self, params: Params, *, idempotency_key: str) -> Json:
         return self._call(self._client.v1.prices.create, params, _idempotent(idempotency_key))
+
+    def update_price(self, price: str, params: Params) -> Json:
+        return self._one(self._client.v1.prices.update, price, params)
 
     def create_payment_link(self, params: Params, *, idempotency_key: str) -> Json:
         return self._call(self._client.v1.payment_links.create, params, _idempotent(idempotency_key))

@@ -23,6 +23,18 @@ def describe_price(amount: int | None, currency: str, *, interval: str = "", cou
     return f"{money} every {count} {interval}s"
 
 
+def words_of(price: Json) -> str:
+    """A Stripe price with its nickname: "€24.00 a month · for clubs"."""
+    recurring = price.get("recurring") or {}
+    text = describe_price(
+        price.get("unit_amount"),
+        price["currency"],
+        interval=recurring.get("interval", ""),
+        count=recurring.get("interval_count", 1),
+    )
+    return f"{text} · {price['nickname']}" if price.get("nickname") else text
+
+
 def offer_columns(price: Json) -> Json:
     """An offer's columns from a Stripe price."""
     recurring = price.get("recurring") or {}

@@ -41,6 +41,8 @@ def refuse_draft(product: Product, prices: Sequence[str]) -> None:
 
 def add_offers(made: ProductLink, prices: list[Json], *, trial_days: Mapping[str, int]) -> None:
     """Offers for these Stripe prices, below those that are there; they sell when `put_on_sale` has seen to it."""
+    if prices:
+        _fill_purchase_method(made.product)
     last = made.offers.aggregate(last=Max("position"))["last"]
     for position, price in enumerate(prices, start=0 if last is None else last + 1):
         Offer.objects.create(
@@ -132,6 +134,11 @@ def marks_of(product_id: int) -> dict[str, str]:
 def return_url() -> str:
     """Where Checkout sends buyers; Stripe fills in the session's id."""
     return f"{urljoin(settings.SITE_URL, reverse('billing:return'))}?session_id={{CHECKOUT_SESSION_ID}}"
+
+
+def _fill_purchase_method(product: Product) -> None:
+    """What is put on sale has a way to be bought; a way that the owner chose stays."""
+    Product.objects.filter(pk=product.pk, purchase=Product.Purchase.NONE).update(purchase=Product.Purchase.CHECKOUT)
 
 
 def _change_trial(offer: Offer, days: int, *, gateway: Gateway) -> None:

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from billing import views
-from billing.console import connection, deciding, linking, policy
+from billing.console import connection, deciding, linking, policy, pricing
 
 app_name = "billing"
 urlpatterns = [
@@ -23,7 +23,8 @@ urlpatterns = [
     path("console/decide/<int:pk>/payer/", deciding.payer, name="payer"),
     path("console/decide/<int:pk>/payer/back/", deciding.take_back, name="take_payer_back"),
     path("console/products/<slug:slug>/stripe/", linking.link, name="link"),
-    path("console/products/<slug:slug>/stripe/prices/", linking.offers, name="offers"),
-    path("console/products/<slug:slug>/stripe/prices/again/", linking.put_on_sale, name="put_on_sale"),
+    path("console/products/<slug:slug>/stripe/new/", linking.create, name="create"),
+    path("console/products/<slug:slug>/stripe/prices/", pricing.offers, name="offers"),
+    path("console/products/<slug:slug>/stripe/prices/again/", pricing.put_on_sale, name="put_on_sale"),
     path("console/products/<slug:slug>/stripe/unlink/", linking.unlink, name="unlink"),
 ]

@@ -1,9 +1,12 @@
 """Words for the owner's pages about Stripe."""
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 
+from billing.prices import words_of
+from billing.stripe_products.counting import MANY
 from hub.reasons import say
 
 register = template.Library()
@@ -13,3 +16,15 @@ register = template.Library()
 def in_words(reason: str, until: datetime | None) -> str:
     """The sentence for a reason code."""
     return say(reason, until=until)
+
+
+@register.filter
+def price_words(price: dict[str, Any]) -> str:
+    """A Stripe price: "€24.00 a month"."""
+    return words_of(price)
+
+
+@register.filter
+def many(count: int) -> str:
+    """A count of live subscriptions, which goes no further than one more than MANY."""
+    return f"More than {MANY:,}" if count > MANY else f"{count:,}"

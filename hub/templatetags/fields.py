@@ -24,6 +24,12 @@ def filter_field(bound: BoundField) -> dict[str, Any]:
     return {"field": bound, "input": _widget(bound)}
 
 
+@register.filter
+def bare(bound: BoundField) -> str:
+    """The input alone, for a row that labels it in a way of its own."""
+    return _widget(bound)
+
+
 def _widget(bound: BoundField) -> str:
     attrs: dict[str, Any] = {} if _is_checkbox(bound) else {"class": "input"}
     if bound.name in CODES:

@@ -130,6 +130,7 @@ WHO: dict[str, Public | Permission] = {
     "billing:payer": May.ATTACH_PAYERS,
     "billing:take_payer_back": May.ATTACH_PAYERS,
     "billing:link": May.LINK_PRODUCTS,
+    "billing:create": May.LINK_PRODUCTS,
     "billing:offers": May.LINK_PRODUCTS,
     "billing:put_on_sale": May.LINK_PRODUCTS,
     "billing:unlink": May.LINK_PRODUCTS,

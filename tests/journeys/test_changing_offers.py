@@ -60,7 +60,7 @@ def wrote(shop: Shop) -> list[str]:
 @pytest.mark.parametrize("mended_by", ["worker", "button"])
 def test_a_link_that_stripe_left_half_done_is_finished(shop: Shop, desk: Client, kit: Json, mended_by: str) -> None:
     shop.sandbox.answer_with(500, path=LINKS)
-    page = desk.post("/console/products/kit/stripe/", kit, follow=True).content.decode()
+    page = desk.post("/console/products/kit/stripe/", kit | {"checkout": "on"}, follow=True).content.decode()
     shop.sandbox.behave()
     assert "Nothing was changed" not in page
     assert "what is missing is made in a moment" in page and "Its payment link is not made yet" in page
@@ -85,7 +85,7 @@ def test_the_second_of_two_links_missing_is_made_and_the_first_stays(shop: Shop,
 
 def test_two_tabs_that_link_at_once_are_told_so(shop: Shop, desk: Client, kit: Json, monkeypatch: Any) -> None:
     monkeypatch.setattr(linking, "_refuse_taken", lambda *args, **kwargs: None)
-    assert desk.post("/console/products/kit/stripe/", kit).status_code == 303
+    assert desk.post("/console/products/kit/stripe/", kit | {"checkout": "on"}).status_code == 303
     with pytest.raises(linking.AlreadyLinked, match="Somebody was faster"):
         linking.link(Product.objects.get(slug="kit"), **kit, actor=None)
 
@@ -107,7 +107,7 @@ def test_whatever_stripe_answers_is_told_in_words(
 ) -> None:
     Offer.objects.filter(pk=shop.monthly.pk).update(payment_link_id="", url="", is_live=False)
     shop.sandbox.answer_with(answer, path=path)
-    body = {"prices": [shop.monthly.price_id]}
+    body = {"checkout": "on", "prices": [shop.monthly.price_id]}
     status = desk.post(f"/console/products/studio/{address}", body).status_code
     assert status in {303, 422, 503}
 
@@ -163,7 +163,7 @@ def test_another_price_is_put_on_sale_before_the_old_one_is_taken_off(shop: Shop
     dearer = club_price(shop, 2900)
     old = shop.monthly.payment_link_id
     shop.sandbox.forget_calls()
-    body = {"prices": [dearer, shop.yearly.price_id]}
+    body = {"checkout": "on", "prices": [dearer, shop.yearly.price_id]}
     assert desk.post(f"{CLUB}prices/", body).status_code == 303
     assert on_sale("studio") == {dearer, shop.yearly.price_id}
     assert wrote(shop) == ["made", old], "the new link first"
@@ -177,19 +177,19 @@ def test_another_price_is_put_on_sale_before_the_old_one_is_taken_off(shop: Shop
 def test_a_change_that_stripe_breaks_off_takes_nothing_off_sale(shop: Shop, desk: Client) -> None:
     dearer = club_price(shop, 2900)
     shop.sandbox.answer_with(500, path=LINKS)
-    answer = desk.post(f"{CLUB}prices/", {"prices": [dearer]})
+    answer = desk.post(f"{CLUB}prices/", {"checkout": "on", "prices": [dearer]})
     shop.sandbox.behave()
     assert answer.status_code == 422
     assert "save it again" in answer.content.decode()
     assert on_sale("studio") == {shop.monthly.price_id, shop.yearly.price_id}
-    assert desk.post(f"{CLUB}prices/", {"prices": [dearer]}).status_code == 303
+    assert desk.post(f"{CLUB}prices/", {"checkout": "on", "prices": [dearer]}).status_code == 303
     assert on_sale("studio") == {dearer}
 
 
 def test_free_days_reach_the_payment_link_and_checkout(shop: Shop, desk: Client, dan: User) -> None:
-    body = {"prices": [shop.monthly.price_id, shop.yearly.price_id], "trial_0": "14"}
+    body = {"checkout": "on", "prices": [shop.monthly.price_id, shop.yearly.price_id], "trial_0": "14"}
     page = desk.get(f"{CLUB}prices/").content.decode()
-    assert "Free days before €24.00 a month" in page and 'name="trial_0"' in page
+    assert "before €24.00 a month" in page and 'name="trial_0"' in page
     assert desk.post(f"{CLUB}prices/", body).status_code == 303
     sent = shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).subscription_data
     assert sent is not None and sent.trial_period_days == 14
@@ -216,7 +216,7 @@ def test_free_days_may_be_given_while_linking(shop: Shop, desk: Client) -> None:
     made = shop.sandbox.api.products.create({"name": "Circle"})
     monthly: Json = {"product": made.id, "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}
     price = shop.sandbox.api.prices.create(monthly).id  # type: ignore[arg-type]
-    body = {"stripe_product": made.id, "prices": [price], "trial_0": "7"}
+    body = {"stripe_product": made.id, "checkout": "on", "prices": [price], "trial_0": "7"}
     assert desk.post("/console/products/circle/stripe/", body).status_code == 303
     offer = Offer.objects.get(price_id=price)
     sent = shop.sandbox.api.payment_links.retrieve(offer.payment_link_id).subscription_data
@@ -225,14 +225,14 @@ def test_free_days_may_be_given_while_linking(shop: Shop, desk: Client) -> None:
 
 @pytest.mark.parametrize("days", ["-1", "731", "two"])
 def test_free_days_that_stripe_would_not_take_are_refused(shop: Shop, desk: Client, days: str) -> None:
-    body = {"prices": [shop.monthly.price_id], "trial_0": days}
+    body = {"checkout": "on", "prices": [shop.monthly.price_id], "trial_0": days}
     assert desk.post(f"{CLUB}prices/", body).status_code == 422
     assert Offer.objects.get(pk=shop.monthly.pk).trial_days == 0
     assert on_sale("studio") == {shop.monthly.price_id, shop.yearly.price_id}
 
 
 def test_everything_may_be_taken_off_sale_and_nothing_foreign_put_on(shop: Shop, desk: Client) -> None:
-    assert desk.post(f"{CLUB}prices/", {"prices": [shop.once.price_id]}).status_code == 422
+    assert desk.post(f"{CLUB}prices/", {"checkout": "on", "prices": [shop.once.price_id]}).status_code == 422
     assert desk.post(f"{CLUB}prices/", {}).status_code == 303
     assert on_sale("studio") == set()
     assert "No price is on sale here" in desk.get(CLUB).content.decode()
@@ -241,7 +241,7 @@ def test_everything_may_be_taken_off_sale_and_nothing_foreign_put_on(shop: Shop,
 
 def test_a_draft_is_not_put_on_sale_here_either(shop: Shop, desk: Client) -> None:
     Product.objects.filter(pk=shop.club.pk).update(is_live=False)
-    answer = desk.post(f"{CLUB}prices/", {"prices": [shop.monthly.price_id]})
+    answer = desk.post(f"{CLUB}prices/", {"checkout": "on", "prices": [shop.monthly.price_id]})
     assert (answer.status_code, on_sale("studio")) == (422, {shop.monthly.price_id, shop.yearly.price_id})
 
 

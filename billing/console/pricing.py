@@ -1,0 +1,66 @@
+"""The owner's pages that change what is on sale of a linked product."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from billing import selling
+from billing.console.linking import cannot
+from billing.console.words import HALF_WAY, made_for
+from billing.errors import StripeError, StripeUnavailable
+from billing.forms import ChoosePricesForm
+from billing.gateway import gateway_for
+from billing.models import Connection
+from billing.prices import selectable
+from hub.permissions import Permission, actor_of, staff_only
+from hub.redirects import SeeOther
+
+AGAIN = "Stripe did not answer to the end. This is what you wanted: save it again."
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only(Permission.LINK_PRODUCTS)
+def offers(request: HttpRequest, slug: str) -> HttpResponse:
+    """What is on sale: chosen among Stripe's prices, with the days that are free first."""
+    made = made_for(slug)
+    if made.connection.state == Connection.State.OFF:
+        return SeeOther(reverse("billing:link", args=[slug]))
+    gateway = gateway_for(made.connection, waiting=True)
+    try:
+        prices = selectable(gateway.prices_of(made.stripe_product))
+        archived = selectable(gateway.prices_of(made.stripe_product, active=False))
+    except StripeError as error:
+        return cannot(request, made.product, error)
+    data = request.POST if request.method == "POST" else None
+    form = ChoosePricesForm(data, prices=prices, offers=made.offers.all())
+    if request.method == "POST" and form.is_valid():
+        chosen, free = form.cleaned_data["prices"], form.trial_days()
+        try:
+            selling.change_offers(made, prices=chosen, trial_days=free, actor=actor_of(request))
+        except StripeUnavailable:
+            form.add_error(None, AGAIN)
+        except StripeError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"Changed: this is how {made.product} is sold now.")
+            return SeeOther(reverse("billing:link", args=[slug]))
+    context = {"made": made, "product": made.product, "form": form, "archived": archived}
+    return render(request, "billing/offers.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@staff_only(Permission.LINK_PRODUCTS)
+def put_on_sale(request: HttpRequest, slug: str) -> HttpResponse:
+    """Makes the payment links that Stripe did not make when it was asked."""
+    made = made_for(slug)
+    try:
+        selling.put_on_sale(made, gateway=gateway_for(made.connection, waiting=True))
+    except StripeUnavailable:
+        messages.error(request, HALF_WAY)
+    except StripeError as error:
+        messages.error(request, f"Stripe does not allow it: {error}")
+    else:
+        messages.success(request, f"{made.product} is on sale.")
+    return SeeOther(reverse("billing:link", args=[slug]))

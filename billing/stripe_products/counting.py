@@ -1,0 +1,100 @@
+"""How much was bought of a Stripe product: before it is linked, and what keeps a link from being ended."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from billing.facts import expanded, products_of, sid
+from billing.gateway import Gateway
+from billing.models import ProductLink, Subscription
+
+Json = dict[str, Any]
+MANY = 1_000
+PAGES, PRICES = 5, 10  # pages of a hundred, of each kind: a person waits
+LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """Live subscriptions and past orders; `is_all`: none is missing, because Stripe's lists were read to their end."""
+
+    subscriptions: int
+    orders: int
+    is_all: bool
+
+
+def count_bought(gateway: Gateway, stripe_product: str) -> Bought:
+    """What anybody bought of it anywhere, as far as a few pages of the account tell. Raises billing.errors."""
+    subscriptions, all_subscriptions = _count_subscriptions(gateway, stripe_product)
+    orders, all_orders = _count_orders(gateway, stripe_product)
+    return Bought(subscriptions, orders, all_subscriptions and all_orders)
+
+
+def count_live(made: ProductLink, *, gateway: Gateway) -> int:
+    """Subscriptions that still live on the linked product: ours as last decided, else those that Stripe knows of.
+
+    A person waits: nothing is listed to its end, and ours are counted no further than one more than MANY.
+    """
+    on_prices = _live_on_prices(gateway, made.stripe_product, pages=1)
+    return count_known_live(made) or next((len(found) for found in on_prices if found), 0)
+
+
+def count_known_live(made: ProductLink) -> int:
+    """Those that we know of, without asking Stripe: one more than MANY at most."""
+    key = str(made.product_id)
+    decided = Subscription.objects.filter(connection=made.connection, status__in=LIVE, reasons__has_key=key)
+    reasons = decided.order_by("pk").values_list("reasons", flat=True).iterator(chunk_size=MANY)
+    ours = (found for found in reasons if found[key]["reason"] != "not_on_subscription")
+    return sum(1 for _ in islice(ours, MANY + 1))
+
+
+def _count_subscriptions(gateway: Gateway, stripe_product: str) -> tuple[int, bool]:
+    """Of the whole account, because prices made on the spot are in no list of prices; of a large one, by its prices."""
+    pages, count = gateway.live_subscription_pages(), 0
+    for page in islice(pages, PAGES):
+        count += sum(stripe_product in products_of(sub) for sub in page)
+    if next(pages, None) is None:
+        return count, True
+    on_prices = islice(_live_on_prices(gateway, stripe_product, pages=PAGES), PRICES)
+    return max(count, len(set().union(*on_prices))), False
+
+
+def _live_on_prices(gateway: Gateway, stripe_product: str, *, pages: int) -> Iterator[set[str]]:
+    """The live subscriptions on each of the recurring prices that Stripe lists; `pages` of each at most."""
+    for price in gateway.prices_of(stripe_product) + gateway.prices_of(stripe_product, active=False):
+        if price["type"] == "recurring":
+            listed = islice(gateway.live_subscription_pages(price=price["id"]), pages)
+            yield {sub["id"] for page in listed for sub in page}
+
+
+def _count_orders(gateway: Gateway, stripe_product: str) -> tuple[int, bool]:
+    """Paid checkouts, and paid invoices that no checkout made."""
+    orders: set[str] = set()
+    sessions, more, after = 0, True, ""
+    while more and sessions < PAGES:
+        page, more = gateway.session_page(after=after)
+        orders |= {sid(found.get("invoice")) or found["id"] for found in page if _sold(found, stripe_product)}
+        after, sessions = (page[-1]["id"] if page else ""), sessions + 1
+    items = gateway.billed_invoice_item_pages(with_invoices=True)
+    for rows in islice(items, PAGES):
+        orders |= _invoices_of(rows, stripe_product)
+    return len(orders), not more and next(items, None) is None
+
+
+def _sold(session: Json, stripe_product: str) -> bool:
+    """Whether it was paid, and sold the product once rather than by subscription."""
+    if session["payment_status"] == "unpaid":
+        return False
+    prices = [line.get("price") or {} for line in (session.get("line_items") or {}).get("data") or []]
+    return any(sid(price.get("product")) == stripe_product and price["type"] == "one_time" for price in prices)
+
+
+def _invoices_of(items: Iterable[Json], stripe_product: str) -> set[str]:
+    return {
+        sid(item.get("invoice"))
+        for item in items
+        if sid(((item.get("pricing") or {}).get("price_details") or {}).get("product")) == stripe_product
+        and not item.get("proration")
+        and (expanded(item.get("invoice")) or {}).get("status") == "paid"
+    }
