@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Self
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from activities import spreadsheet
+from activities.days import end_of, start_of
 from activities.models import Activity
 from activities.money import decimals
 from activities.sentences import Voice, tell
@@ -74,9 +74,9 @@ def find(filters: Filters) -> QuerySet[Activity]:
     for word in filters.words.split():
         found = found.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
     if filters.since:
-        found = found.filter(at__gte=_start_of(filters.since))
+        found = found.filter(at__gte=start_of(filters.since))
     if filters.until:
-        found = found.filter(at__lt=_start_of(filters.until + timedelta(days=1)))
+        found = found.filter(at__lt=end_of(filters.until))
     return found
 
 
@@ -153,7 +153,3 @@ def _decimal(amount: int, currency: str) -> str:
     digits = str(abs(amount)).rjust(places + 1, "0")
     text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
     return f"-{text}" if amount < 0 else text
-
-
-def _start_of(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())

@@ -88,6 +88,7 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
         "price_text": told.get("price_text", ""),
         "has_card": told.get("has_card", False),
         "amount": _money(told),
+        "products": told.get("products", []),
     }
 
 

@@ -23,7 +23,8 @@ ACCESS_ENDED = "access_ended"
 PAYMENT_PENDING = "payment_pending"
 PAYMENT_BOUNCED = "payment_bounced"
 TRIAL_ENDING = "trial_ending"
-KINDS = (ACCESS, PAYMENT_FAILED, ACCESS_ENDED, PAYMENT_PENDING, PAYMENT_BOUNCED, TRIAL_ENDING)
+INVITATION = "invitation"
+KINDS = (ACCESS, PAYMENT_FAILED, ACCESS_ENDED, PAYMENT_PENDING, PAYMENT_BOUNCED, TRIAL_ENDING, INVITATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,20 @@ def trial_ending(
     """Your free trial ends in some days: what is charged then, or that a card is missing."""
     context = {"trial_end": trial_end.isoformat(), "price_text": price_text, "has_card": has_card}
     return Notice(kind=TRIAL_ENDING, key=key, user_id=user_id, product_id=product_id, context=context)
+
+
+def invitation(
+    *, key: str, user_id: int, product_id: int | None, products: Sequence[str], activity: Activity | None = None
+) -> Notice:
+    """Somebody of the staff made you an account: what is open, by name, and how to come in by code."""
+    return Notice(
+        kind=INVITATION,
+        key=key,
+        user_id=user_id,
+        product_id=product_id,
+        activity=activity,
+        context={"products": list(products)},
+    )
 
 
 def queue(notices: Sequence[Notice], *, now: datetime) -> list[Delivery]:

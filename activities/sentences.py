@@ -123,6 +123,7 @@ MAILS = {
     "payment_pending": "the e-mail on a payment on its way",
     "payment_bounced": "the e-mail on a payment that never came",
     "trial_ending": "the e-mail on the end of the trial",
+    "invitation": "an invitation",
 }
 
 # Stripe's cancellation_details.reason and dispute statuses.

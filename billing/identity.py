@@ -10,14 +10,12 @@ The person it names gets what was bought; the cards and invoices are theirs wher
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from activities.models import Activity
-from activities.record import Happening, record
 from billing.models import Connection, StripeCustomer
 from hub.addresses import usable_address
+from hub.joining import add_member
 from hub.models import User
 
 
@@ -86,22 +84,5 @@ def make_payer(
     address = usable_address(email)
     if not address:
         return None
-    try:
-        with transaction.atomic():
-            user = User.objects.create_user(address, name=name.strip()[:150], joined_at=at)
-    except IntegrityError:  # the same person, bought twice in one moment
-        user = User.objects.get(email=address)
-    else:
-        record([member_added(user, at=at, cause=cause, imported=imported)], now=now)
+    user, _ = add_member(address, name=name, at=at, cause=cause, now=now, imported=imported)
     return Payer(user, StripeCustomer.Binding.EMAIL)
-
-
-def member_added(user: User, *, at: datetime, cause: str, imported: bool = False) -> Happening:
-    return Happening(
-        verb=Activity.Verb.MEMBER_ADDED,
-        key=f"member_added:{user.pk}",
-        at=at,
-        user_id=user.pk,
-        cause=cause,
-        imported=imported,
-    )

@@ -72,9 +72,14 @@ def open_grants(*, now: datetime) -> QuerySet[Grant]:
     return Grant.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now), state__in=Grant.OPEN)
 
 
+def opening(product: Product, *, now: datetime) -> QuerySet[Grant]:
+    """The grants that open the product at `now`, those of collections that hold it too."""
+    return open_grants(now=now).filter(_reaches(product))
+
+
 def can_open(user: User, product: Product, *, now: datetime) -> bool:
     """Whether the gate is open: one indexed query."""
-    return user.is_active and open_grants(now=now).filter(_reaches(product), user=user).exists()
+    return user.is_active and opening(product, now=now).filter(user=user).exists()
 
 
 @dataclass(frozen=True, slots=True)

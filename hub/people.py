@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, Expression, F, OuterRef, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower
-from django.utils import timezone
 
 from activities import spreadsheet
+from activities.days import end_of, start_of
 from hub.access import open_grants
 from hub.models import Grant, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
@@ -118,9 +118,9 @@ def at_risk(*, now: datetime, limit: int) -> list[Grant]:
 def _select(filters: Filters, *, now: datetime) -> QuerySet[User]:
     people = _in_state(_matching(filters.words), filters, now=now)
     if filters.since:
-        people = people.filter(joined_at__gte=_start_of(filters.since))
+        people = people.filter(joined_at__gte=start_of(filters.since))
     if filters.until and filters.until < date.max:
-        people = people.filter(joined_at__lt=_start_of(filters.until + timedelta(days=1)))
+        people = people.filter(joined_at__lt=end_of(filters.until))
     if filters.stage in stages:
         people = people.filter(stages[filters.stage].people)
     if filters.role == "staff":
@@ -213,7 +213,3 @@ def _rows(person: User) -> Iterator[Sequence[str]]:
 
 def _utc(at: datetime | None) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""
-
-
-def _start_of(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())

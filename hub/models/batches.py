@@ -35,6 +35,7 @@ class Batch(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     writes = models.BooleanField(default=False, help_text="Whether the people are written to.")
     made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    undone_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

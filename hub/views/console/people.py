@@ -1,5 +1,3 @@
-from datetime import date, datetime, time, timedelta
-
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -13,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from activities import clock
 from activities.chips import chips
+from activities.days import end_of
 from activities.models import Activity
 from activities.record import Happening, record_one
 from hub import access, grants
@@ -90,7 +89,7 @@ def give(request: HttpRequest, pk: int) -> HttpResponse:
         product,
         actor=actor_of(request),
         reason=form.cleaned_data["reason"],
-        ends_at=_end_of(day) if day else None,
+        ends_at=end_of(day) if day else None,
         now=now,
     )
     messages.success(request, f"{user} has access to {product} now.")
@@ -162,7 +161,7 @@ def _show(
     """The person's page; with a form that was refused, its errors too."""
     now = clock.now()
     day = DayForm(request.GET).chosen(now=now)
-    at = _end_of(day) if day else now
+    at = end_of(day) if day else now
     products = Product.objects.filter(is_live=True) | Product.objects.filter(grants__user=user)
     explanations = access.explain_all(user, list(products.distinct()), at=at, now=now)
     if at >= now:
@@ -200,9 +199,3 @@ def _name(grant: Grant) -> str:
     """ "another purchase (Studio Club, 3 November 2026)", as the buttons beside it name it."""
     kind = "grant" if grant.source == Grant.Source.MANUAL else grant.get_source_display().lower()
     return f"another {kind} ({grant.product}, {date_format(timezone.localtime(grant.starts_at), 'j F Y')})"
-
-
-def _end_of(day: date) -> datetime:
-    """The end of that day where the member of staff is."""
-    midnight = datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
-    return midnight + timedelta(days=1)

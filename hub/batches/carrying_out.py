@@ -1,0 +1,94 @@
+"""Carrying a batch out, a person a transaction: begun, stopped, gone on with, undone."""
+
+from datetime import datetime
+
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Count
+
+from activities import clock, doorbell
+from hub.batches import deeds
+from hub.models import Batch, BatchRow, User
+
+log = structlog.get_logger(__name__)
+TASK = "hub.tasks.carry_on"
+AT_ONCE = 50  # people for whom somebody waits in front of the page
+CHUNK = 50
+State, Rows = Batch.State, BatchRow.State
+# What is to do in each state of work, and where it ends.
+TO_DO: dict[str, tuple[str, str, deeds.Deal]] = {
+    State.RUNNING: (Rows.WAITING, State.DONE, deeds.do),
+    State.UNDOING: (Rows.DONE, State.UNDONE, deeds.undo),
+}
+
+
+def start(batch: Batch, *, now: datetime) -> None:
+    """Begins it, or goes on with what was stopped. A second click finds it begun."""
+    _turn(batch, to=State.RUNNING, of=[State.DRAFT, State.STOPPED], started_at=batch.started_at or now)
+
+
+def stop(batch: Batch) -> None:
+    """After the person that is at work now."""
+    _turn(batch, to=State.STOPPED, of=[State.RUNNING])
+
+
+def undo(batch: Batch, *, actor: User) -> None:
+    """Grant for grant. No e-mail comes back, and nobody's account goes."""
+    if batch.deed != Batch.Deed.INVITE:
+        _turn(batch, to=State.UNDOING, of=[State.DONE, State.STOPPED], undone_by=actor)
+
+
+def count(batch: Batch) -> dict[str, int]:
+    """How many rows there are in each state that has any."""
+    return dict(batch.rows.order_by().values_list("state").annotate(Count("pk")))
+
+
+def carry_on_all() -> None:
+    for batch in Batch.objects.filter(state__in=Batch.AT_WORK).order_by("pk"):
+        carry_on(batch)
+
+
+def carry_on(batch: Batch) -> None:
+    """Does what waits, until nothing does or somebody stops it."""
+    waiting, end, deed = TO_DO[batch.state]
+    while Batch.objects.filter(pk=batch.pk, state=batch.state).exists():
+        chunk = list(batch.rows.filter(state=waiting).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+        if not chunk:
+            _turn(batch, to=end, of=[batch.state], finished_at=clock.now())
+            return
+        for pk in chunk:
+            _do(pk, waiting=waiting, deed=deed)
+
+
+def _do(pk: int, *, waiting: str, deed: deeds.Deal) -> None:
+    """One person. Whose deed fails is marked, and the others go on; a database that is away is no failure of theirs."""
+    try:
+        with transaction.atomic():
+            found = BatchRow.objects.select_for_update(of=("self",)).select_related(
+                "batch__made_by", "batch__undone_by", "batch__product", "user"
+            )
+            row = found.filter(pk=pk, state=waiting).first()
+            if row is not None:
+                deed(row, now=clock.now())
+                row.save()
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("batch_row_failed", row=pk)
+        failed = Rows.FAILED if waiting == Rows.WAITING else Rows.KEPT
+        words = f"It could not be done: {type(error).__name__}."
+        BatchRow.objects.filter(pk=pk, state=waiting).update(state=failed, words=words)
+
+
+def _turn(batch: Batch, *, to: str, of: list[str], **changes: datetime | User) -> None:
+    """Moves it on unless somebody else has; what is to do is done here if it is little, else by a worker."""
+    Batch.objects.filter(pk=batch.pk, state__in=of).update(state=to, **changes)
+    batch.refresh_from_db()
+    if not batch.is_at_work or batch.state != to:
+        return
+    waiting, *_rest = TO_DO[to]
+    if batch.rows.filter(state=waiting)[: AT_ONCE + 1].count() <= AT_ONCE:
+        carry_on(batch)
+        batch.refresh_from_db()
+    else:
+        transaction.on_commit(lambda: doorbell.ring(TASK), robust=True)

@@ -1,0 +1,119 @@
+"""A draft: whom a batch is for, before anybody says what is to happen, and what would happen then."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from hub.access import open_grants, opening
+from hub.batches.reading import Line
+from hub.models import Batch, BatchRow, Grant, Product, User
+from hub.roles import Permission
+
+CHUNK = 2000
+Deed, Rows = Batch.Deed, BatchRow.State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """How many people a draft would change, and how many not. `bought`: of whom it takes what they paid for."""
+
+    changes: int
+    left: int
+    bought: int = 0
+    known: int = 0
+    refused: int = 0
+
+
+@transaction.atomic
+def draft_for(people: QuerySet[User], *, deed: str, about: str, actor: User, now: datetime) -> Batch:
+    """For everybody that the query finds now: who comes later is not among them."""
+    batch = _draft(deed, about=about, actor=actor, now=now)
+    _keep(BatchRow(batch=batch, user_id=pk) for pk in people.order_by("pk").values_list("pk", flat=True).iterator())
+    return batch
+
+
+@transaction.atomic
+def draft_from(
+    lines: Iterable[Line],
+    *,
+    about: str,
+    products: Sequence[Product],
+    reason: str,
+    writes: bool,
+    actor: User,
+    now: datetime,
+) -> Batch:
+    """People to be added: those lines that cannot be are kept with what is wrong. `products` are for all of them."""
+    batch = _draft(Deed.ADD, about=about, actor=actor, now=now)
+    batch.reason, batch.writes = reason, writes
+    batch.save(update_fields=["reason", "writes"])
+    for_all = [product.pk for product in products]
+    _keep(
+        BatchRow(
+            batch=batch,
+            state=Rows.FAILED if line.problem else Rows.WAITING,
+            line=line.number,
+            email=line.email[:320],
+            person_name=line.name[:320],
+            products=sorted({*for_all, *line.products}),
+            words=line.problem,
+        )
+        for line in lines
+    )
+    return batch
+
+
+def foresee(batch: Batch, *, now: datetime) -> Foreseen:
+    """What would come of it now, counted by the database."""
+    waiting = batch.rows.filter(state=Rows.WAITING)
+    whole = waiting.count()
+    if batch.deed == Deed.ADD:
+        known = waiting.filter(Exists(User.objects.filter(email=OuterRef("email")))).count()
+        return Foreseen(changes=whole, left=0, known=known, refused=batch.rows.filter(state=Rows.FAILED).count())
+    changes: Any = with_outlook(waiting, batch, now=now)
+    changes = changes.filter(changes=True)
+    count = changes.count()
+    bought = changes.filter(bought=True).count() if batch.deed == Deed.TAKE else 0
+    return Foreseen(changes=count, left=whole - count, bought=bought)
+
+
+def with_outlook(rows: QuerySet[BatchRow], batch: Batch, *, now: datetime) -> QuerySet[BatchRow]:
+    """Each row with `changes` (whether it would do anything) and `bought` (whether it takes what was paid for)."""
+    theirs = open_grants(now=now).filter(user=OuterRef("user"), product=batch.product)
+    bought = Exists(theirs.exclude(source=Grant.Source.MANUAL))
+    is_there = Exists(User.objects.filter(pk=OuterRef("user"), is_active=True))
+    match batch.deed:
+        case Deed.GIVE if batch.product:
+            has = opening(batch.product, now=now).filter(user=OuterRef("user"))
+            changes = is_there & ~Exists(has) & _may_have(batch)
+        case Deed.TAKE:
+            changes = Q(Exists(theirs))
+        case _:
+            changes = Q(is_there)
+    return rows.annotate(changes=Q(changes), bought=bought)
+
+
+def discard(batch: Batch) -> None:
+    """A draft that nobody wants."""
+    Batch.objects.filter(pk=batch.pk, state=Batch.State.DRAFT).delete()
+
+
+def _may_have(batch: Batch) -> Q:
+    """As `hub.permissions.may_favour` says it of one."""
+    return Q() if batch.made_by.may(Permission.FAVOUR_ONESELF) else ~Q(user=batch.made_by)
+
+
+def _draft(deed: str, *, about: str, actor: User, now: datetime) -> Batch:
+    """Only one at a time is anybody's: those that were left lying are thrown away."""
+    Batch.objects.filter(made_by=actor, state=Batch.State.DRAFT).delete()
+    return Batch.objects.create(deed=deed, about=about[:240], made_by=actor, created_at=now)
+
+
+def _keep(rows: Iterator[BatchRow]) -> None:
+    while chunk := list(islice(rows, CHUNK)):
+        BatchRow.objects.bulk_create(chunk)

@@ -1,0 +1,14 @@
+"""Doorbells and clocks of the portal. The work is in rows: a task that runs twice or late finds what is left."""
+
+from celery import shared_task
+
+from activities.alone import alone
+from hub.batches import carrying_out
+
+HOURS = 6 * 3600
+
+
+@shared_task(time_limit=HOURS)
+@alone
+def carry_on() -> None:
+    carrying_out.carry_on_all()
