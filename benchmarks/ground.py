@@ -167,7 +167,7 @@ def open_shop(customers: int) -> tuple[Any, list[Json]]:
 
     from billing.connection import connect
     from billing.gateway import gateway_for
-    from billing.linking import link
+    from billing.shop.linking import link
     from hub.models import Product
 
     connection = connect(KEY)

@@ -29,8 +29,8 @@ def main() -> None:
 
         call_command("migrate", verbosity=0)
         gateway = open_site(url, count=count)
-        from billing import reconcile
-        from billing.draining import drain
+        from billing.intake.draining import drain
+        from billing.sweeping import reconcile
 
         bare = timed("bare lists", count, lambda: list_everything(gateway))
         quiet = timed("full pass, nothing changed", count, reconcile.full_pass)
@@ -80,8 +80,8 @@ def open_site(url: str, *, count: int) -> Any:
 
     from billing.connection import connect
     from billing.gateway import gateway_for
-    from billing.linking import link
     from billing.models import ImportBatch
+    from billing.shop.linking import link
     from hub.models import Product
 
     request = urllib.request.Request(

@@ -14,7 +14,6 @@ from django.utils.html import format_html
 
 from activities.admin import ReadOnlyAdmin
 from billing.connection import REFERENCE_KEY
-from billing.mirror import MODELS as MIRRORED
 from billing.models import (
     AccessPolicy,
     Attention,
@@ -28,6 +27,7 @@ from billing.models import (
     Subject,
     Subscription,
 )
+from billing.refreshing.mirror import MODELS as MIRRORED
 from hub.models import User
 
 REFERENCES = {REFERENCE_KEY, "client_reference_id"}

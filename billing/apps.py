@@ -6,10 +6,11 @@ class BillingConfig(AppConfig):
     verbose_name = "Stripe"
 
     def ready(self) -> None:
-        from billing import notes, overview, strangers, support
         from billing.console.stages import STAGES
-        from billing.giving_back import follow_stripe
-        from billing.why import reasons_of
+        from billing.desk import overview, strangers, support
+        from billing.refreshing.giving_back import follow_stripe
+        from billing.rules import notes
+        from billing.rules.why import reasons_of
         from hub import payments
         from hub.access import further_reasons
         from hub.grants import sellers

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from activities.models import Activity
 from activities.record import Happening, record_one
-from billing import event_types
 from billing.errors import NotConnected, StripeError, StripeInvalid, StripeMissing
 from billing.gateway import Gateway, gateway_for
+from billing.intake import event_types
 from billing.models import Connection, Subject
 from hub.models import User
 

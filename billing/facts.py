@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.models import Order, Subscription
-from billing.policy import Disputes, Item, OrderFacts, SubscriptionFacts
+from billing.rules.policy import Disputes, Item, OrderFacts, SubscriptionFacts
 
 Json = dict[str, Any]
 

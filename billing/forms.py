@@ -5,9 +5,9 @@ from uuid import uuid4
 from django import forms
 
 from activities.money import CURRENCIES, read_money
-from billing.knobs import DEFAULTS, GROUPS, KNOBS, PERCENT, Knob
 from billing.models import Offer
-from billing.prices import words_of
+from billing.rules.knobs import DEFAULTS, GROUPS, KNOBS, PERCENT, Knob
+from billing.shop.prices import words_of
 from hub.models import User
 
 Json = dict[str, Any]

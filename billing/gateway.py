@@ -16,8 +16,8 @@ from django.conf import settings
 
 from billing import pace
 from billing.errors import StripeInvalid, StripeMissing, StripePaused, StripeRefused, StripeUnavailable
+from billing.intake.storable import storable
 from billing.models import Connection
-from billing.storable import storable
 
 Json = dict[str, Any]
 Params = dict[str, Any]

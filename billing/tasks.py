@@ -3,7 +3,8 @@
 from celery import shared_task
 
 from activities.alone import alone
-from billing import draining, reconcile, retention
+from billing.intake import draining
+from billing.sweeping import reconcile, retention
 
 # Listing takes Stripe about a second a hundred: the limit of the other tasks would kill it at thirty thousand.
 HOURS = 6 * 3600

@@ -14,15 +14,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from activities import clock
 from activities.doorbell import ring
-from billing import buying_once, checkout, inbox, keeping, portal
 from billing.account import account_of, news_of
 from billing.connection import active_connection
-from billing.draining import TASK
 from billing.errors import NotConnected, StripeError
-from billing.event_types import Facet
-from billing.inbox import look_again
+from billing.intake import inbox
+from billing.intake.draining import TASK
+from billing.intake.event_types import Facet
+from billing.intake.inbox import look_again
 from billing.models import Connection, Offer, StripeCustomer
-from billing.refresh import Outcome, refresh
+from billing.refreshing.refresh import Outcome, refresh
+from billing.shop import buying_once, checkout, keeping, portal
 from hub.access import can_open
 from hub.models import Product, User
 from hub.permissions import signed_in

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.text import slugify
 
-from billing.linking import link
 from billing.models import Offer, ProductLink
+from billing.shop.linking import link
 from demo.lessons import Lesson, read_lessons
 from demo.stripe_account import StripeAccount
 from hub.models import Category, CollectionItem, Page, Product, SalesPage, Section, Site, User

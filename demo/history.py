@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from activities import clock
 from activities.deliveries import deliver_due
-from billing import checkout, portal, reconcile
-from billing.draining import drain, sweep
+from billing.intake.draining import drain, sweep
 from billing.models import Offer, Order, Subscription
+from billing.shop import checkout, portal
+from billing.sweeping import reconcile
 from demo import people
 from demo.stripe_account import CARD, StripeAccount
 from hub import grants, reading

@@ -4,7 +4,7 @@ from typing import Any
 
 from activities import clock
 from billing.connection import connect
-from billing.linking import link
+from billing.shop.linking import link
 from hub.models import Product
 from tests import cast
 from tests.sandboxes import KEY, Sandbox

@@ -9,9 +9,9 @@ from django.test import Client
 
 from activities import clock
 from billing.connection import connect
-from billing.draining import drain, sweep
-from billing.linking import link
+from billing.intake.draining import drain, sweep
 from billing.models import Connection, Offer
+from billing.shop.linking import link
 from hub.access import can_open
 from hub.models import Product, User
 from tests import cast

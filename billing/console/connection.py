@@ -10,13 +10,13 @@ from django.views.decorators.http import require_http_methods
 from activities import clock
 from activities.doorbell import ring
 from billing import connection as connections
-from billing import left_behind
 from billing.connection import active_connection
 from billing.console.words import AWAY
-from billing.draining import TASK
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
 from billing.forms import ConnectForm, PortalForm
+from billing.intake.draining import TASK
 from billing.models import Attention, Connection, InboxEvent, Offer, Pass
+from billing.sweeping import left_behind
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 

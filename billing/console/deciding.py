@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
-from billing import attaching, attention, left_behind
 from billing.connection import active_connection
-from billing.dashboard import page_of
+from billing.desk import attaching, attention
+from billing.desk.dashboard import page_of
 from billing.forms import MovePayerForm, PayerForm
 from billing.models import Attention, StripeCustomer
+from billing.sweeping import left_behind
 from hub.addresses import usable_address
 from hub.models import User
 from hub.people import Filters, find_people

@@ -7,16 +7,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from activities.doorbell import ring
-from billing import linking, selling
 from billing.connection import active_connection
 from billing.console.words import AWAY, HALF_WAY, made_for
-from billing.dashboard import page_of
-from billing.draining import TASK
+from billing.desk.dashboard import page_of
 from billing.errors import StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm, CreateProductForm, FindProductForm
 from billing.gateway import Gateway, gateway_for
+from billing.intake.draining import TASK
 from billing.models import Connection, Offer, ProductLink
-from billing.prices import selectable
+from billing.shop import linking, selling
+from billing.shop.prices import selectable
 from billing.stripe_products.counting import count_bought, count_known_live
 from billing.stripe_products.finding import find_products
 from billing.stripe_products.making import create_stripe_product

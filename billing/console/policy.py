@@ -8,13 +8,13 @@ from django.views.decorators.http import require_http_methods
 
 from activities import clock
 from activities.doorbell import ring
-from billing import policies, policy_change
 from billing.connection import active_connection
-from billing.draining import TASK
 from billing.forms import PolicyForm
-from billing.knobs import DEFAULTS, say_differences
+from billing.intake.draining import TASK
 from billing.models import AccessPolicy, ProductLink
-from billing.policy_change import Change, Moved
+from billing.rules import policies, policy_change
+from billing.rules.knobs import DEFAULTS, say_differences
+from billing.rules.policy_change import Change, Moved
 from hub.models import Product
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther

@@ -6,14 +6,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from billing import selling
 from billing.console.linking import cannot
 from billing.console.words import HALF_WAY, made_for
 from billing.errors import StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm
 from billing.gateway import gateway_for
 from billing.models import Connection
-from billing.prices import selectable
+from billing.shop import selling
+from billing.shop.prices import selectable
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 

@@ -11,9 +11,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from activities import clock
-from billing import draining, reconcile
 from billing.importing import rehearsing
+from billing.intake import draining
 from billing.models import ImportBatch, ImportRow, Subject
+from billing.sweeping import reconcile
 
 log = structlog.get_logger(__name__)
 State = ImportRow.State

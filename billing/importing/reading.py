@@ -11,14 +11,14 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from billing import listing
-from billing.entitling import links_of
 from billing.errors import StripeMissing
-from billing.event_types import EVERYTHING
 from billing.facts import expanded, products_of, sid
 from billing.gateway import Gateway, gateway_for
+from billing.intake.event_types import EVERYTHING
 from billing.models import Connection, ImportBatch, ImportRow
-from billing.snapshots import Ask, Payment, Snapshot, charge_of_session, fetch_customer, fetch_guest
+from billing.refreshing.entitling import links_of
+from billing.refreshing.snapshots import Ask, Payment, Snapshot, charge_of_session, fetch_customer, fetch_guest
+from billing.sweeping import listing
 
 Json = dict[str, Any]
 SUBSCRIPTIONS, INVOICES, SESSIONS, WHOLE, ALL_READ = "subscriptions", "invoices", "sessions", "whole", "all_read"

@@ -14,11 +14,11 @@ from django.db import transaction
 from django.db.models import Model
 
 from activities.models import Activity
-from billing import identity
-from billing.applying import apply_snapshots
 from billing.facts import email_of_session, expanded
 from billing.importing.reading import snapshot_of
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subscription
+from billing.refreshing import identity
+from billing.refreshing.applying import apply_snapshots
 from hub.addresses import usable_address
 from hub.models import Ledger, User
 
@@ -183,7 +183,8 @@ def _verdict(row: ImportRow, outcome: Outcome | None) -> str:
 def _name_people(batch: ImportBatch) -> None:
     """Says on each row whose it seems to be, so that what one person bought twice is decided at once.
 
-    Only an order of work: whose a row really is says `billing.applying`, and it is compared again when it is applied.
+    Only an order of work: whose a row really is says `billing.refreshing.applying`, and it is compared again when
+    it is applied.
     """
     rows = list(batch.rows.filter(state=State.READ))
     bound = dict(

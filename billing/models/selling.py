@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from activities import clock
 from billing.models.account import Connection
-from billing.prices import describe_price
+from billing.shop.prices import describe_price
 from hub.models import Product
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from billing.facts import expanded, required_moment
 from billing.gateway import PAGE, Gateway
 from billing.models import Connection, ProductLink
-from billing.prices import words_of
+from billing.shop.prices import words_of
 from hub.models import Product
 
 Json = dict[str, Any]

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from billing import selling
 from billing.connection import required_connection
 from billing.errors import StripeInvalid
 from billing.facts import sid
 from billing.gateway import Gateway, fingerprint_of, gateway_for
-from billing.prices import selectable
+from billing.shop import selling
+from billing.shop.prices import selectable
 from hub.models import Product
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 
-from billing.prices import words_of
+from billing.shop.prices import words_of
 from billing.stripe_products.counting import MANY
 from hub.reasons import say
 

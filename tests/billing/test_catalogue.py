@@ -1,8 +1,8 @@
 """What is for sale follows Stripe, whatever the owner calls it there."""
 
-from billing.linking import link
 from billing.models import InboxEvent, Offer
-from billing.refresh import Outcome, refresh
+from billing.refreshing.refresh import Outcome, refresh
+from billing.shop.linking import link
 from tests import cast
 from tests.shops import Shop
 

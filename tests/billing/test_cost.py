@@ -4,9 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing import leases, renewal_day
-from billing.draining import drain
+from billing.intake import leases
+from billing.intake.draining import drain
 from billing.models import InboxEvent, Subscription
+from billing.sweeping import renewal_day
 from hub.access import can_open
 from hub.models import Grant, User
 from tests.counting import counted

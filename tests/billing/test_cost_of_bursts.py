@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import AccessPolicy, Order, Subject, Subscription
 from hub.models import Grant
 from tests import cast

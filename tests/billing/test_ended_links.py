@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from activities.models import Delivery
-from billing import checkout, linking
 from billing.models import Order, ProductLink
-from billing.reconcile import differences, full_pass
+from billing.shop import checkout, linking
+from billing.sweeping.reconcile import differences, full_pass
 from hub.models import Grant, User
 from tests.races.steps import at_step
 from tests.shops import Shop
@@ -100,7 +100,7 @@ def test_checkouts_that_are_open_are_closed_and_no_others(shop: Shop, ada: User)
 def test_who_subscribes_in_the_moment_of_the_end_keeps_the_link_and_its_sale_going(shop: Shop, ada: User) -> None:
     made = ProductLink.objects.get(product=shop.club)
     session = checkout.start(ada, shop.monthly).rpartition("/")[2]
-    paying = at_step("billing.linking:_close_checkouts:call", lambda: shop.sandbox.pay_session(session))
+    paying = at_step("billing.shop.linking:_close_checkouts:call", lambda: shop.sandbox.pay_session(session))
     sys.setprofile(paying)
     try:
         with pytest.raises(linking.StillLive, match="1 subscription is still live"):

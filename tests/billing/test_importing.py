@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from activities.models import Activity, Delivery
 from billing.importing import carrying_out, rehearsing
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subject, Subscription
-from billing.reconcile import full_pass
+from billing.sweeping.reconcile import full_pass
 from hub.models import Grant, Ledger, User
 from tests import cast
 from tests.pasts import Past

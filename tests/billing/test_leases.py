@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from billing import leases
+from billing.intake import leases
 from billing.models import Subject
 
 

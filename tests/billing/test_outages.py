@@ -11,11 +11,11 @@ from django.utils import timezone
 from structlog.testing import capture_logs
 
 from activities.models import Activity
-from billing.draining import drain, sweep
 from billing.errors import StripeUnavailable
+from billing.intake.draining import drain, sweep
 from billing.models import Attention, Connection, InboxEvent, Subject, Subscription
-from billing.reconcile import catch_up
-from billing.refresh import note_unavailable
+from billing.refreshing.refresh import note_unavailable
+from billing.sweeping.reconcile import catch_up
 from config.health import Level
 from hub.models import Grant, Ledger, User
 from tests.shops import Shop

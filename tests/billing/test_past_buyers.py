@@ -8,11 +8,11 @@ from django.test import Client
 
 from activities import clock
 from activities.models import Activity, Delivery
-from billing import linking
 from billing.connection import connect
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import Order, Pass, ProductLink
-from billing.reconcile import full_pass
+from billing.shop import linking
+from billing.sweeping.reconcile import full_pass
 from hub.access import can_open
 from hub.models import Grant, Product, User
 from tests import cast

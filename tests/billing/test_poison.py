@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import stripe
 
-from billing.draining import drain, sweep
+from billing.intake.draining import drain, sweep
+from billing.intake.storable import read_strictly, storable
 from billing.models import Attention, InboxEvent, Order, StripeCustomer, Subject, Subscription
-from billing.reconcile import catch_up, differences, full_pass
-from billing.storable import read_strictly, storable
+from billing.sweeping.reconcile import catch_up, differences, full_pass
 from hub.models import User
 from tests.shops import Json, Shop
 

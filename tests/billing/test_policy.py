@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.policy import (
+from billing.rules.policy import (
     ASKING,
     SETTLING,
     SILENCE,

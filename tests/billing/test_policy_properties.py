@@ -8,8 +8,8 @@ from inspect import getsource
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing import policy as deciding
-from billing.policy import (
+from billing.rules import policy as deciding
+from billing.rules.policy import (
     Access,
     Decision,
     Disputes,

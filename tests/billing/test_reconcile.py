@@ -9,11 +9,11 @@ import pytest
 from django.core.management import call_command
 
 from activities.models import Activity, Delivery
-from billing import leases
-from billing.draining import drain, sweep
 from billing.errors import StripeInvalid
+from billing.intake import leases
+from billing.intake.draining import drain, sweep
 from billing.models import Attention, Connection, InboxEvent, Pass, Subject, Subscription
-from billing.reconcile import catch_up, full_pass
+from billing.sweeping.reconcile import catch_up, full_pass
 from hub import grants
 from hub.models import Grant, Ledger
 from tests.sandboxes import Json

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from billing import inbox, leases, renewal_day
-from billing.draining import drain
+from billing.intake import inbox, leases
+from billing.intake.draining import drain
 from billing.models import InboxEvent, Subject, Subscription
-from billing.refresh import refresh
+from billing.refreshing.refresh import refresh
+from billing.sweeping import renewal_day
 from hub.models import Grant
 from tests.counting import counted
 from tests.shops import Shop

@@ -7,9 +7,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import AccessPolicy, Order, Subject, Subscription
-from billing.reconcile import full_pass
+from billing.sweeping.reconcile import full_pass
 from hub.models import Grant
 from tests.counting import counted
 from tests.shops import Shop

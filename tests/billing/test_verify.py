@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import AccessPolicy, Attention, Connection, Order, Subscription
-from billing.reconcile import full_pass
+from billing.sweeping.reconcile import full_pass
 from hub.models import Grant
 from tests.shops import Shop
 

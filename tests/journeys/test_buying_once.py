@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import Attention, Order
 from hub.models import Grant, User
 from tests import cast

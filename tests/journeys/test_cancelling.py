@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from billing import linking
 from billing.models import ProductLink
+from billing.shop import linking
 from hub import grants
 from tests.members import Member
 from tests.shops import Json, Shop

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from activities.models import Activity
-from billing import linking
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import Offer, ProductLink, Subscription
+from billing.shop import linking
 from hub.models import Product, User
 from tests import cast
 from tests.members import signed_in

@@ -6,7 +6,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from billing import leases
+from billing.intake import leases
 from billing.models import Connection, Order
 from hub.models import User
 from tests.members import signed_in

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.models import Activity
-from billing.draining import drain
-from billing.inbox import look_again
+from billing.intake.draining import drain
+from billing.intake.inbox import look_again
 from billing.models import Order, Subject
-from billing.reconcile import catch_up, full_pass
+from billing.sweeping.reconcile import catch_up, full_pass
 from hub.access import explain
 from hub.models import Grant, Ledger, User
 from tests.records import Verb, counts, mailed, told

@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 
 from activities.models import Activity, Delivery
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import InboxEvent, Subscription
 from tests.members import Member
 from tests.shops import Json, Shop

@@ -7,9 +7,9 @@ from django.test import Client
 
 from activities import clock
 from activities.models import Activity
-from billing.draining import drain, sweep
+from billing.intake.draining import drain, sweep
 from billing.models import Connection, InboxEvent, Offer, ProductLink, Subject
-from billing.reconcile import catch_up
+from billing.sweeping.reconcile import catch_up
 from hub.models import SalesPage, User
 from tests import cast
 from tests.members import signed_in

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import AccessPolicy, Order
 from hub.models import Grant
 from tests.records import Verb, mailed, told

@@ -9,12 +9,12 @@ from django.db import connection as database
 from django.test import Client
 
 from activities import clock
-from billing.draining import drain, sweep
-from billing.inbox import look_again
-from billing.linking import link
+from billing.intake.draining import drain, sweep
+from billing.intake.inbox import look_again
 from billing.models import Attention, Connection, InboxEvent, Offer, ProductLink, Subject, Subscription
-from billing.reconcile import full_pass
-from billing.refresh import Outcome, refresh
+from billing.refreshing.refresh import Outcome, refresh
+from billing.shop.linking import link
+from billing.sweeping.reconcile import full_pass
 from hub.models import Grant, Ledger, User
 from tests import cast
 from tests.members import signed_in

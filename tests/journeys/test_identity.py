@@ -2,11 +2,11 @@
 
 import pytest
 
-from billing import portal
 from billing.account import account_of
-from billing.checkout import billing_customer
-from billing.identity import reference_for
 from billing.models import Attention, StripeCustomer
+from billing.refreshing.identity import reference_for
+from billing.shop import portal
+from billing.shop.checkout import billing_customer
 from hub.models import Grant, User
 from tests.records import Verb, told
 from tests.shops import Shop

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import Order
 from hub.models import Grant
 from tests.members import Member

@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 
 from activities.models import Activity
-from billing import linking
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import ProductLink
-from billing.reconcile import full_pass
+from billing.shop import linking
+from billing.sweeping.reconcile import full_pass
 from hub import grants
 from hub.models import Grant, Product, User
 from tests import cast

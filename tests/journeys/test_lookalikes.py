@@ -4,10 +4,10 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from billing import portal
-from billing.checkout import billing_customer
-from billing.identity import reference_for
 from billing.models import Attention, InboxEvent, Order, StripeCustomer, Subscription
+from billing.refreshing.identity import reference_for
+from billing.shop import portal
+from billing.shop.checkout import billing_customer
 from hub.addresses import usable_address
 from hub.models import User
 from tests import cast

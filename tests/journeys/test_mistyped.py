@@ -5,8 +5,8 @@ from django.test import Client
 from django.utils import timezone
 
 from activities.models import Activity
-from billing.draining import drain
-from billing.inbox import look_again
+from billing.intake.draining import drain
+from billing.intake.inbox import look_again
 from billing.models import Attention, StripeCustomer, Subscription
 from hub import grants
 from hub.models import Grant, Ledger, User

@@ -5,7 +5,7 @@ import json
 import pytest
 import stripe
 
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import AccessPolicy, Attention, StripeCustomer
 from hub.models import Product, User
 from tests import cast

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing.dashboard import page_of
+from billing.desk.dashboard import page_of
 from billing.models import Attention, Checkout, Connection, Order
 from hub.models import User
 from tests.members import press_buy, signed_in

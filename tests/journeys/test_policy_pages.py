@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from activities.models import Activity
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import AccessPolicy, Subscription
-from billing.policies import load
+from billing.rules.policies import load
 from hub.models import Grant, User
 from tests import cast
 from tests.shops import Shop

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing import leases
+from billing.intake import leases
 from billing.models import Connection, StripeCustomer, Subject
 from hub.models import User
 from tests.members import signed_in

@@ -5,7 +5,7 @@ from typing import Any
 from django.test import Client
 
 from activities.models import Activity
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import AccessPolicy, Attention, Order, Subject
 from hub import grants
 from hub.models import Grant, User

@@ -8,8 +8,8 @@ from django.test import Client
 
 from activities.models import Delivery
 from billing.errors import StripeInvalid
-from billing.linking import link
 from billing.models import Offer, Order, ProductLink, StripeCustomer, Subscription
+from billing.shop.linking import link
 from billing.stripe_products.making import create_stripe_product
 from hub.models import Product, User
 from tests import cast

@@ -10,10 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.draining import drain
-from billing.inbox import MAX_BYTES, Answer, receive
+from billing.intake.draining import drain
+from billing.intake.inbox import MAX_BYTES, Answer, receive
+from billing.intake.signers import KEPT_SECONDS
 from billing.models import Connection, InboxEvent, Subject
-from billing.signers import KEPT_SECONDS
 from tests.shops import Json, Shop, post_webhook
 
 ADA = "ada@example.org"

@@ -10,9 +10,9 @@ from urllib.error import HTTPError
 import stripe
 from hypothesis import strategies as st
 
-from billing import reconcile
-from billing.draining import drain, sweep
+from billing.intake.draining import drain, sweep
 from billing.models import Subject
+from billing.sweeping import reconcile
 from hub import grants
 from hub.models import Grant, Product, User
 from tests.properties.people import People

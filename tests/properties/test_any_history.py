@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from activities.models import Activity, Delivery
-from billing import reconcile
-from billing.draining import drain, sweep
-from billing.inbox import look_again
+from billing.intake.draining import drain, sweep
+from billing.intake.inbox import look_again
 from billing.models import AccessPolicy, Attention, InboxEvent, ProductLink, Subject
+from billing.sweeping import reconcile
 from hub.models import Grant, Ledger, User
 from tests.properties.account import read_account
 from tests.properties.histories import AFTER_RETRIES, History, steps

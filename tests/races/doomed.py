@@ -11,7 +11,7 @@ import django
 
 django.setup()
 
-from billing.refresh import refresh  # noqa: E402
+from billing.refreshing.refresh import refresh  # noqa: E402
 from tests.races.steps import at_step  # noqa: E402
 
 

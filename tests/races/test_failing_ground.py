@@ -14,10 +14,10 @@ from stripe import WebhookSignature
 
 from activities import notices
 from activities.models import Activity, Delivery
-from billing import leases
-from billing.draining import drain
+from billing.intake import leases
+from billing.intake.draining import drain
 from billing.models import InboxEvent, Subject, Subscription
-from billing.reconcile import catch_up
+from billing.sweeping.reconcile import catch_up
 from hub.models import Grant, Ledger, User
 from tests import cast
 from tests.activities.smtpsink import Sink
@@ -75,14 +75,14 @@ def end_every_other_connection() -> int:
 @pytest.mark.parametrize(
     "step",
     [
-        "billing.leases:take:return",
-        "billing.errands:errand_for:return",
+        "billing.intake.leases:take:return",
+        "billing.intake.errands:errand_for:return",
         "billing.gateway:subscriptions_of:return",
-        "billing.leases:held:return",
-        "billing.projection:write_subscriptions:return",
+        "billing.intake.leases:held:return",
+        "billing.refreshing.projection:write_subscriptions:return",
         "hub.grants:apply:return",
-        "billing.refresh:_finish:return",
-        "billing.refresh:note_answer:call",
+        "billing.refreshing.refresh:_finish:return",
+        "billing.refreshing.refresh:note_answer:call",
     ],
 )
 def test_a_database_connection_that_ends_in_the_middle_of_a_drain(paid: Shop, step: str) -> None:
@@ -98,7 +98,7 @@ def test_a_database_connection_that_ends_in_the_middle_of_a_drain(paid: Shop, st
 
 
 def test_a_lease_that_died_with_its_connection_runs_out_by_itself(paid: Shop) -> None:
-    worker = StoppedWorker(drain, step="billing.leases:take:return")
+    worker = StoppedWorker(drain, step="billing.intake.leases:take:return")
     end_every_other_connection()
     worker.go_on()
     left = Subject.objects.filter(lease_until__isnull=False)

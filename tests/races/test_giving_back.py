@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from billing.models import Subject, Subscription
-from billing.refresh import Outcome, refresh
+from billing.refreshing.refresh import Outcome, refresh
 from hub import grants
 from hub.models import Grant
 from tests import cast
@@ -26,7 +26,7 @@ def test_giving_back_while_a_worker_looks_locks_nobody_out(transactional_shop: S
     worker = StoppedWorker(lambda: refresh(customer), step="hub.grants:_lock_people:call")
     staff = StoppedWorker(
         lambda: grants.restore(grant, actor=owner, reason="it was", now=shop.now()),
-        step="billing.giving_back:follow_stripe:return",
+        step="billing.refreshing.giving_back:follow_stripe:return",
     )
     ended: dict[str, Any] = {}
     waits = threading.Thread(target=lambda: ended.update(worker=worker.go_on()))

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from activities.models import Activity, Delivery
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import InboxEvent, Order, StripeCustomer, Subject, Subscription
 from hub.models import Grant, Ledger, User
 from tests.races.processes import environment
@@ -21,23 +21,23 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres, pyt
 Die = Callable[[str, str], int]
 ADA = "ada@example.org"
 BEFORE_THE_COMMIT = [
-    "billing.leases:take:return",
-    "billing.errands:errand_for:return",
+    "billing.intake.leases:take:return",
+    "billing.intake.errands:errand_for:return",
     "billing.gateway:subscriptions_of:call",
     "billing.gateway:subscriptions_of:return",
     "billing.gateway:sessions_of:return",
-    "billing.leases:held:return",
-    "billing.projection:write_subscriptions:return",
-    "billing.orders:write_orders:return",
-    "billing.mirror:write:return",
-    "billing.identity:make_payer:return",
+    "billing.intake.leases:held:return",
+    "billing.refreshing.projection:write_subscriptions:return",
+    "billing.refreshing.orders:write_orders:return",
+    "billing.refreshing.mirror:write:return",
+    "billing.refreshing.identity:make_payer:return",
     "activities.record:record:return",
     "hub.grants:apply:call",
     "hub.grants:_write:return",
     "activities.notices:queue:return",
-    "billing.refresh:_finish:return",
+    "billing.refreshing.refresh:_finish:return",
 ]
-AFTER_THE_COMMIT = ["billing.refresh:note_answer:call", "billing.refresh:note_answer:return"]
+AFTER_THE_COMMIT = ["billing.refreshing.refresh:note_answer:call", "billing.refreshing.refresh:note_answer:return"]
 
 
 @pytest.fixture(scope="module")

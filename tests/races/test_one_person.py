@@ -8,7 +8,7 @@ from django.db import connection
 
 from activities.models import Activity, Delivery
 from billing.models import InboxEvent, Order, Subject
-from billing.refresh import Outcome, refresh
+from billing.refreshing.refresh import Outcome, refresh
 from hub.models import Grant, User
 from tests.races.steps import StoppedWorker, until_somebody_waits
 from tests.shops import Shop
@@ -65,7 +65,7 @@ def test_two_purchases_for_a_number_of_days_count_one_after_the_other(transactio
     shop.course.save()
     for _ in range(2):
         shop.buy(shop.once, email=ADA)
-    work_beside(rung(shop), stopped_at="billing.entitling:with_other_purchases:return")
+    work_beside(rung(shop), stopped_at="billing.refreshing.entitling:with_other_purchases:return")
     first = Order.objects.order_by("paid_at").first()
     assert first is not None and first.paid_at is not None
     ends = sorted(Grant.objects.filter(product=shop.course).values_list("until", flat=True))
@@ -76,7 +76,7 @@ def test_one_account_is_made(transactional_shop: Shop) -> None:
     shop = transactional_shop
     for offer in (shop.monthly, shop.once):
         shop.buy(offer, email=ADA)
-    work_beside(rung(shop), stopped_at="billing.identity:make_payer:return")
+    work_beside(rung(shop), stopped_at="billing.refreshing.identity:make_payer:return")
     assert User.objects.count() == 1
     assert shop.has(ADA, shop.club) and shop.has(ADA, shop.course)
     assert Activity.objects.filter(verb=Activity.Verb.MEMBER_ADDED).count() == 1

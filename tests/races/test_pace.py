@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import InboxEvent, Pace, Subject
-from billing.reconcile import catch_up, full_pass
-from billing.refresh import Outcome, refresh
+from billing.refreshing.refresh import Outcome, refresh
+from billing.sweeping.reconcile import catch_up, full_pass
 from tests.counting import counted
 from tests.shops import Shop
 

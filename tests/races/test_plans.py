@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from activities import clock, deliveries, notices
 from activities.models import Delivery
-from billing import inbox, refresh, renewal_day
-from billing.draining import close_what_is_over
 from billing.errors import StripeUnavailable
+from billing.intake import inbox
+from billing.intake.draining import close_what_is_over
 from billing.models import Connection, InboxEvent, StripeCustomer, Subject, Subscription
+from billing.refreshing import refresh
+from billing.sweeping import renewal_day
 from config import health
 from hub.models import Grant, User
 from tests import cast

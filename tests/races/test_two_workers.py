@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from activities.models import Activity, Delivery
-from billing.draining import drain
+from billing.intake.draining import drain
 from billing.models import InboxEvent, Order, Subject, Subscription
-from billing.refresh import Outcome, refresh
+from billing.refreshing.refresh import Outcome, refresh
 from hub.models import Ledger
 from tests.races.steps import StoppedWorker
 from tests.shops import Json, Shop
@@ -19,11 +19,11 @@ from tests.shops import Json, Shop
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres, pytest.mark.races]
 ADA = "ada@example.org"
 STEPS = [
-    "billing.leases:take:return",
-    "billing.errands:errand_for:return",
-    "billing.snapshots:fetch_customer:call",
-    "billing.snapshots:fetch_customer:return",
-    "billing.leases:held:call",
+    "billing.intake.leases:take:return",
+    "billing.intake.errands:errand_for:return",
+    "billing.refreshing.snapshots:fetch_customer:call",
+    "billing.refreshing.snapshots:fetch_customer:return",
+    "billing.intake.leases:held:call",
 ]
 
 
@@ -104,7 +104,7 @@ def test_an_event_that_commits_late_under_a_lower_number_is_not_taken_for_answer
     assert inserted.wait(20)
     touch(subscribed)
     subscribed.sandbox.forget_calls()
-    slow = StoppedWorker(lambda: refresh(customer), step="billing.snapshots:fetch_customer:call")
+    slow = StoppedWorker(lambda: refresh(customer), step="billing.refreshing.snapshots:fetch_customer:call")
     commit.set()
     thread.join()
     assert slow.go_on() is Outcome.DONE
@@ -114,7 +114,7 @@ def test_an_event_that_commits_late_under_a_lower_number_is_not_taken_for_answer
 
 
 def test_a_purchase_told_during_a_renewal_days_listing_is_not_taken_for_answered(subscribed: Shop) -> None:
-    from billing import renewal_day
+    from billing.sweeping import renewal_day
 
     customer = customer_of(subscribed)
     touch(subscribed)

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 
 from activities import clock
-from billing.attaching import Taken, attach
-from billing.draining import drain
+from billing.desk.attaching import Taken, attach
+from billing.intake.draining import drain
 from billing.models import Attention, StripeCustomer, Subscription
-from billing.refresh import refresh
+from billing.refreshing.refresh import refresh
 from hub.models import Grant, User
 from tests import cast
 from tests.races.steps import StoppedWorker
@@ -37,7 +37,7 @@ def decide(question: Attention, person: User, actor: User) -> Any:
 
 def test_of_two_who_decide_at_once_one_does(question: Attention) -> None:
     ada, ben, owner = cast.ada(), cast.ben(), cast.owner()
-    first = StoppedWorker(decide(question, ada, owner), step="billing.attaching:_bought_by:return")
+    first = StoppedWorker(decide(question, ada, owner), step="billing.desk.attaching:_bought_by:return")
     outcomes: list[object] = []
 
     def second() -> None:
@@ -60,7 +60,7 @@ def test_of_two_who_decide_at_once_one_does(question: Attention) -> None:
 
 def test_a_worker_that_looks_meanwhile_does_not_undo_the_choice(question: Attention) -> None:
     ada, owner = cast.ada(), cast.owner()
-    looking = StoppedWorker(lambda: refresh(question.subject), step="billing.applying:settle:call")
+    looking = StoppedWorker(lambda: refresh(question.subject), step="billing.refreshing.applying:settle:call")
     deciding = threading.Thread(target=_closing(decide(question, ada, owner)))
     deciding.start()
     deciding.join(1)

@@ -3,7 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from billing import draining, reconcile
+from billing.intake import draining
+from billing.sweeping import reconcile
 
 
 class Command(BaseCommand):

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from billing import reconcile
 from billing.errors import StripeError
-from billing.everything import subjects_of
-from billing.rehearsal import Difference
+from billing.rules.rehearsal import Difference
+from billing.sweeping import reconcile
+from billing.sweeping.everything import subjects_of
 from hub.addresses import normalise_email
 from hub.models import Grant, User
 from hub.rebuilding import disagreements

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from activities import clock
-from billing.strangers import tell_of
-from billing.why import as_json
+from billing.desk.strangers import tell_of
+from billing.rules.why import as_json
 from hub.access import Explanation, LedgerLine, explain_all
 from hub.addresses import normalise_email
 from hub.models import Product, User

@@ -1,0 +1,1 @@
+"""What waits for a person of the staff, and what they need to decide it."""

@@ -1,0 +1,146 @@
+"""What support sees and asks of Stripe about one person."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from activities.doorbell import ring
+from activities.money import format_money
+from billing.connection import active_connection
+from billing.desk.dashboard import page_of
+from billing.facts import expanded, products_of
+from billing.intake.draining import TASK
+from billing.intake.inbox import look_again
+from billing.models import Connection, Order, ProductLink, StripeCustomer, Subscription
+from billing.refreshing.happenings import price_text_of
+from billing.refreshing.refresh import Outcome, refresh
+from hub.models import User
+from hub.payments import Payment, Ref
+
+STRIPE_ID = re.compile(r"(cus|sub|pi|in|cs|ch)_\w+", re.ASCII)
+MOST_LOOKS = 3  # while a member of staff waits; the others in the background
+OPEN_DISPUTES = {"needs_response", "under_review", "warning_needs_response", "warning_under_review"}
+
+
+def payments(user: User) -> Iterator[Payment]:
+    """Everything this person bought of what is linked, and what became of the money: three queries."""
+    names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
+    for row in Subscription.objects.filter(user=user).select_related("connection"):
+        yield _of_subscription(row, words=what_it_was(products_of(row.data), names))
+    for order in Order.objects.filter(user=user).select_related("connection"):
+        yield _of_order(order, words=what_it_was(order.products, names))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What Stripe told, whosever it is."""
+
+    customers: QuerySet[StripeCustomer]
+    subscriptions: QuerySet[Subscription]
+    orders: QuerySet[Order]
+
+
+def rows_of_id(word: str) -> Rows:
+    """By the id of a customer, a subscription, a payment, an invoice, a session or a charge."""
+    return Rows(
+        StripeCustomer.objects.filter(stripe_id=word),
+        Subscription.objects.filter(Q(stripe_id=word) | Q(customer_id=word)),
+        Order.objects.filter(
+            Q(key=word)
+            | Q(customer_id=word)
+            | Q(session_id=word)
+            | Q(payment_intent=word)
+            | Q(invoice_id=word)
+            | Q(charge_id=word)
+        ),
+    )
+
+
+def find_people(word: str) -> Iterator[int]:
+    """The owners of what an id leads to."""
+    if not STRIPE_ID.fullmatch(word):
+        return
+    found = rows_of_id(word)
+    for rows in (found.customers, found.subscriptions, found.orders):
+        yield from rows.filter(user__isnull=False).values_list("user_id", flat=True)
+
+
+def look_again_at(user: User) -> str:
+    """Asks Stripe now about all that this person bought; what came of it, in words."""
+    subjects = _subjects_of(user)
+    if active_connection() is None:
+        return "Stripe is not connected: it was not asked."
+    if not subjects:
+        return "Stripe knows nothing of this person that we know of."
+    outcomes = {refresh(subject, waiting=True, cause="staff") for subject in subjects[:MOST_LOOKS]}
+    for subject in subjects[MOST_LOOKS:]:
+        look_again(subject)
+    goes_on = outcomes != {Outcome.DONE} or len(subjects) > MOST_LOOKS
+    if goes_on:
+        ring(TASK)
+    if Outcome.FAILED in outcomes:
+        return "Stripe was asked, and its answer could not be used. It is asked again."
+    if goes_on:
+        return "Stripe has not answered everything yet; it goes on in the background."
+    return "Stripe was asked: this is how it stands now."
+
+
+def _subjects_of(user: User) -> list[str]:
+    customers = StripeCustomer.objects.filter(user=user, deleted_at=None).order_by("-pk")
+    guests = Order.objects.filter(user=user, customer_id="").order_by("-created")
+    keys = [*customers.values_list("stripe_id", flat=True), *guests.values_list("subject", flat=True)]
+    return list(dict.fromkeys(keys))
+
+
+def _of_subscription(row: Subscription, *, words: str) -> Payment:
+    invoice = expanded(row.data.get("latest_invoice")) or {}
+    notes = []
+    if invoice:
+        paid = invoice["status"] == "paid"
+        amount = format_money(invoice["amount_paid" if paid else "amount_due"], invoice["currency"])
+        notes.append(f"Newest invoice: {amount}, {invoice['status']}.")
+    if refunded := len(row.refunded_invoices):
+        notes.append("An invoice was refunded." if refunded == 1 else f"{refunded} invoices were refunded.")
+    refs = [("Customer", row.customer_id), ("Subscription", row.stripe_id), ("Invoice", invoice.get("id", ""))]
+    return Payment(
+        at=row.created,
+        words=words,
+        amount=price_text_of(row),
+        state=row.status,
+        notes=(*notes, *_of_disputes(row.disputes)),
+        refs=_refs(refs, connection=row.connection),
+    )
+
+
+def _of_order(order: Order, *, words: str) -> Payment:
+    notes = []
+    if order.amount_refunded:
+        notes.append(f"{format_money(order.amount_refunded, order.currency)} refunded.")
+    payment = order.payment_intent or (order.key if order.key.startswith("pi_") else "")
+    refs = [("Customer", order.customer_id), ("Payment", payment), ("Invoice", order.invoice_id)]
+    return Payment(
+        at=order.paid_at or order.created,
+        words=words,
+        amount=format_money(order.amount, order.currency),
+        state="refunded" if order.fully_refunded else order.state,
+        notes=(*notes, *_of_disputes(order.disputes)),
+        refs=_refs(refs, connection=order.connection),
+    )
+
+
+def _of_disputes(statuses: dict[str, str]) -> Iterator[str]:
+    for status in statuses.values():
+        words = "open" if status in OPEN_DISPUTES else status.replace("_", " ")
+        yield f"Disputed at the bank: {words}."
+
+
+def _refs(given: list[tuple[str, str]], *, connection: Connection) -> tuple[Ref, ...]:
+    return tuple(Ref(label, ref, page_of(ref, connection=connection)) for label, ref in given if ref)
+
+
+def what_it_was(products: tuple[str, ...] | list[str], names: dict[str, str]) -> str:
+    """What it was of ours, else that it was nothing of ours."""
+    known = dict.fromkeys(names[product] for product in products if product in names)
+    return ", ".join(known) or "Something that is not linked"

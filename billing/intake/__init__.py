@@ -1,0 +1,1 @@
+"""What Stripe tells us, kept before it is understood, and worked off."""

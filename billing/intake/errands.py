@@ -1,0 +1,117 @@
+"""What one look at a subject is to fetch: what events named, what is due, what somebody asked for."""
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from activities import clock
+from billing.facts import sid
+from billing.intake.event_types import EVERYTHING, Facet
+from billing.intake.leases import Lease
+from billing.models import InboxEvent, Order, StripeCustomer, Subject
+from billing.refreshing.snapshots import Ask, Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A payment that turned out to be a customer's, and what was fetched of it on the way."""
+
+    to: str
+    asked_at: datetime
+    payments: Mapping[str, list[Payment]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What one look is to fetch, and which inbox rows it answers."""
+
+    lease: Lease
+    rows: tuple[int, ...]
+    ask: Ask
+    cause: str
+    happened_at: datetime
+    known: Mapping[str, list[Payment]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is read of a waiting event: where it points, and nothing that it says."""
+
+    id: int
+    facets: str
+    event_id: str
+    type: str
+    created: datetime
+    payment_intent: object
+    object_id: str | None
+
+
+def errand_for(lease: Lease, *, facets: Set[Facet], cause: str, moved: Move | None = None) -> Errand:
+    """Reads what waits for this subject. Whatever comes later is not answered by this look."""
+    subject = Subject.objects.get(key=lease.key)
+    rows = _waiting(lease.key)
+    business_now = clock.now()
+    wanted = set(EVERYTHING) if subject.look_again else set(facets)
+    if subject.due_at is not None and subject.due_at <= business_now:
+        wanted |= {Facet.SUBSCRIPTIONS, Facet.ORDERS} if _has_orders(lease.key) else {Facet.SUBSCRIPTIONS}
+    last = rows[-1] if rows else None
+    return Errand(
+        lease=lease,
+        rows=tuple(row.id for row in rows),
+        ask=_ask(lease.key, rows, wanted=wanted),
+        cause=cause or (f"{last.type} {last.event_id}" if last else "sweep"),
+        happened_at=max(row.created for row in rows) if rows else business_now,
+        known=moved.payments if moved and _is_newest(moved, subject) else {},
+    )
+
+
+def _waiting(key: str) -> list[_Row]:
+    found = InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).order_by("id")
+    about = ("payload__data__object__payment_intent", "payload__data__object__id")
+    return [_Row(*row) for row in found.values_list("id", "facets", "event_id", "type", "created", *about)]
+
+
+def _ask(key: str, rows: Iterable[_Row], *, wanted: set[Facet]) -> Ask:
+    """A facet is fetched whole only where no event says which payment or invoice is meant."""
+    intents: set[str] = set()
+    invoices: set[str] = set()
+    for row in rows:
+        facets = {Facet(name) for name in row.facets.split()}
+        if Facet.PAYMENTS in facets and (intent := sid(row.payment_intent)):
+            intents.add(intent)
+            facets.remove(Facet.PAYMENTS)
+        if Facet.INVOICES in facets and row.object_id:
+            invoices.add(row.object_id)
+            facets.remove(Facet.INVOICES)
+        wanted = wanted | facets
+    orders = set(
+        Order.objects.filter(payment_intent__in=intents, invoice_id="").values_list("payment_intent", flat=True)
+    )
+    if orders:
+        wanted = wanted | {Facet.ORDERS}
+    if not wanted and not intents and not invoices:
+        wanted = set(EVERYTHING)
+    return Ask(
+        _with_what_binds(key, frozenset(wanted)),
+        payments=frozenset(intents - orders),
+        orders=frozenset(orders),
+        invoices=frozenset(invoices),
+    )
+
+
+def _with_what_binds(key: str, facets: frozenset[Facet]) -> frozenset[Facet]:
+    """A customer that is nobody's yet is bound by the reference on its session, before its address is looked at."""
+    if not key.startswith("cus_") or facets == {Facet.CATALOGUE}:
+        return facets
+    if StripeCustomer.objects.filter(stripe_id=key, user__isnull=False).exists():
+        return facets
+    return facets | {Facet.ORDERS}
+
+
+def _has_orders(key: str) -> bool:
+    return Order.objects.filter(subject=key).exists()
+
+
+def _is_newest(moved: Move, subject: Subject) -> bool:
+    """Nobody looked at the customer since the payment was fetched, without its lease."""
+    return subject.fetched_at is None or subject.fetched_at <= moved.asked_at

@@ -1,0 +1,1 @@
+"""One look at a subject: fetched, written down, decided, told."""

@@ -1,0 +1,72 @@
+"""What no rule can settle, found among rows that were just decided, is put before a person, once."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from activities.models import Activity
+from billing.desk import attention
+from billing.facts import order_facts
+from billing.models import Order, StripeCustomer, Subscription
+from billing.refreshing.entitling import Found
+from billing.refreshing.twice import look_for_doubles
+from billing.rules.policy import refund_needs_a_person
+from hub.addresses import usable_address
+from hub.models import User
+
+
+def raise_doubts(
+    rows: list[Subscription],
+    orders: list[Order],
+    by_subscription: Found,
+    by_order: Found,
+    *,
+    customers: Mapping[str, StripeCustomer],
+    now: datetime,
+) -> None:
+    """Grants are up to date by now. What is no doubt any more is settled."""
+    for row in rows:
+        found = by_subscription[row.stripe_id]
+        if row.user_id is None and any(ent.opens for ent in found):
+            attention.raise_unmatched(row.stripe_id, subject=row.customer_id, now=now)
+        if any(ent.decision.reason == "unknown_status" for ent in found):
+            attention.raise_unknown_status(row, now=now)
+    for order in orders:
+        found = by_order[order.key]
+        if order.user_id is None and any(ent.opens for ent in found):
+            attention.raise_unmatched(order.key, subject=order.subject, now=now)
+        if found and refund_needs_a_person(order_facts(order)):
+            attention.raise_partial_refund(order, now=now)
+        if order.state == Order.State.PAID and any(not line["product"] for line in order.lines):
+            attention.raise_no_product(order, now=now)
+    attention.settle_unmatched(
+        [*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now
+    )
+    people = {row.user_id for row in rows if row.user_id and by_subscription[row.stripe_id]}
+    people |= {order.user_id for order in orders if order.user_id and by_order[order.key]}
+    if people:
+        look_for_doubles(people, now=now)
+    _raise_conflicts(customers.values(), now=now)
+
+
+def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> None:
+    """An address at Stripe that is not its person's moves nothing; somebody may decide."""
+    differing = [
+        (address, found, found.user)
+        for found in customers
+        if found.user and (address := usable_address(found.email)) and address != found.user.email
+    ]
+    if not differing:
+        return
+    others = {other.email: other for other in User.objects.filter(email__in=[address for address, *_ in differing])}
+    for address, customer, person in differing:
+        if address in others:
+            attention.raise_conflict(customer, other=others[address], now=now)
+        elif _may_be_mistyped(customer, person):
+            attention.raise_mistyped(customer, bought_with=person, now=now)
+
+
+def _may_be_mistyped(customer: StripeCustomer, person: User) -> bool:
+    """Found by an address that was typed, and nobody ever came in with it. What staff decided is no doubt."""
+    if customer.bound_by != StripeCustomer.Binding.EMAIL or person.last_seen is not None:
+        return False
+    return not person.activities.filter(verb=Activity.Verb.ADDRESS_CHANGED).exists()

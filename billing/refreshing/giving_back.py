@@ -1,0 +1,46 @@
+"""What a person took back and gives back follows Stripe again: at once as far as is known, and soon as Stripe says."""
+
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from activities.doorbell import ring
+from billing.intake.draining import TASK
+from billing.intake.inbox import look_again
+from billing.models import Order, Subscription
+from billing.refreshing.entitling import entitle_orders, entitle_subscriptions, links_of
+from billing.rules import policies
+from hub.grants import Wanted, closing
+from hub.models import Grant
+
+
+def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
+    """What the grant should be, by its subscription or order as last seen; Stripe is asked after the commit.
+
+    Closed where what was bought opens the product no longer, because a link was ended.
+    None for what was not bought, and where nothing is sure.
+    """
+    row = _bought_with(grant)
+    if row is None:
+        return None
+    subject = row.customer_id if isinstance(row, Subscription) else row.subject
+    transaction.on_commit(partial(_look_soon, subject), robust=True)  # a refresh locks its subject before the person
+    links, knobs = links_of(row.connection), policies.load()
+    if isinstance(row, Subscription):
+        found = entitle_subscriptions([row], links=links, policies=knobs, now=now, happened_at=now)[row.stripe_id]
+    else:
+        found = entitle_orders([row], links=links, policies=knobs, now=now, happened_at=now)[row.key]
+    mine = next((ent for ent in found if ent.link.product_id == grant.product_id), None)
+    return mine.wanted(grant.user_id) if mine else closing(grant, reason="unlinked", now=now)
+
+
+def _look_soon(subject: str) -> None:
+    look_again(subject)
+    ring(TASK)
+
+
+def _bought_with(grant: Grant) -> Subscription | Order | None:
+    if grant.source == Grant.Source.SUBSCRIPTION:
+        return Subscription.objects.select_related("connection").filter(stripe_id=grant.source_ref).first()
+    return Order.objects.select_related("connection").filter(key=grant.source_ref).first()

@@ -1,0 +1,194 @@
+"""Snapshots written down as our own rows: subscriptions, orders and customers as Stripe has them now.
+
+Set-based, so that one customer and a page of a hundred cost the same statements. A row is written only where
+nothing that was asked later has been written before.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from billing.facts import (
+    expanded,
+    has_card,
+    is_paid,
+    moment,
+    oldest_open_since,
+    period_end_of,
+    required_moment,
+    sid,
+    subscription_of_invoice,
+    trimmed_subscription,
+)
+from billing.models import Connection, StripeCustomer, Subscription
+from billing.refreshing.snapshots import Snapshot
+from hub.addresses import usable_address
+
+Json = dict[str, Any]
+
+SUBSCRIPTION_FIELDS = [
+    "customer_id",
+    "status",
+    "data",
+    "past_due_since",
+    "last_paid_invoice",
+    "refunded_invoices",
+    "disputes",
+    "dispute_lost_at",
+    "period_end",
+    "cancel_at",
+    "canceled_at",
+    "ended_at",
+    "fetched_at",
+]
+
+
+def address_of(customer: Json) -> str:
+    """As we compare addresses; as it stands at Stripe where it is none that an account can have."""
+    return usable_address(customer.get("email")) or (customer.get("email") or "")[:512]
+
+
+def write_customers(customers: Iterable[Json], *, connection: Connection, now: datetime) -> None:
+    """Upserts who they are at Stripe; whom they stand for is not touched. A deleted one keeps its last address."""
+    living = [found for found in customers if not found.get("deleted")]
+    StripeCustomer.objects.bulk_create(
+        [
+            StripeCustomer(
+                stripe_id=found["id"],
+                connection=connection,
+                email=address_of(found),
+                name=(found.get("name") or "")[:255],
+                has_card=has_card(found),
+            )
+            for found in living
+        ],
+        update_conflicts=True,
+        unique_fields=["stripe_id"],
+        update_fields=["email", "name", "has_card"],
+    )
+    gone = [found["id"] for found in customers if found.get("deleted")]
+    StripeCustomer.objects.filter(stripe_id__in=gone, deleted_at__isnull=True).update(deleted_at=now)
+
+
+def write_subscriptions(
+    subscriptions: list[Json],
+    *,
+    open_invoices: list[Json] | None,
+    connection: Connection,
+    asked_at: datetime,
+    now: datetime,
+    paid_before: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Subscription]:
+    """Upserts subscriptions. Returns what they were before, by Stripe's id.
+
+    `paid_before`: a paid invoice of those whose newest one is not paid, where it was asked for.
+    """
+    before, rows = subscription_rows(
+        subscriptions,
+        open_invoices=open_invoices,
+        connection=connection,
+        asked_at=asked_at,
+        now=now,
+        paid_before=paid_before,
+    )
+    Subscription.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["stripe_id"], update_fields=SUBSCRIPTION_FIELDS, batch_size=200
+    )
+    return before
+
+
+def subscription_rows(
+    subscriptions: list[Json],
+    *,
+    open_invoices: list[Json] | None,
+    connection: Connection,
+    asked_at: datetime,
+    now: datetime,
+    paid_before: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[dict[str, Subscription], list[Subscription]]:
+    """What is known of them, by Stripe's id, and the rows to write: none where something newer was written."""
+    ids = [sub["id"] for sub in subscriptions]
+    before = {row.stripe_id: row for row in Subscription.objects.filter(stripe_id__in=ids)}
+    open_by_subscription: dict[str, list[Json]] = {}
+    for invoice in open_invoices or []:
+        open_by_subscription.setdefault(subscription_of_invoice(invoice), []).append(invoice)
+    rows = [
+        _subscription_row(
+            sub,
+            before=before.get(sub["id"]),
+            open_invoices=open_by_subscription.get(sub["id"], []),
+            connection=connection,
+            asked_at=asked_at,
+            now=now,
+            paid_before=paid_before.get(sub["id"], ""),
+        )
+        for sub in subscriptions
+        if sub["id"] not in before or before[sub["id"]].fetched_at <= asked_at
+    ]
+    return before, rows
+
+
+def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> None:
+    """Refunds and disputes of a customer's subscriptions, as their payments have them: a failed refund is undone.
+
+    What was not looked at stays; after a look at all payments nothing else is left.
+    """
+    if snapshot.payments is None:
+        return
+    rows = list(Subscription.objects.filter(customer_id=customer))
+    for row in rows:
+        refunded = set() if snapshot.has_all_payments else set(row.refunded_invoices)
+        disputes = {} if snapshot.has_all_payments else dict(row.disputes)
+        for payment in snapshot.payments:
+            invoices = {found["id"] for found in payment.invoices if subscription_of_invoice(found) == row.stripe_id}
+            refunded = refunded | invoices if payment.charge.get("refunded") else refunded - invoices
+            if invoices:
+                disputes |= {found["id"]: found["status"] for found in payment.disputes}
+        row.refunded_invoices, row.disputes = sorted(refunded), disputes
+        if "lost" in disputes.values():
+            row.dispute_lost_at = row.dispute_lost_at or now
+    Subscription.objects.bulk_update(rows, ["refunded_invoices", "disputes", "dispute_lost_at"], batch_size=200)
+
+
+def _subscription_row(
+    sub: Json,
+    *,
+    before: Subscription | None,
+    open_invoices: list[Json],
+    connection: Connection,
+    asked_at: datetime,
+    now: datetime,
+    paid_before: str,
+) -> Subscription:
+    invoice = expanded(sub.get("latest_invoice")) or {}
+    paid = invoice["id"] if invoice and is_paid(invoice, sub=sub) else ""
+    return Subscription(
+        stripe_id=sub["id"],
+        connection=connection,
+        customer_id=sid(sub["customer"]),
+        status=sub["status"],
+        data=trimmed_subscription(sub),
+        past_due_since=_past_due_since(sub, before=before, open_invoices=open_invoices, now=now),
+        last_paid_invoice=paid or (before.last_paid_invoice if before else "") or paid_before,
+        refunded_invoices=before.refunded_invoices if before else [],
+        disputes=before.disputes if before else {},
+        dispute_lost_at=before.dispute_lost_at if before else None,
+        period_end=period_end_of(sub),
+        cancel_at=moment(sub.get("cancel_at")),
+        canceled_at=moment(sub.get("canceled_at")),
+        ended_at=moment(sub.get("ended_at")),
+        created=required_moment(sub["created"]),
+        fetched_at=asked_at,
+    )
+
+
+def _past_due_since(
+    sub: Json, *, before: Subscription | None, open_invoices: list[Json], now: datetime
+) -> datetime | None:
+    """The oldest open invoice; else the latest one; else when we first saw it so."""
+    if sub["status"] != "past_due":
+        return None
+    invoice = expanded(sub.get("latest_invoice"))
+    latest = [invoice] if invoice and invoice.get("status") == "open" else []
+    return oldest_open_since(open_invoices or latest) or (before.past_due_since if before else None) or now

@@ -1,0 +1,1 @@
+"""What is for sale at Stripe, and how it is bought and managed there."""

@@ -1,0 +1,185 @@
+"""Prices on sale: an offer for each, with its payment link at Stripe. What Stripe left half done is done later."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urljoin
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.urls import reverse
+from django.utils import timezone
+
+from activities import clock
+from activities.models import Activity
+from activities.record import Happening, record_one
+from billing.connection import SITE_KEY
+from billing.errors import StripeError, StripeMissing
+from billing.gateway import Gateway, fingerprint_of, gateway_for
+from billing.intake.inbox import look_again
+from billing.models import Offer, ProductLink
+from billing.shop.prices import offer_columns, selectable
+from hub.models import Product, User
+
+log = structlog.get_logger(__name__)
+Json = dict[str, Any]
+
+
+class NotPublished(StripeError):
+    """A draft cannot be put on sale: its buyers would see nothing."""
+
+
+class ChangedElsewhere(StripeError):
+    """Two people change what is on sale at once."""
+
+
+def refuse_draft(product: Product, prices: Sequence[str]) -> None:
+    if prices and not product.is_live:
+        raise NotPublished("Publish it first: buyers would see nothing. Without prices it can be linked now.")
+
+
+def add_offers(made: ProductLink, prices: list[Json], *, trial_days: Mapping[str, int]) -> None:
+    """Offers for these Stripe prices, below those that are there; they sell when `put_on_sale` has seen to it."""
+    if prices:
+        _fill_purchase_method(made.product)
+    last = made.offers.aggregate(last=Max("position"))["last"]
+    for position, price in enumerate(prices, start=0 if last is None else last + 1):
+        Offer.objects.create(
+            link=made,
+            product=made.product,
+            price_id=price["id"],
+            position=position,
+            is_live=False,
+            label=price.get("nickname") or "",
+            trial_days=trial_days.get(price["id"], 0) if price.get("recurring") else 0,
+            **offer_columns(price),
+        )
+
+
+def put_on_sale_or_later(made: ProductLink, *, gateway: Gateway) -> None:
+    """What Stripe does not answer to now is asked for again by the worker."""
+    try:
+        put_on_sale(made, gateway=gateway)
+    except StripeError as error:
+        log.warning("not_put_on_sale", link=made.pk, error=str(error))
+        look_again(f"product:{made.stripe_product}")
+
+
+def put_on_sale(made: ProductLink, *, gateway: Gateway) -> None:
+    """Makes the payment links that are missing. Safe to repeat: Stripe answers a repeated wish with the same link.
+
+    Raises billing.errors, with those kept that were made.
+    """
+    for offer in made.offers.filter(payment_link_id=""):
+        make_payment_link(offer, gateway=gateway)
+
+
+def make_payment_link(offer: Offer, *, gateway: Gateway) -> bool:
+    """Whether what was made sells. Raises billing.errors."""
+    params = _payment_link_params(offer)
+    key = fingerprint_of(f"offer-{offer.link.connection.webhook_uuid}-{offer.pk}", params)
+    answer = gateway.create_payment_link(params, idempotency_key=key)
+    offer.payment_link_id, offer.url, offer.is_live = answer["id"], answer["url"], answer["active"]
+    offer.save(update_fields=["payment_link_id", "url", "is_live"])
+    return offer.is_live
+
+
+def switch_off(offer: Offer, *, gateway: Gateway) -> None:
+    """Its payment link sells no more, wherever it is published. Raises billing.errors."""
+    if not offer.payment_link_id:
+        return
+    try:
+        gateway.update_payment_link(offer.payment_link_id, {"active": False})
+    except StripeMissing:  # gone with the account's test data
+        log.warning("payment_link_missing", payment_link=offer.payment_link_id)
+
+
+def change_offers(
+    made: ProductLink, *, prices: Sequence[str], trial_days: Mapping[str, int], actor: User | None
+) -> None:
+    """What is on sale from now on, and how many days are free first.
+
+    In the order in which nobody finds a closed door: new links first, then the site's own buttons, then the old
+    links are switched off. Who subscribes keeps their price. Raises NotPublished, ChangedElsewhere and
+    billing.errors; what was done by then stands, and may be asked for again.
+    """
+    refuse_draft(made.product, prices)
+    gateway = gateway_for(made.connection, waiting=True)
+    on_sale = [price for price in selectable(gateway.prices_of(made.stripe_product)) if price["id"] in prices]
+    before = {offer.price_id: offer for offer in made.offers.all()}
+    try:
+        with transaction.atomic():
+            add_offers(made, [price for price in on_sale if price["id"] not in before], trial_days=trial_days)
+    except IntegrityError as error:
+        raise ChangedElsewhere("Somebody was faster: look at what is on sale now.") from error
+    put_on_sale(made, gateway=gateway)
+    chosen = {price["id"] for price in on_sale}
+    for price_id, offer in before.items():
+        days = trial_days.get(price_id, 0) if offer.is_recurring else 0
+        if price_id in chosen and offer.trial_days != days:
+            _change_trial(offer, days, gateway=gateway)
+    for price_id, offer in before.items():
+        if price_id not in chosen:
+            switch_off(offer, gateway=gateway)
+            offer.delete()
+    _tell(made, actor=actor)
+
+
+def marks_of(product_id: int) -> dict[str, str]:
+    """The metadata that tells at Stripe that something is this site's, and of which product."""
+    return {SITE_KEY: settings.SITE_URL, "foyer_product": str(product_id)}
+
+
+def return_url() -> str:
+    """Where Checkout sends buyers; Stripe fills in the session's id."""
+    return f"{urljoin(settings.SITE_URL, reverse('billing:return'))}?session_id={{CHECKOUT_SESSION_ID}}"
+
+
+def _fill_purchase_method(product: Product) -> None:
+    """What is put on sale has a way to be bought; a way that the owner chose stays."""
+    Product.objects.filter(pk=product.pk, purchase=Product.Purchase.NONE).update(purchase=Product.Purchase.CHECKOUT)
+
+
+def _change_trial(offer: Offer, days: int, *, gateway: Gateway) -> None:
+    if offer.payment_link_id:
+        params = {"subscription_data": {"trial_period_days": days or ""}}
+        gateway.update_payment_link(offer.payment_link_id, params)
+    offer.trial_days = days
+    offer.save(update_fields=["trial_days"])
+
+
+def _payment_link_params(offer: Offer) -> Json:
+    marks = marks_of(offer.product_id)
+    params: Json = {
+        "line_items": [{"price": offer.price_id, "quantity": 1}],
+        "after_completion": {"type": "redirect", "redirect": {"url": return_url()}},
+        "metadata": marks,
+    }
+    if offer.is_recurring:
+        params["subscription_data"] = {"metadata": marks}
+        if offer.trial_days:
+            params["subscription_data"]["trial_period_days"] = offer.trial_days
+    else:
+        params["customer_creation"] = "always"
+        params["payment_intent_data"] = {"metadata": marks}
+    return params
+
+
+def _tell(made: ProductLink, *, actor: User | None) -> None:
+    now = clock.now()
+    words = ", ".join(
+        f"{offer.price_text}{f' after {offer.trial_days} free days' if offer.trial_days else ''}"
+        for offer in made.offers.all()
+    )
+    record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=f"offers:{made.pk}:{timezone.now().isoformat()}",
+            at=now,
+            product_id=made.product_id,
+            actor_id=actor.pk if actor else None,
+            details={"reason": f"put on sale: {words}" if words else "took everything off sale"},
+        ),
+        now=now,
+    )
