@@ -19,7 +19,7 @@ from django.db.models import F, Q, QuerySet
 
 from activities import clock, letters, refusals
 from activities.models import Activity, Delivery
-from activities.record import Happening, record_one
+from activities.record import Happening, record_deed, record_one
 
 log = structlog.get_logger(__name__)
 State = Delivery.State
@@ -66,7 +66,7 @@ def send_again(pk: int, *, actor_id: int, now: datetime) -> bool:
             state=State.WAITING, attempts=0, next_try=now, lease_until=None, error=""
         )
         if changed:
-            _record_decision(pk, "Sent an e-mail again", actor_id=actor_id, now=now)
+            _record_decision(pk, "Sent an e-mail again", actor_id=actor_id)
     return bool(changed)
 
 
@@ -77,7 +77,7 @@ def mark_arrived(pk: int, *, actor_id: int, now: datetime) -> bool:
             state=State.SENT, sent_at=now, lease_until=None, error=""
         )
         if changed:
-            _record_decision(pk, "Marked an e-mail as arrived", actor_id=actor_id, now=now)
+            _record_decision(pk, "Marked an e-mail as arrived", actor_id=actor_id)
     return bool(changed)
 
 
@@ -207,15 +207,7 @@ def _put_back(claim: _Claim, delivery: Delivery, *, fate: Delivery.State, error:
     claim.move(to=fate, lease_until=None, next_try=next_try, error=refusals.in_words(error))
 
 
-def _record_decision(pk: int, words: str, *, actor_id: int, now: datetime) -> None:
-    delivery = Delivery.objects.get(pk=pk)
-    happening = Happening(
-        verb=Activity.Verb.STAFF_ACTION,
-        key=f"delivery:{pk}:{now.isoformat()}",
-        at=clock.now(),
-        user_id=delivery.user_id,
-        product_id=delivery.product_id,
-        actor_id=actor_id,
-        details={"reason": words},
-    )
-    record_one(happening, now=clock.now())
+def _record_decision(pk: int, words: str, *, actor_id: int) -> None:
+    decided = Delivery.objects.get(pk=pk)
+    person, product = decided.user_id, decided.product_id
+    record_deed(words, actor_id=actor_id, user_id=person, product_id=product, now=clock.now())

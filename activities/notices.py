@@ -24,7 +24,19 @@ PAYMENT_PENDING = "payment_pending"
 PAYMENT_BOUNCED = "payment_bounced"
 TRIAL_ENDING = "trial_ending"
 INVITATION = "invitation"
-KINDS = (ACCESS, PAYMENT_FAILED, ACCESS_ENDED, PAYMENT_PENDING, PAYMENT_BOUNCED, TRIAL_ENDING, INVITATION)
+OWN_ROLE = "own_role"
+STAFF_CHANGED = "staff_changed"
+KINDS = (
+    ACCESS,
+    PAYMENT_FAILED,
+    ACCESS_ENDED,
+    PAYMENT_PENDING,
+    PAYMENT_BOUNCED,
+    TRIAL_ENDING,
+    INVITATION,
+    OWN_ROLE,
+    STAFF_CHANGED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +153,16 @@ def invitation(
         activity=activity,
         context={"products": list(products)},
     )
+
+
+def own_role(*, key: str, user_id: int, role: str, activity: Activity) -> Notice:
+    """You are staff now, of another kind, or no longer. `role` is the new one."""
+    return Notice(kind=OWN_ROLE, key=key, user_id=user_id, activity=activity, context={"role": role})
+
+
+def staff_changed(*, key: str, user_id: int, words: str, activity: Activity) -> Notice:
+    """To an owner: who changed whose role, in a sentence."""
+    return Notice(kind=STAFF_CHANGED, key=key, user_id=user_id, activity=activity, context={"words": words})
 
 
 def queue(notices: Sequence[Notice], *, now: datetime) -> list[Delivery]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from django.db.models import Q
 
@@ -66,3 +67,30 @@ def hand_over(refs: Sequence[str], *, of: int | None, to: int | None) -> None:
 def record_one(happening: Happening, *, now: datetime) -> Activity | None:
     """Write one happening; None when it was written before."""
     return next(iter(record([happening], now=now)), None)
+
+
+def record_deed(
+    words: str,
+    *,
+    actor_id: int | None,
+    now: datetime,
+    user_id: int | None = None,
+    product_id: int | None = None,
+    note: str = "",
+) -> Activity:
+    """What somebody of the staff did, each time it is done: "made somebody an admin", without who did it."""
+    (written,) = record(
+        [
+            Happening(
+                verb=Activity.Verb.STAFF_ACTION,
+                key=f"deed:{uuid4()}",
+                at=now,
+                user_id=user_id,
+                product_id=product_id,
+                actor_id=actor_id,
+                details={"reason": words, "note": note} if note else {"reason": words},
+            )
+        ],
+        now=now,
+    )
+    return written

@@ -124,6 +124,8 @@ MAILS = {
     "payment_bounced": "the e-mail on a payment that never came",
     "trial_ending": "the e-mail on the end of the trial",
     "invitation": "an invitation",
+    "own_role": "the e-mail on a place among the staff",
+    "staff_changed": "the e-mail on who is staff",
 }
 
 # Stripe's cancellation_details.reason and dispute statuses.

@@ -25,6 +25,7 @@ from hub.models import Product, User
 from hub.payments import stages
 from hub.people import ORDERS, ROLES, SEEN, STATES, Filters
 from hub.reentry import check_code
+from hub.roles import Role
 
 
 class SignInForm(LoginForm):
@@ -112,6 +113,32 @@ class MoveForm(forms.Form):
         if User.objects.filter(email=address).exists():
             raise forms.ValidationError("Somebody already has this address.")
         return address
+
+
+STAFF_ROLES = [(role.value, role.label) for role in Role if role != Role.MEMBER]
+
+
+class InviteForm(forms.Form):
+    """Somebody who is to work here."""
+
+    address = forms.EmailField(label="E-mail address", max_length=LONGEST, validators=[validate_unmistakable])
+    name = forms.CharField(max_length=150, required=False)
+    role = forms.ChoiceField(choices=STAFF_ROLES[::-1])
+
+    def clean_address(self) -> str:
+        return normalise_email(self.cleaned_data["address"])
+
+    def clean_role(self) -> Role:
+        return Role(self.cleaned_data["role"])
+
+
+class RoleForm(forms.Form):
+    """What somebody of the staff is from now on."""
+
+    role = forms.ChoiceField(choices=[*STAFF_ROLES, (Role.MEMBER.value, "No longer staff")])
+
+    def clean_role(self) -> Role:
+        return Role(self.cleaned_data["role"])
 
 
 class PasskeyForm(SignupWebAuthnForm):

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from activities.models import Activity
-from activities.record import Happening, record_one
+from activities.record import Happening, record_deed, record_one
 from hub.models import User
 
 
@@ -19,17 +19,8 @@ def remove_second_factors(person: User, *, actor: User, reason: str, now: dateti
     Authenticator.objects.filter(user=person).delete()
     for session in UserSession.objects.filter(user=person):
         session.end()
-    record_one(
-        Happening(
-            verb=Activity.Verb.STAFF_ACTION,
-            key=f"second_factors_removed:{person.pk}:{timezone.now().isoformat()}",
-            at=now,
-            user_id=person.pk,
-            actor_id=actor.pk,
-            details={"reason": f"Removed passkeys, app and recovery codes: {reason}"},
-        ),
-        now=now,
-    )
+    done = f"Removed passkeys, app and recovery codes: {reason}"
+    record_deed(done, actor_id=actor.pk, user_id=person.pk, now=now)
 
 
 @transaction.atomic

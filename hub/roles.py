@@ -1,9 +1,8 @@
 """Who may do what: one table. `hub.permissions` guards pages by it, templates ask it (`may.export_people`).
 
-Members see their own things and nothing of this. Support sees no keys and deletes nothing.
+Each role may what the one below it may. Members see their own things and nothing of this. Support sees no keys and
+deletes nothing.
 """
-
-from enum import StrEnum, auto
 
 from django.db.models import TextChoices
 
@@ -15,40 +14,39 @@ class Role(TextChoices):
     MEMBER = "member", "Member"
 
 
-class Permission(StrEnum):
-    # Looking
-    SEE_CONSOLE = auto()
-    SEE_PRODUCTS = auto()
-    SEE_PEOPLE = auto()
-    SEE_ACTIVITY = auto()
-    SEE_QUESTIONS = auto()
-    SEE_AS_MEMBER = auto()
-    # Helping a person
-    HELP_PEOPLE = auto()
-    WRITE_NOTES = auto()
-    CHANGE_ACCESS = auto()
-    ATTACH_PAYERS = auto()
-    # Running the site
-    ADD_PEOPLE = auto()
-    CHANGE_ACCESS_OF_MANY = auto()
-    DEACTIVATE_PEOPLE = auto()
-    EXPORT_PEOPLE = auto()
-    EXPORT_ACTIVITY = auto()
-    ERASE_PEOPLE = auto()
-    EDIT_PRODUCTS = auto()
-    PREVIEW_PRODUCTS = auto()
-    LINK_PRODUCTS = auto()
-    IMPORT_PURCHASES = auto()
-    SETTLE_QUESTIONS = auto()
-    REPLAY_EVENTS = auto()
-    CHANGE_SITE = auto()
-    # What only owners decide
-    CONNECT_STRIPE = auto()
-    CHANGE_POLICY = auto()
-    CLOSE_TEST_PURCHASES = auto()
-    RECOVER_ACCOUNTS = auto()
-    MANAGE_STAFF = auto()
-    FAVOUR_ONESELF = auto()
+class Permission(TextChoices):
+    # Support
+    SEE_CONSOLE = "see_console", "Open the console, and see whether all is well"
+    SEE_PRODUCTS = "see_products", "See the products"
+    SEE_PEOPLE = "see_people", "See people, their access and their payments"
+    SEE_ACTIVITY = "see_activity", "See what happened"
+    SEE_QUESTIONS = "see_questions", "See what waits for a decision"
+    SEE_AS_MEMBER = "see_as_member", "See the site as a member does, changing nothing"
+    HELP_PEOPLE = "help_people", "Look at Stripe again, send the access e-mail again"
+    WRITE_NOTES = "write_notes", "Write notes about a person"
+    CHANGE_ACCESS = "change_access", "Give a person access, take it back"
+    ATTACH_PAYERS = "attach_payers", "Say whose a payment is"
+    # Admins
+    ADD_PEOPLE = "add_people", "Add people by hand or from a file"
+    CHANGE_ACCESS_OF_MANY = "change_access_of_many", "Give and take access of many at once"
+    DEACTIVATE_PEOPLE = "deactivate_people", "Deactivate a person, and let them back in"
+    EXPORT_PEOPLE = "export_people", "Export people, or all that is known of one"
+    EXPORT_ACTIVITY = "export_activity", "Export what happened"
+    ERASE_PEOPLE = "erase_people", "Erase a person"
+    EDIT_PRODUCTS = "edit_products", "Make and change products and pages"
+    PREVIEW_PRODUCTS = "preview_products", "Read drafts and closed pages"
+    LINK_PRODUCTS = "link_products", "Link products with Stripe, and put prices on sale"
+    IMPORT_PURCHASES = "import_purchases", "Import what was bought before"
+    SETTLE_QUESTIONS = "settle_questions", "Settle what waits for a decision"
+    REPLAY_EVENTS = "replay_events", "Try failed events again"
+    CHANGE_SITE = "change_site", "Change the site’s name, looks and e-mails"
+    # Owners
+    CONNECT_STRIPE = "connect_stripe", "Connect Stripe: its keys, webhooks and portal"
+    CHANGE_POLICY = "change_policy", "Change the rules of who gets in"
+    CLOSE_TEST_PURCHASES = "close_test_purchases", "Close what was bought with test cards"
+    RECOVER_ACCOUNTS = "recover_accounts", "Give an account another address, remove its second step"
+    MANAGE_STAFF = "manage_staff", "Say who is staff"
+    FAVOUR_ONESELF = "favour_oneself", "Give access to oneself"
 
 
 _SUPPORT = frozenset(

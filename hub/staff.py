@@ -1,9 +1,67 @@
-"""Who works here."""
+"""Who works here: asked in, given another role, let go. Owners decide it, and all of them are told."""
 
+from datetime import datetime
+
+from django.db import transaction
+
+from activities import notices
+from activities.models import Activity
+from activities.record import record_deed
 from hub.models import User
+from hub.roles import MAY, Permission, Role
+
+
+class Refused(Exception):
+    """In words for who asked; nothing was changed."""
+
+
+@transaction.atomic
+def invite(address: str, *, name: str, role: Role, actor: User, now: datetime) -> User:
+    """Makes whoever has this address (normalised) staff; somebody new comes in by a code sent there. Raises Refused."""
+    person = User.objects.filter(email=address).first() or User.objects.create_user(address, name=name)
+    if person.role == role:
+        raise Refused(f"{person} is {role.label.lower()} already.")
+    return change_role(person, role=role, actor=actor, now=now)
+
+
+@transaction.atomic
+def change_role(person: User, *, role: Role, actor: User, now: datetime) -> User:
+    """Another role from this moment on: `Role.MEMBER` lets somebody go. Raises Refused."""
+    owners = {owner.pk for owner in User.objects.select_for_update().filter(role=Role.OWNER, is_active=True)}
+    person = User.objects.select_for_update().get(pk=person.pk)
+    before = Role(person.role)
+    _check(actor, person, role=role, owners=owners)
+    if before == role:
+        return person
+    person.role = role
+    person.save(update_fields=["role"])
+    change = f"from {before.label.lower()} to {role.label.lower()}"
+    told = record_deed(f"changed the role {change}", actor_id=actor.pk, user_id=person.pk, now=now)
+    words = f"{actor} changed the role of {person} {change}."
+    _write_to(person, owners=owners, words=words, told=told, now=now)
+    return person
 
 
 def is_last_owner(user: User) -> bool:
     """Without whom nobody could say who is staff."""
-    owners = User.objects.filter(role=User.Role.OWNER, is_active=True)
+    owners = User.objects.filter(role=Role.OWNER, is_active=True)
     return owners.filter(pk=user.pk).exists() and not owners.exclude(pk=user.pk).exists()
+
+
+def _check(actor: User, person: User, *, role: Role, owners: set[int]) -> None:
+    if not actor.may(Permission.MANAGE_STAFF):
+        raise Refused("Only owners say who is staff.")
+    if actor.pk == person.pk and not MAY[role] <= MAY[Role(person.role)]:
+        raise Refused("Nobody gives themselves more than they have.")
+    if owners == {person.pk} and role != Role.OWNER:
+        raise Refused(f"{person} is the last owner. Make somebody else an owner first.")
+
+
+def _write_to(person: User, *, owners: set[int], words: str, told: Activity, now: datetime) -> None:
+    """Whose role it is, and every owner, who did it or not: a borrowed browser does not stay unseen."""
+    letters = [notices.own_role(key=f"own_role:{told.pk}", user_id=person.pk, role=person.role, activity=told)]
+    letters += [
+        notices.staff_changed(key=f"staff_changed:{told.pk}:{owner}", user_id=owner, words=words, activity=told)
+        for owner in sorted(owners - {person.pk})
+    ]
+    notices.queue(letters, now=now)

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from hub.views import library, products, profile, reentry, sales, theme
-from hub.views.console import content, editor, helping, overview, people, sales_page
+from hub.views.console import content, editor, helping, overview, people, sales_page, staff
 from hub.views.console import products as console_products
 
 app_name = "hub"
@@ -40,6 +40,9 @@ urlpatterns = [
     path("console/pages/<int:pk>/move/", content.move_page, name="console_page_move"),
     path("console/pages/<int:pk>/publish/", content.publish_page, name="console_page_publish"),
     path("console/pages/<int:pk>/delete/", content.delete_page, name="console_page_delete"),
+    path("console/staff/", staff.staff, name="console_staff"),
+    path("console/staff/invite/", staff.invite, name="console_staff_invite"),
+    path("console/staff/<int:pk>/role/", staff.change_role, name="console_staff_role"),
     path("console/people/", people.people, name="console_people"),
     path("console/people/export/", people.export, name="console_people_export"),
     path("console/people/<int:pk>/", people.person, name="console_person"),

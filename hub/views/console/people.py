@@ -12,8 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from activities import clock
 from activities.chips import chips
 from activities.days import end_of
-from activities.models import Activity
-from activities.record import Happening, record_one
+from activities.record import record_deed
 from hub import access, grants
 from hub.factors import factors_of
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, PeopleForm, ReasonForm
@@ -50,16 +49,7 @@ def people(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The selection as CSV. Personal data leaves the house: the feed says who took it."""
     actor, now = actor_of(request), clock.now()
-    record_one(
-        Happening(
-            verb=Activity.Verb.STAFF_ACTION,
-            key=f"exported_people:{actor.pk}:{timezone.now().isoformat()}",
-            at=now,
-            actor_id=actor.pk,
-            details={"reason": "Exported the list of people"},
-        ),
-        now=now,
-    )
+    record_deed("Exported the list of people", actor_id=actor.pk, now=now)
     name = f"people-{timezone.localdate():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         export_people(PeopleForm(request.GET).filters(), now=now),
