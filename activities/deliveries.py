@@ -8,6 +8,7 @@ the row is tried again. Whoever dies after it may have: the row becomes `unsure`
 
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -79,6 +80,18 @@ def mark_arrived(pk: int, *, actor_id: int, now: datetime) -> bool:
         if changed:
             _record_decision(pk, "Marked an e-mail as arrived", actor_id=actor_id)
     return bool(changed)
+
+
+def count_beginning_with(prefix: str) -> tuple[int, int]:
+    """Of the mails whose keys begin so: how many are on their way or went, perhaps, and how many wait."""
+    states = Counter(Delivery.objects.filter(key__startswith=prefix).values_list("state", flat=True))
+    return states[State.SENT] + states[State.HANDING_OVER] + states[State.UNSURE], states[State.WAITING]
+
+
+def withdraw_beginning_with(prefix: str, *, why: str) -> int:
+    """Those that nobody has begun to send are not sent; returns how many."""
+    waiting = Delivery.objects.filter(key__startswith=prefix, state=State.WAITING)
+    return waiting.update(state=State.FAILED, lease_until=None, error=why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
         "failure": told.get("failure", ""),
         "step": told.get("step", ""),
         "keep_until": parse_datetime(told.get("keep_until", "")),
+        "others": told.get("others", []),
         "trial_end": parse_datetime(told.get("trial_end", "")),
         "price_text": told.get("price_text", ""),
         "has_card": told.get("has_card", False),

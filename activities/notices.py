@@ -61,10 +61,14 @@ def access(
     user_id: int,
     product_id: int,
     trial_end: datetime | None = None,
+    others: Sequence[str] = (),
     activity: Activity | None = None,
 ) -> Notice:
-    """You have access: where it opens, how to sign in by code, and until when it is a trial."""
-    context = {"trial_end": trial_end.isoformat() if trial_end else ""}
+    """You have access: where it opens, how to sign in by code, and until when it is a trial.
+
+    `others`: names of further products that opened in the same moment.
+    """
+    context = {"trial_end": trial_end.isoformat() if trial_end else "", "others": list(others)}
     return Notice(kind=ACCESS, key=key, user_id=user_id, product_id=product_id, activity=activity, context=context)
 
 

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from activities.alone import alone
+from billing.importing import working
 from billing.intake import draining
 from billing.sweeping import reconcile, retention
 
@@ -32,6 +33,12 @@ def catch_up() -> None:
 def full_pass() -> None:
     reconcile.full_pass()
     draining.drain()
+
+
+@shared_task(time_limit=HOURS)
+@alone
+def work_on_imports() -> None:
+    working.go_on()
 
 
 @shared_task

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from billing import views
-from billing.console import connection, deciding, linking, policy, pricing
+from billing.console import connection, deciding, importing, linking, policy, pricing
 
 app_name = "billing"
 urlpatterns = [
@@ -15,6 +15,14 @@ urlpatterns = [
     path("console/stripe/", connection.stripe, name="console"),
     path("console/stripe/disconnect/", connection.disconnect, name="disconnect"),
     path("console/stripe/portal/", connection.portal, name="portal_settings"),
+    path("console/stripe/imports/", importing.imports, name="imports"),
+    path("console/stripe/imports/<int:pk>/", importing.one, name="import"),
+    path("console/stripe/imports/<int:pk>/rows.csv", importing.rows, name="import_rows"),
+    path("console/stripe/imports/<int:pk>/apply/", importing.apply, name="import_apply"),
+    path("console/stripe/imports/<int:pk>/stop/", importing.stop, name="import_stop"),
+    path("console/stripe/imports/<int:pk>/resume/", importing.resume, name="import_resume"),
+    path("console/stripe/imports/<int:pk>/forget/", importing.forget, name="import_forget"),
+    path("console/stripe/imports/<int:pk>/undo/", importing.undo, name="import_undo"),
     path("console/stripe/policy/", policy.site, name="policy"),
     path("console/stripe/policy/<slug:slug>/", policy.of_product, name="policy_of"),
     path("console/decide/", deciding.decide, name="decide"),

@@ -269,6 +269,7 @@ CELERY_TASK_ROUTES = {
     "activities.tasks.*": {"queue": "mail"},
     "billing.tasks.catch_up": {"queue": "passes"},
     "billing.tasks.full_pass": {"queue": "passes"},
+    "billing.tasks.work_on_imports": {"queue": "passes"},
     "billing.tasks.tidy": {"queue": "passes"},
     "hub.tasks.*": {"queue": "passes"},
 }
@@ -286,6 +287,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "billing.tasks.sweep", "schedule": env.float("SWEEP_SECONDS", default=20.0)},
     "deliver": {"task": "activities.tasks.deliver", "schedule": env.float("SWEEP_SECONDS", default=20.0)},
     "batches": {"task": "hub.tasks.carry_on", "schedule": env.float("SWEEP_SECONDS", default=20.0)},
+    "imports": {"task": "billing.tasks.work_on_imports", "schedule": env.float("SWEEP_SECONDS", default=20.0)},
     "catch-up": {"task": "billing.tasks.catch_up", "schedule": timedelta(minutes=15)},
     "full-pass": {"task": "billing.tasks.full_pass", "schedule": timedelta(days=1)},
     "tidy": {"task": "billing.tasks.tidy", "schedule": timedelta(days=1)},

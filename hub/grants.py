@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from activities import notices
 from activities.models import Activity
@@ -21,6 +22,7 @@ from hub.reasons import LETTERS, say_in_letter
 Pair = tuple[int, int]
 CLOSED = "closed"
 BY_HAND = "person"  # the rule of whatever a person decides
+IMPORT_UNDONE = "import_undone"
 HOLD = timedelta(days=1)
 
 
@@ -165,6 +167,25 @@ def restore(grant: Grant, *, actor: User | None, reason: str, now: datetime, bat
     return grant
 
 
+def given_by_import(batch: str) -> QuerySet[Grant]:
+    """What an import opened, where nothing has been written about it since."""
+    newer = Ledger.objects.filter(grant=OuterRef("grant"), pk__gt=OuterRef("pk"))
+    rows = Ledger.objects.filter(~Exists(newer), batch=batch, to_state__in=Grant.OPEN)
+    return Grant.objects.filter(pk__in=rows.exclude(from_state__in=Grant.OPEN).values("grant"))
+
+
+@transaction.atomic
+def undo_import(grants: Iterable[Grant], *, batch: str, actor: User | None, now: datetime) -> list[Ledger]:
+    """Takes back what an import gave. Only a person, or another import, gives it again; nobody is written to."""
+    _lock_people({grant.user_id for grant in grants})
+    changes = []
+    for grant in given_by_import(batch).filter(pk__in=[grant.pk for grant in grants]):
+        before = grant.state
+        grant.state, grant.closed_at, grant.close_reason = Grant.State.REVOKED, now, IMPORT_UNDONE
+        changes.append(Change(grant, before, IMPORT_UNDONE, BY_HAND, 0, now, batch))
+    return _write(changes, cause=_by(actor), now=now, actor=actor, writes=False)
+
+
 @transaction.atomic
 def close_overdue(grants: Iterable[Grant], *, now: datetime, cause: str = "sweep") -> list[Ledger]:
     """Writes down the end of grants whose gate has closed by time. Looks again under the lock."""
@@ -223,7 +244,7 @@ def _change(grant: Grant | None, want: Wanted) -> Change | None:
             batch=want.batch,
         )
         return Change(grant, "", want.reason, want.rule, want.policy_version, want.true_at, want.batch)
-    if grant.state == Grant.State.REVOKED or grant.source == Grant.Source.MANUAL:
+    if grant.source == Grant.Source.MANUAL or (grant.state == Grant.State.REVOKED and not _comes_again(grant, want)):
         return None
     before = grant.state
     if want.state == CLOSED:
@@ -237,6 +258,11 @@ def _change(grant: Grant | None, want: Wanted) -> Change | None:
         grant.state, grant.reason, grant.until, grant.ends_at = want.state, want.reason, want.until, want.ends_at
         grant.closed_at, grant.close_reason = None, ""
     return Change(grant, before, want.reason, want.rule, want.policy_version, want.true_at, want.batch, want.foreseen)
+
+
+def _comes_again(grant: Grant, want: Wanted) -> bool:
+    """What the end of an import took back, and the next import brings."""
+    return bool(want.batch) and want.state != CLOSED and grant.close_reason == IMPORT_UNDONE
 
 
 def _reopen(grant: Grant, want: Wanted | None, *, now: datetime, batch: str) -> Change:

@@ -62,6 +62,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "unlinked": ("What was bought is not linked with this product any more.",) * 2,
     "not_theirs": ("The payment turned out to be somebody else's.",) * 2,
     "revoked": ("Taken back by hand.",) * 2,
+    "import_undone": ("The import that brought it was undone.",) * 2,
     "deactivated": ("This account is deactivated: nobody can sign in with it.",) * 2,
     "never_had": ("Never bought, never given.",) * 2,
     "everyone": ("Open to everyone.",) * 2,

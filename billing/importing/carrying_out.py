@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from activities import clock
 from billing.importing import rehearsing
+from billing.importing.asking import FRESH, Moved
+from billing.importing.turns import Note, unnoted
 from billing.intake import draining
 from billing.models import ImportBatch, ImportRow, Subject
 from billing.sweeping import reconcile
@@ -20,41 +22,32 @@ log = structlog.get_logger(__name__)
 State = ImportRow.State
 
 
-class Moved(Exception):
-    """The import would do something else by now. The batch carries the new plan; `changed` names the subjects."""
-
-    def __init__(self, changed: list[str]) -> None:
-        super().__init__("This has changed since you looked.")
-        self.changed = changed
-
-
 class _Differs(Exception):
     def __init__(self, subjects: set[str]) -> None:
         super().__init__()
         self.subjects = subjects
 
 
-def start(batch: ImportBatch, *, plan: str, now: datetime) -> None:
-    """Lets the plan be carried out, after what happened meanwhile was heard. Raises Moved, with nothing applied.
-
-    What was begun or finished is left as it is.
-    """
-    if batch.state != ImportBatch.State.PLANNED:
+def check(batch: ImportBatch, *, now: datetime, note: Note = unnoted) -> None:
+    """Lets the plan be carried out, after what happened meanwhile was heard. Raises Moved, with nothing applied."""
+    if batch.state != ImportBatch.State.CHECKING:
         return
-    if plan != batch.plan:
-        raise Moved([])
+    note(done=0)
     reconcile.catch_up()
     draining.drain()
     before = dict(batch.rows.values_list("subject", "planned"))
-    rows = rehearsing.rehearse(batch, now=now)
+    rows = rehearsing.rehearse(batch, now=now, note=note)
     if rehearsing.fingerprint_of(batch, rows) != batch.fingerprint:
-        rehearsing.keep(batch, rows)
-        raise Moved(sorted(row.subject for row in rows if row.planned != before[row.subject]))
-    ImportBatch.objects.filter(pk=batch.pk, state=ImportBatch.State.PLANNED).update(state=ImportBatch.State.APPLYING)
+        changed = sorted(row.subject for row in rows if row.planned != before[row.subject])
+        rehearsing.keep(batch, rows, changed=changed)
+        raise Moved(changed)
+    begun = FRESH | {"total": sum(row.state == State.WAITING for row in rows)}
+    checked = ImportBatch.objects.filter(pk=batch.pk, state=ImportBatch.State.CHECKING)
+    checked.update(state=ImportBatch.State.APPLYING, **begun)
     batch.refresh_from_db()
 
 
-def carry_on(batch: ImportBatch) -> bool:
+def carry_on(batch: ImportBatch, *, note: Note = unnoted) -> bool:
     """Applies what waits. Returns whether nothing does any more: what somebody else looks at just now is left."""
     if batch.state != ImportBatch.State.APPLYING:
         return batch.state == ImportBatch.State.DONE
@@ -62,10 +55,12 @@ def carry_on(batch: ImportBatch) -> bool:
         waiting = batch.rows.filter(state=State.WAITING).count()
         for chunk in rehearsing.chunks(batch, state=State.WAITING):
             _apply(batch, chunk)
+            note(done=batch.total - batch.rows.filter(state=State.WAITING).count(), total=batch.total)
         still = batch.rows.filter(state=State.WAITING).count()
         if not still:
             batch.state, batch.finished_at = ImportBatch.State.DONE, clock.now()
             batch.save(update_fields=["state", "finished_at"])
+            batch.rows.filter(state=State.SKIPPED).update(snapshot={})
             return True
         if still == waiting:
             return False

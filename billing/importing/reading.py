@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from billing.errors import StripeMissing
 from billing.facts import expanded, products_of, sid
 from billing.gateway import Gateway, gateway_for
+from billing.importing.turns import Note, unnoted
 from billing.intake.event_types import EVERYTHING
-from billing.models import Connection, ImportBatch, ImportRow
+from billing.models import ImportBatch, ImportRow
 from billing.refreshing.entitling import links_of
 from billing.refreshing.snapshots import Ask, Payment, Snapshot, charge_of_session, fetch_customer, fetch_guest
 from billing.sweeping import listing
@@ -28,15 +28,7 @@ class ReadElsewhere(Exception):
     """Two processes read one import: this one has to stop."""
 
 
-def begin(connection: Connection, *, now: datetime) -> ImportBatch:
-    """A new import, or the one whose reading was broken off."""
-    unread = ImportBatch.objects.filter(connection=connection, state=ImportBatch.State.READING).first()
-    return unread or ImportBatch.objects.create(
-        connection=connection, step=SUBSCRIPTIONS, asked_at=timezone.now(), created_at=now
-    )
-
-
-def read(batch: ImportBatch) -> None:
+def read(batch: ImportBatch, *, note: Note = unnoted) -> None:
     """Reads on to the end of the lists. Raises billing.errors, and goes on from there when it is called again."""
     gateway = gateway_for(batch.connection)
     linked = frozenset(links_of(batch.connection))
@@ -47,13 +39,15 @@ def read(batch: ImportBatch) -> None:
             for key, subs in listing.by_customer(page).items()
         }
         _keep(batch, bought, kind="subscriptions", page=page, then="" if more else INVOICES)
+        note(done=batch.seen)
     if batch.step == INVOICES:
         _read_open_invoices(batch, gateway)
     while batch.step == SESSIONS:
         page, more = gateway.session_page(after=batch.after)
         _keep(batch, _sessions(batch, page, linked=linked), kind="sessions", page=page, then="" if more else WHOLE)
+        note(done=batch.seen)
     if batch.step == WHOLE:
-        _read_whole(batch, gateway, linked=linked)
+        _read_whole(batch, gateway, linked=linked, note=note)
 
 
 def snapshot_of(row: ImportRow, *, asked_at: datetime) -> Snapshot:
@@ -65,17 +59,30 @@ def snapshot_of(row: ImportRow, *, asked_at: datetime) -> Snapshot:
 
 
 def _sessions(batch: ImportBatch, page: list[Json], *, linked: frozenset[str]) -> dict[str, list[Json]]:
-    """Those that sold something linked; a subscription's too where it has a row, for the reference that it carries."""
+    """Those that sold something linked; a subscription's too where it has a row, for the reference that it carries.
+
+    Of those that are not wanted only the reference is kept.
+    """
     keys = {id(session): listing.subject_of_session(session) for session in page}
     known = set(batch.rows.filter(subject__in=keys.values()).values_list("subject", flat=True))
     found: dict[str, list[Json]] = {}
     for session in page:
-        lines = (session.get("line_items") or {}).get("data") or []
-        sold = {sid((line.get("price") or {}).get("product")) for line in lines}
         key = keys[id(session)]
-        if linked & sold or (session.get("subscription") and key in known):
+        if batch.takes_orders and linked & _sold(session, in_subscriptions=batch.takes_subscriptions):
             found.setdefault(key, []).append(session)
+        elif session.get("subscription") and key in known:
+            found.setdefault(key, []).append(session if batch.takes_orders else _reference_alone(session))
     return found
+
+
+def _sold(session: Json, *, in_subscriptions: bool) -> set[str]:
+    lines = (session.get("line_items") or {}).get("data") or []
+    prices = [line.get("price") or {} for line in lines]
+    return {sid(price.get("product")) for price in prices if in_subscriptions or price.get("type") == "one_time"}
+
+
+def _reference_alone(session: Json) -> Json:
+    return {name: session.get(name) for name in ("id", "subscription", "client_reference_id", "status", "mode")}
 
 
 @transaction.atomic
@@ -115,18 +122,20 @@ def _is_late(row: ImportRow) -> bool:
     return any(sub["status"] == "past_due" for sub in row.snapshot.get("subscriptions", []))
 
 
-def _read_whole(batch: ImportBatch, gateway: Gateway, *, linked: frozenset[str]) -> None:
+def _read_whole(batch: ImportBatch, gateway: Gateway, *, linked: frozenset[str], note: Note) -> None:
     """Whom no list says it all of: refunded, disputed, or billed for a linked product by an invoice."""
-    billed = listing.billed_once(gateway, linked=linked)
+    billed = listing.billed_once(gateway, linked=linked) if batch.takes_orders else set()
     refunded = listing.refunded_or_disputed(gateway)
     known = {row.subject: row for row in batch.rows.filter(subject__in=billed | refunded)}
     for subject in sorted(billed | (refunded & known.keys())):
         row = known.get(subject) or ImportRow(batch=batch, subject=subject)
         if not row.is_whole:
             _fetch(row, gateway, linked=linked)
+            note(done=batch.seen)
     for row in batch.rows.exclude(subject__startswith="cus_").filter(is_whole=False).iterator(chunk_size=500):
         if any((charge_of_session(session) or {}).get("disputed") for session in row.snapshot.get("sessions", [])):
             _fetch(row, gateway, linked=linked)
+            note(done=batch.seen)
     batch.step = ALL_READ
     batch.save(update_fields=["step"])
 
@@ -146,9 +155,19 @@ def _fetch(row: ImportRow, gateway: Gateway, *, linked: frozenset[str]) -> None:
         del said["asked_at"]
         said["subscriptions"] = said["subscriptions"] or row.snapshot.get("subscriptions")
         said["customer"] = said["customer"] or row.snapshot.get("customer")
-        row.snapshot = said
+        row.snapshot = _wanted_of(said, batch=row.batch)
     row.is_whole = True
     row.save()
+
+
+def _wanted_of(said: Json, *, batch: ImportBatch) -> Json:
+    """What was fetched, without what this import leaves out."""
+    if not batch.takes_subscriptions:
+        said = said | {"subscriptions": None, "open_invoices": None}
+    if not batch.takes_orders:
+        references = [_reference_alone(session) for session in said["sessions"] or [] if session.get("subscription")]
+        said = said | {"sessions": references, "paid_invoices": None}
+    return said
 
 
 def _save(rows: Iterable[ImportRow]) -> None:

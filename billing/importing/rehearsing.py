@@ -4,7 +4,7 @@ Dates are no part of an outcome, so that a plan made in the morning is the same 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypedDict
@@ -13,9 +13,12 @@ import structlog
 from django.db import transaction
 from django.db.models import Model
 
-from activities.models import Activity
+from activities.models import Activity, Delivery
 from billing.facts import email_of_session, expanded
 from billing.importing.reading import snapshot_of
+from billing.importing.totals import totals_of
+from billing.importing.turns import Note, unnoted
+from billing.importing.welcoming import key_prefix, welcome
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subscription
 from billing.refreshing import identity
 from billing.refreshing.applying import apply_snapshots
@@ -29,42 +32,50 @@ SETTLED = {Verdict.SKIP.value: State.SKIPPED, Verdict.ERROR.value: State.FAILED}
 
 
 class Outcome(TypedDict):
-    """What one row brings. `people`: addresses; `grants`: [address, product, source, from, to, reason]."""
+    """What one row brings. `people`, `new`, `letters`: addresses; `grants`: [address, product, ref, from, to, reason].
+
+    Whoever gets a letter gets one for all that the import opens: it stands on the first of their rows.
+    """
 
     people: list[str]
     new: list[str]
     grants: list[list[str]]
     doubts: list[str]
     reasons: list[str]
+    letters: list[str]
 
 
-def plan(batch: ImportBatch, *, now: datetime) -> None:
+def plan(batch: ImportBatch, *, now: datetime, note: Note = unnoted) -> None:
     """Rehearses every row and keeps what came of it. Writes nothing else."""
     _name_people(batch)
-    keep(batch, rehearse(batch, now=now))
+    keep(batch, rehearse(batch, now=now, note=note))
 
 
-def rehearse(batch: ImportBatch, *, now: datetime) -> list[ImportRow]:
+def rehearse(batch: ImportBatch, *, now: datetime, note: Note = unnoted) -> list[ImportRow]:
     """The rows with what would come of them now; not saved, and without what Stripe said."""
-    rows = []
+    rows: list[ImportRow] = []
+    total = batch.rows.count()
+    note(done=0, total=total)
     for chunk in chunks(batch):
         for row, outcome in _rehearse(batch, chunk, now=now):
             row.planned, row.verdict = outcome or {}, _verdict(row, outcome)
             row.state = SETTLED.get(row.verdict, State.WAITING)
             row.snapshot = {}
             rows.append(row)
+        note(done=len(rows), total=total)
     return rows
 
 
 @transaction.atomic
-def keep(batch: ImportBatch, rows: list[ImportRow]) -> None:
-    """Makes this the plan, unless somebody has begun to carry out the last one."""
-    unbegun = [ImportBatch.State.READING, ImportBatch.State.PLANNED]
+def keep(batch: ImportBatch, rows: list[ImportRow], *, changed: Sequence[str] = ()) -> None:
+    """Makes this the plan, unless somebody has begun to carry out the last one. `changed`: what differs from that."""
+    unbegun = [ImportBatch.State.READING, ImportBatch.State.PLANNED, ImportBatch.State.CHECKING]
     if not ImportBatch.objects.select_for_update().filter(pk=batch.pk, state__in=unbegun).exists():
         return
     ImportRow.objects.bulk_update(rows, ["planned", "verdict", "state", "error"], batch_size=CHUNK)
     batch.fingerprint, batch.state = fingerprint_of(batch, rows), ImportBatch.State.PLANNED
-    batch.save(update_fields=["fingerprint", "state"])
+    batch.totals, batch.changed = totals_of(rows), list(changed)
+    batch.save(update_fields=["fingerprint", "state", "totals", "changed"])
 
 
 def fingerprint_of(batch: ImportBatch, rows: list[ImportRow]) -> str:
@@ -95,7 +106,7 @@ def bring(
     batch: ImportBatch, rows: list[ImportRow], *, now: datetime
 ) -> tuple[dict[str, Outcome], dict[str, datetime]]:
     """Applies the rows inside the caller's transaction. Returns by subject what came of each and its next deadline."""
-    newest: dict[type[Model], int] = {model: _newest(model) for model in (Activity, Attention, Ledger)}
+    newest: dict[type[Model], int] = {model: _newest(model) for model in (Activity, Attention, Delivery, Ledger)}
     deadlines = apply_snapshots(
         {row.subject: snapshot_of(row, asked_at=batch.asked_at) for row in rows},
         connection=batch.connection,
@@ -104,6 +115,11 @@ def bring(
         now=now,
         batch=batch.name,
     )
+    told = Activity.objects.filter(
+        pk__gt=newest[Activity], cause=batch.name, verb=Activity.Verb.ACCESS_GRANTED, product__isnull=False
+    )
+    brought = Ledger.objects.filter(pk__gt=newest[Ledger], batch=batch.name)
+    welcome(batch, told.select_related("user", "product").order_by("product__position", "pk"), brought=brought, now=now)
     return _outcomes(batch, [row.subject for row in rows], newest=newest), deadlines
 
 
@@ -125,7 +141,7 @@ def _rehearse(batch: ImportBatch, rows: list[ImportRow], *, now: datetime) -> li
 
 
 def _outcomes(batch: ImportBatch, subjects: list[str], *, newest: Mapping[type[Model], int]) -> dict[str, Outcome]:
-    found = {subject: Outcome(people=[], new=[], grants=[], doubts=[], reasons=[]) for subject in subjects}
+    found = {subject: Outcome(people=[], new=[], grants=[], doubts=[], reasons=[], letters=[]) for subject in subjects}
     bought: list[tuple[str, str, User | None, Any]] = [
         (row.stripe_id, row.customer_id, row.user, row.reasons)
         for row in Subscription.objects.filter(customer_id__in=subjects).select_related("user").order_by("pk")
@@ -151,6 +167,10 @@ def _outcomes(batch: ImportBatch, subjects: list[str], *, newest: Mapping[type[M
         if mine := subject_of.get(grant.source_ref):
             words = [grant.user.email, grant.product.slug, grant.source_ref]
             found[mine]["grants"].append([*words, line.from_state, line.to_state, line.reason])
+    written = Delivery.objects.filter(pk__gt=newest[Delivery], key__startswith=key_prefix(batch))
+    for address in written.values_list("user__email", flat=True):
+        mine = min(subject for subject, said in found.items() if any(grant[0] == address for grant in said["grants"]))
+        found[mine]["letters"].append(address)
     for doubt in Attention.objects.filter(pk__gt=newest[Attention], subject__in=subject_of):
         found[subject_of[doubt.subject]]["doubts"].append(doubt.kind)
     return {subject: _sorted(outcome) for subject, outcome in found.items()}
@@ -163,6 +183,7 @@ def _sorted(outcome: Outcome) -> Outcome:
         grants=sorted(outcome["grants"]),
         doubts=sorted(outcome["doubts"]),
         reasons=sorted(set(outcome["reasons"])),
+        letters=sorted(outcome["letters"]),
     )
 
 

@@ -42,6 +42,17 @@ STATES: dict[str, tuple[str, str, str]] = {
     "draft": ("warn", "pencil", "Draft"),
     "live": ("good", "check", "Live"),
     "archived": ("", "archive", "Archived"),
+    "create": ("good", "plus", "New person"),
+    "match": ("info", "user-check", "Known person"),
+    "skip": ("", "minus", "Nothing to do"),
+    "doubt": ("warn", "circle-question-mark", "In doubt"),
+    "error": ("bad", "x", "Could not be read"),
+    "waiting": ("", "hourglass", "Waiting"),
+    "running": ("info", "loader", "Running"),
+    "stopped": ("warn", "pause", "Stopped"),
+    "ready": ("info", "list-checks", "Ready"),
+    "done": ("good", "check", "Done"),
+    "undone": ("", "undo-2", "Undone"),
 }
 
 

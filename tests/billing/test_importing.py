@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from activities.models import Activity, Delivery
-from billing.importing import carrying_out, rehearsing
+from billing.importing import asking, carrying_out, rehearsing
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subject, Subscription
 from billing.sweeping.reconcile import full_pass
 from hub.models import Grant, Ledger, User
@@ -39,6 +39,11 @@ def apply(plan: str) -> str:
     out = io.StringIO()
     call_command("import_subscribers", "--apply", plan, stdout=out)
     return out.getvalue()
+
+
+def begin_to_apply(batch: ImportBatch, *, plan: str) -> None:
+    asking.ask_for(batch, plan=plan, now=batch.created_at)
+    carrying_out.check(batch, now=batch.created_at)
 
 
 def ours() -> list[list[Any]]:
@@ -183,7 +188,7 @@ def test_what_changes_while_the_import_runs_is_left_and_holds_nobody_else_up(pas
     past.connect()
     plan, _ = dry_run()
     batch = ImportBatch.objects.get()
-    carrying_out.start(batch, plan=plan, now=batch.created_at)
+    begin_to_apply(batch, plan=plan)
     cast.ben()
     assert carrying_out.carry_on(batch)
     assert dict(batch.rows.values_list("who", "state")) == {ADA: "applied", BEN: "left"}
@@ -244,7 +249,7 @@ def test_killed_between_two_chunks_it_goes_on_with_the_rest(
     past.connect()
     plan, _ = dry_run()
     batch = ImportBatch.objects.get()
-    carrying_out.start(batch, plan=plan, now=batch.created_at)
+    begin_to_apply(batch, plan=plan)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(rehearsing, "chunks", die_after(chunks))
         carrying_out.carry_on(batch)

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from activities import clock
 from billing.connection import active_connection
 from billing.errors import StripeUnavailable
-from billing.importing import carrying_out, reading, rehearsing
+from billing.importing import asking, reading, turns, working
 from billing.models import ImportBatch, ImportRow
 
 
@@ -29,16 +29,17 @@ class Command(BaseCommand):
         connection = active_connection()
         if connection is None:
             raise CommandError("No Stripe account is connected.")
-        if begun := ImportBatch.objects.filter(connection=connection, state=ImportBatch.State.APPLYING).first():
-            raise CommandError(f"An import is under way. Finish it first: --apply {begun.plan}")
-        batch = reading.begin(connection, now=clock.now())
         try:
-            reading.read(batch)
-        except reading.ReadElsewhere as error:
-            raise CommandError(str(error)) from error
+            batch = asking.begin(connection, now=clock.now())
+            working.work(batch)
+        except asking.UnderWay as error:
+            begun = asking.at_work(connection)
+            hint = f" Finish it first: --apply {begun.plan}" if begun and begun.fingerprint else ""
+            raise CommandError(f"An import is under way.{hint}") from error
+        except (turns.Interrupted, reading.ReadElsewhere) as error:
+            raise CommandError("It is being read by another process, or was stopped.") from error
         except StripeUnavailable as error:
             raise CommandError(f"Stripe could not be read to the end: {error}. Run it again to read on.") from error
-        rehearsing.plan(batch, now=clock.now())
         for row in batch.rows.order_by("who", "pk"):
             self.stdout.write(_line(row))
         verdicts = Counter(batch.rows.values_list("verdict", flat=True))
@@ -54,19 +55,31 @@ class Command(BaseCommand):
         if batch is None or batch.state == ImportBatch.State.READING or batch.connection != active_connection():
             raise CommandError(f"There is no plan {plan}.")
         try:
-            carrying_out.start(batch, plan=plan, now=clock.now())
-        except carrying_out.Moved as moved:
+            self._work(batch, plan=plan)
+        except asking.Moved as moved:
             for row in batch.rows.filter(subject__in=moved.changed):
                 self.stdout.write(_line(row))
             raise CommandError(
                 f"This has changed since it was shown, and nothing was imported. The plan is now {batch.plan}."
             ) from moved
-        is_done = carrying_out.carry_on(batch)
         states = Counter(batch.rows.values_list("state", flat=True))
         said = ", ".join(f"{states[state]} {state.label.lower()}" for state in ImportRow.State if states[state])
         self.stdout.write(said or "nothing to import")
-        if not is_done:
+        if batch.state == ImportBatch.State.APPLYING:
             raise CommandError(f"Some are being looked at just now. Run it again: --apply {plan}")
+
+    def _work(self, batch: ImportBatch, *, plan: str) -> None:
+        try:
+            asking.ask_for(batch, plan=plan, now=clock.now())
+            if batch.state in ImportBatch.AT_WORK:
+                asking.resume(batch)
+                working.work(batch)
+        except asking.UnderWay as error:
+            raise CommandError("Another import is under way.") from error
+        except turns.Interrupted as error:
+            raise CommandError("It is being worked on by another process, or was stopped.") from error
+        except StripeUnavailable as error:
+            raise CommandError(f"Stripe does not answer: {error}. Run it again to go on.") from error
 
 
 def _line(row: ImportRow) -> str:

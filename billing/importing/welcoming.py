@@ -1,0 +1,53 @@
+"""One e-mail for each person to whom an import opens something, whatever it opens, where the owner wants that."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import groupby
+
+from django.utils.dateparse import parse_datetime
+
+from activities import notices
+from activities.models import Activity
+from billing.models import ImportBatch
+from hub.models import Ledger
+
+
+def key_prefix(batch: ImportBatch) -> str:
+    """What the keys of its e-mails begin with; the person's id follows, so that nobody ever gets a second one."""
+    return f"import:{batch.pk}:"
+
+
+def welcome(batch: ImportBatch, told: Iterable[Activity], *, brought: Iterable[Ledger], now: datetime) -> None:
+    """Queues them for access that is new: what somebody had before and has again they know of.
+
+    `told`: the chunk's openings, with person and product, in the order in which they are named.
+    """
+    if not batch.sends_emails:
+        return
+    new = {row.grant_id for row in brought if not row.from_state}
+    news = [
+        activity
+        for activity in told
+        if activity.user
+        and activity.user.is_active
+        and activity.product
+        and activity.product.send_access_email
+        and activity.details["grant"] in new
+    ]
+    letters = []
+    for user_id, mine in groupby(sorted(news, key=lambda activity: activity.user_id or 0), key=lambda a: a.user_id):
+        first, *others = mine
+        assert user_id and first.product_id  # noqa: S101
+        names = [activity.product.name for activity in others if activity.product]
+        is_trial = first.details["reason"] == "trial" and not others
+        letters.append(
+            notices.access(
+                key=f"{key_prefix(batch)}{user_id}",
+                user_id=user_id,
+                product_id=first.product_id,
+                others=names,
+                trial_end=parse_datetime(first.details["ends_at"] or "") if is_trial else None,
+                activity=first,
+            )
+        )
+    notices.queue(letters, now=now)
