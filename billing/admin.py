@@ -3,7 +3,6 @@
 A signed reference is one: whoever has it can make a stranger pay for its person.
 """
 
-import json
 from typing import Any, cast
 
 import djstripe.admin  # noqa: F401  # registers its pages, so that they can be taken off below
@@ -13,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from activities.admin import ReadOnlyAdmin
-from billing.connection import REFERENCE_KEY
+from billing.desk.payloads import readable
 from billing.models import (
     AccessPolicy,
     Attention,
@@ -30,20 +29,9 @@ from billing.models import (
 from billing.refreshing.mirror import MODELS as MIRRORED
 from hub.models import User
 
-REFERENCES = {REFERENCE_KEY, "client_reference_id"}
-
 
 def shown(found: Any) -> str:
-    """Stripe's JSON, without the references in it."""
-    return format_html("<pre>{}</pre>", json.dumps(_without_references(found), indent=2))
-
-
-def _without_references(found: Any) -> Any:
-    if isinstance(found, list):
-        return [_without_references(each) for each in found]
-    if isinstance(found, dict):
-        return {name: _without_references(value) for name, value in found.items() if name not in REFERENCES}
-    return found
+    return format_html("<pre>{}</pre>", readable(found))
 
 
 @admin.register(Connection)

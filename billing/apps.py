@@ -7,19 +7,20 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing.console.stages import STAGES
-        from billing.desk import overview, strangers, support
+        from billing.desk import evidence, overview, strangers, support
         from billing.refreshing.giving_back import follow_stripe
         from billing.rules import notes
         from billing.rules.why import reasons_of
         from hub import payments
         from hub.access import further_reasons
         from hub.grants import sellers
-        from hub.overview import further_matters, further_steps
+        from hub.overview import further_counts, further_matters, further_steps
 
         further_reasons.append(reasons_of)
         sellers.append(follow_stripe)
         further_steps.append(overview.steps)
         further_matters.append(overview.matters)
+        further_counts.append(evidence.count_all)
         payments.sources.append(support.payments)
         payments.finders.append(support.find_people)
         payments.askers.append(support.look_again_at)

@@ -1,7 +1,16 @@
 from django.urls import path
 
 from billing import views
-from billing.console import connection, deciding, importing, linking, policy, pricing
+from billing.console import (
+    braking,
+    connection,
+    deciding,
+    failing,
+    importing,
+    linking,
+    policy,
+    pricing,
+)
 
 app_name = "billing"
 urlpatterns = [
@@ -28,6 +37,15 @@ urlpatterns = [
     path("console/decide/", deciding.decide, name="decide"),
     path("console/decide/<int:pk>/settle/", deciding.settle, name="settle"),
     path("console/decide/<int:pk>/close/", deciding.close_left_behind, name="close_left_behind"),
+    path("console/decide/<int:pk>/ask/", deciding.ask_stripe, name="ask_stripe"),
+    path("console/decide/<int:pk>/brake/", braking.brake, name="brake"),
+    path("console/decide/<int:pk>/brake/close/", braking.close, name="close_brake"),
+    path("console/decide/<int:pk>/brake/again/", braking.compare, name="compare_again"),
+    path("console/decide/events/", failing.events, name="failed_events"),
+    path("console/decide/events/<int:pk>/", failing.event, name="failed_event"),
+    path("console/decide/events/<int:pk>/replay/", failing.replay, name="replay"),
+    path("console/decide/events/<int:pk>/replay/all/", failing.replay_all, name="replay_all"),
+    path("console/decide/events/<int:pk>/dismiss/", failing.dismiss, name="dismiss_event"),
     path("console/decide/<int:pk>/payer/", deciding.payer, name="payer"),
     path("console/decide/<int:pk>/payer/back/", deciding.take_back, name="take_payer_back"),
     path("console/products/<slug:slug>/stripe/", linking.link, name="link"),

@@ -54,6 +54,8 @@ class Tally:
 # Who sells adds the steps and matters that only it knows of.
 further_steps: list[Callable[[], Iterable[Step]]] = []
 further_matters: list[Callable[[], Iterable[Matter]]] = []
+# How much waits for a person: said beside *To decide* on every page of the console.
+further_counts: list[Callable[[], int]] = []
 
 
 def steps() -> list[Step]:
@@ -83,6 +85,11 @@ def matters() -> list[Matter]:
     ]
     found += chain.from_iterable(source() for source in further_matters)
     return sorted(found, key=lambda matter: matter.tone != "bad")
+
+
+def count_waiting() -> int:
+    """How much is on the page *To decide*."""
+    return sum(count() for count in further_counts)
 
 
 def today(*, now: datetime) -> list[Tally]:

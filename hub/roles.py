@@ -44,6 +44,7 @@ class Permission(TextChoices):
     CONNECT_STRIPE = "connect_stripe", "Connect Stripe: its keys, webhooks and portal"
     CHANGE_POLICY = "change_policy", "Change the rules of who gets in"
     CLOSE_TEST_PURCHASES = "close_test_purchases", "Close what was bought with test cards"
+    CLOSE_STOPPED_PASS = "close_stopped_pass", "End the access of many after a comparison that stopped"
     RECOVER_ACCOUNTS = "recover_accounts", "Give an account another address, remove its second step"
     MANAGE_STAFF = "manage_staff", "Say who is staff"
     FAVOUR_ONESELF = "favour_oneself", "Give access to oneself"

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -10,19 +11,25 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
-from billing.connection import active_connection
-from billing.desk import attaching, attention
-from billing.desk.dashboard import page_of
+from billing.console.words import AWAY
+from billing.desk import attaching, attention, evidence
+from billing.desk.failed_events import failed
 from billing.forms import MovePayerForm, PayerForm
 from billing.models import Attention, StripeCustomer
+from billing.refreshing.refresh import Outcome, refresh
 from billing.sweeping import left_behind
 from hub.addresses import usable_address
 from hub.models import User
 from hub.people import Filters, find_people
 from hub.permissions import Permission, actor_of, may_favour, staff_only
 from hub.redirects import SeeOther
+from hub.throttling import happens_too_often
 
 SHOWN = 10
+PAGE = 50
+ASKED_PER_MINUTE = 3
+# What Stripe's present state may settle.
+ASKABLE = frozenset({Attention.Kind.UNKNOWN_STATUS, Attention.Kind.MISSING})
 # What is answered with a person.
 WHOSE = frozenset({Attention.Kind.UNMATCHED, *attaching.MOVABLE})
 
@@ -31,15 +38,24 @@ WHOSE = frozenset({Attention.Kind.UNMATCHED, *attaching.MOVABLE})
 @staff_only(Permission.SEE_QUESTIONS)
 def decide(request: HttpRequest) -> HttpResponse:
     """What no rule can settle: each with its evidence, the oldest first; and whose payments were decided lately."""
+    waiting, kind = evidence.counts(), request.GET.get("kind", "")
     found = Attention.objects.filter(resolved_at__isnull=True).select_related("user").order_by("opened_at", "pk")
+    if kind in waiting:
+        found = found.filter(kind=kind)
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    facts = evidence.facts_of(page)
     decided = Attention.objects.filter(
         Q(kind=Attention.Kind.UNMATCHED) | Q(kind__in=attaching.MOVABLE, details__has_key="person"),
         resolved_at__isnull=False,
         user__isnull=False,
     ).select_related("user")
     context = {
-        "found": [(question, _purchases(question)) for question in found[:200]],
-        "count": found.count(),
+        "page": page,
+        "found": [(question, facts[question.pk]) for question in page],
+        "count": sum(waiting.values()),
+        "kinds": [(name, label, waiting[name]) for name, label in Attention.Kind.choices if name in waiting],
+        "kind": kind if kind in waiting else "",
+        "failed": failed().count(),
         "decided": decided.order_by("-resolved_at")[:SHOWN],
     }
     return render(request, "billing/decide.html", context)
@@ -48,10 +64,29 @@ def decide(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff_only(Permission.SETTLE_QUESTIONS)
 def settle(request: HttpRequest, pk: int) -> HttpResponse:
-    """A person has dealt with it."""
-    found = get_object_or_404(Attention, pk=pk)
+    """A person has dealt with it. A stopped pass is answered on its own page."""
+    found = get_object_or_404(Attention.objects.exclude(kind=Attention.Kind.BRAKE), pk=pk)
     attention.settle(found, actor=actor_of(request), now=clock.now())
     messages.success(request, "Settled.")
+    return SeeOther(reverse("billing:decide"))
+
+
+@require_POST
+@staff_only(Permission.HELP_PEOPLE)
+def ask_stripe(request: HttpRequest, pk: int) -> HttpResponse:
+    """How it stands at Stripe now; what is no question any more is settled by it."""
+    question = get_object_or_404(Attention, pk=pk, kind__in=ASKABLE)
+    if happens_too_often(str(pk), what="ask_stripe", per_minute=ASKED_PER_MINUTE):
+        messages.warning(request, "Stripe was asked about this a moment ago. Wait a minute.")
+        return SeeOther(reverse("billing:decide"))
+    outcome = refresh(question.subject, waiting=True, cause="staff")
+    question.refresh_from_db()
+    if question.resolved_at is not None:
+        messages.success(request, "Stripe was asked, and this is settled.")
+    elif outcome is Outcome.LATER:
+        messages.warning(request, AWAY)
+    else:
+        messages.info(request, "Stripe was asked: it stands as it did. Nothing was changed.")
     return SeeOther(reverse("billing:decide"))
 
 
@@ -105,15 +140,6 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, "Taken back: it waits for its payer again.")
     return SeeOther(reverse("billing:payer", args=[pk]))
-
-
-def _purchases(question: Attention) -> list[tuple[str, str]]:
-    """The purchases that it is about, each with the page at Stripe where it is refunded or ended."""
-    connection = active_connection()
-    if question.kind != Attention.Kind.TWICE or connection is None:
-        return []
-    refs = [question.details["first"], question.details["last"]]
-    return [(ref, page_of(ref, connection=connection)) for ref in refs]
 
 
 def _attach(request: HttpRequest, question: Attention, form: PayerForm) -> HttpResponse:

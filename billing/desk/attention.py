@@ -54,7 +54,17 @@ def raise_unreadable(event: str, *, error: Exception | None, now: datetime) -> N
 
 def raise_unknown_status(row: Subscription, *, now: datetime) -> None:
     key = f"{row.stripe_id}:{row.status}"
-    _raise(Attention.Kind.UNKNOWN_STATUS, key, subject=row.customer_id, user=row.user, now=now, status=row.status)
+    details = {"status": row.status, "subscription": row.stripe_id}
+    _raise(Attention.Kind.UNKNOWN_STATUS, key, subject=row.customer_id, user=row.user, now=now, **details)
+
+
+def settle_unknown_status(subscriptions: Iterable[str], *, now: datetime) -> None:
+    """Stripe reports a status of these that we know. Should that change again, it is asked anew: the key is free."""
+    for found in Attention.objects.filter(
+        kind=Attention.Kind.UNKNOWN_STATUS, details__subscription__in=list(subscriptions), resolved_at__isnull=True
+    ):
+        found.resolved_at, found.key = now, f"{found.key}:{found.pk}"
+        found.save(update_fields=["resolved_at", "key"])
 
 
 def raise_partial_refund(order: Order, *, now: datetime) -> None:
@@ -109,8 +119,8 @@ def settle_brakes(*, now: datetime) -> None:
     brakes.update(resolved_at=now)
 
 
-def settle(found: Attention, *, actor: User, now: datetime) -> None:
-    """A person has dealt with it; who, is kept in the feed."""
+def settle(found: Attention, *, actor: User, now: datetime, deed: str = "") -> None:
+    """A person has dealt with it; who, and perhaps what they did, is kept in the feed."""
     if not Attention.objects.filter(pk=found.pk, resolved_at__isnull=True).update(resolved_at=now):
         return
     record_one(
@@ -120,7 +130,7 @@ def settle(found: Attention, *, actor: User, now: datetime) -> None:
             at=now,
             user_id=found.user_id,
             actor_id=actor.pk,
-            details={"reason": f"settled: {found.get_kind_display().lower()}"},
+            details={"reason": deed or f"settled: {found.get_kind_display().lower()}"},
         ),
         now=now,
     )

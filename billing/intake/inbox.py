@@ -23,6 +23,7 @@ from billing.models import Connection, InboxEvent, Order, StripeCustomer, Subjec
 Json = dict[str, Any]
 MAX_BYTES = 512 * 1024
 LONGEST = 255  # characters of an id
+AT_ONCE = 500  # subjects in a statement
 TOO_LATE = 32_503_680_000  # the year 3000
 BOUGHT = (
     "checkout.session.completed",
@@ -95,10 +96,12 @@ def buyers(*, limit: int) -> list[str]:
     return list(dict.fromkeys(_rung().filter(type__in=BOUGHT).values_list("subject", flat=True)[:limit]))
 
 
-def look_again(key: str) -> None:
-    """Asks for a whole refresh of a subject by the next drain."""
-    Subject.objects.bulk_create([Subject(key=key)], ignore_conflicts=True)
-    Subject.objects.filter(key=key).update(look_again=True, retry_at=None)
+def look_again(*keys: str) -> None:
+    """Asks for a whole refresh of these subjects by the next drain."""
+    for start in range(0, len(keys), AT_ONCE):
+        some = keys[start : start + AT_ONCE]
+        Subject.objects.bulk_create([Subject(key=key) for key in some], ignore_conflicts=True)
+        Subject.objects.filter(key__in=some).update(look_again=True, retry_at=None)
 
 
 def dirty_subjects(*, business_now: datetime, limit: int, is_listed_elsewhere: bool = False) -> list[str]:

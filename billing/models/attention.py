@@ -9,7 +9,7 @@ ADVICE = {
     "conflict": "The address at Stripe was changed to another member's. Access stays where it was.",
     "partial_refund": "Part of an order of several products was refunded. Take back the one that was meant, if any.",
     "unknown_status": "Stripe reports a status that Foyer does not know. The last decision stands: update Foyer.",
-    "brake": "A full pass would have closed too much and stopped. Run it again with --confirm if that is right.",
+    "brake": "A full pass would have closed too much, and closed nothing. Read its list, and say whether it is right.",
     "missing": "Stripe does not know this object under our key. Access is held for 30 days, then it ends by time.",
     "left_behind": (
         "These were bought with test cards, and a live account is connected now. Nothing closes them but you; "

@@ -44,6 +44,7 @@ class InboxEvent(models.Model):
         PENDING = "pending", "Waiting"
         DONE = "done", "Done"
         DEAD = "dead", "Needs a person"
+        DISMISSED = "ignored", "Dismissed by a person"
 
     event_id = models.CharField(max_length=255, unique=True)
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="inbox")

@@ -7,7 +7,7 @@ from activities.models import Activity
 from billing.desk import attention
 from billing.facts import order_facts
 from billing.models import Order, StripeCustomer, Subscription
-from billing.refreshing.entitling import Found
+from billing.refreshing.entitling import Entitlement, Found
 from billing.refreshing.twice import look_for_doubles
 from billing.rules.policy import refund_needs_a_person
 from hub.addresses import usable_address
@@ -28,7 +28,7 @@ def raise_doubts(
         found = by_subscription[row.stripe_id]
         if row.user_id is None and any(ent.opens for ent in found):
             attention.raise_unmatched(row.stripe_id, subject=row.customer_id, now=now)
-        if any(ent.decision.reason == "unknown_status" for ent in found):
+        if _is_unknown(found):
             attention.raise_unknown_status(row, now=now)
     for order in orders:
         found = by_order[order.key]
@@ -38,6 +38,8 @@ def raise_doubts(
             attention.raise_partial_refund(order, now=now)
         if order.state == Order.State.PAID and any(not line["product"] for line in order.lines):
             attention.raise_no_product(order, now=now)
+    understood = [row.stripe_id for row in rows if not _is_unknown(by_subscription[row.stripe_id])]
+    attention.settle_unknown_status(understood, now=now)
     attention.settle_unmatched(
         [*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now
     )
@@ -46,6 +48,10 @@ def raise_doubts(
     if people:
         look_for_doubles(people, now=now)
     _raise_conflicts(customers.values(), now=now)
+
+
+def _is_unknown(found: list[Entitlement]) -> bool:
+    return any(ent.decision.reason == "unknown_status" for ent in found)
 
 
 def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> None:

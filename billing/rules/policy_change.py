@@ -133,8 +133,7 @@ def save(
         ),
         now=now,
     )
-    for subject in shown.subjects:
-        look_again(subject)
+    look_again(*shown.subjects)
     return shown
 
 

@@ -140,8 +140,7 @@ def _mend(
         waiting = {subject for subject, found in drifted if any(difference.closes for difference in found)}
     else:
         attention.settle_brakes(now=now)
-    for subject in (others | {subject for subject, _ in drifted}) - waiting:
-        look_again(subject)
+    look_again(*sorted((others | {subject for subject, _ in drifted}) - waiting))
 
 
 def _drifted(

@@ -19,7 +19,8 @@ def tidy() -> None:
     """Events go when they are done and past the retention, never under 35 days: Stripe lists and resends for 30."""
     now = timezone.now()
     limit = now - timedelta(days=max(35, settings.INBOX_RETENTION_DAYS))
-    InboxEvent.objects.filter(state=InboxEvent.State.DONE, received_at__lt=limit).delete()
+    over = [InboxEvent.State.DONE, InboxEvent.State.DISMISSED]
+    InboxEvent.objects.filter(state__in=over, received_at__lt=limit).delete()
     Pass.objects.filter(finished_at__lt=now - timedelta(days=90)).delete()
     Session.objects.filter(expire_date__lt=now).delete()
     UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()

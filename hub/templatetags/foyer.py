@@ -14,6 +14,7 @@ from activities import clock
 from hub.access import Explanation
 from hub.covers import draw_cover
 from hub.models import Product
+from hub.overview import count_waiting
 from hub.reasons import last_moment
 
 register = template.Library()
@@ -80,6 +81,11 @@ def cover(product: Product, place: str = "tile", *, titled: bool = True) -> dict
 def pill(state: str, word: str = "") -> dict[str, str]:
     tone, name, usual = STATES.get(state, ("", "circle", state.replace("_", " ").capitalize()))
     return {"tone": tone, "icon": name, "word": word or usual}
+
+
+@register.simple_tag
+def waiting_for_a_person() -> int:
+    return count_waiting()
 
 
 @register.simple_tag

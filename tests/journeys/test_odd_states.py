@@ -54,7 +54,7 @@ def test_case_27_an_unknown_status_changes_nothing_and_raises_an_alert(shop: Sho
     assert member.states(shop.club) == (["active"] if known else [])
     assert member.verbs() == told
     alert = Attention.objects.get(kind=Attention.Kind.UNKNOWN_STATUS)
-    assert alert.details == {"status": "hibernating"}
+    assert alert.details == {"status": "hibernating", "subscription": subscription["id"]}
 
     shop.sandbox.set_fields(subscription["id"], emit="customer.subscription.updated")
     shop.deliver()

@@ -1,0 +1,161 @@
+"""Events that could not be worked off: why, what working them off would change, once more, or no more."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from activities import clock
+from activities.doorbell import ring
+from activities.models import Activity
+from activities.record import Happening, record_one
+from billing.connection import active_connection
+from billing.errors import NotConnected
+from billing.gateway import gateway_for
+from billing.intake.draining import TASK
+from billing.intake.event_types import EVERYTHING, FOR_SALE
+from billing.models import InboxEvent, Order, StripeCustomer, Subject
+from billing.refreshing.entitling import ever_linked
+from billing.refreshing.refresh import Outcome, refresh
+from billing.refreshing.snapshots import Ask, Snapshot, fetch_customer, fetch_guest
+from billing.rules.rehearsal import Difference, rehearse
+from hub.models import User
+
+State = InboxEvent.State
+AT_ONCE = 500
+STRIPE_ID = re.compile(r"\b[a-z]{2,6}_(?:test_|live_)?[A-Za-z0-9]{6,}\b")
+
+
+@dataclass(slots=True)
+class Batch:
+    """The events that failed with one error, whatever ids it names. `sample` is one of them; types are Stripe's."""
+
+    error: str
+    sample: int
+    oldest: datetime
+    count: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def types(self) -> list[str]:
+        return sorted(self.seen)
+
+
+def failed() -> QuerySet[InboxEvent]:
+    return InboxEvent.objects.filter(state=State.DEAD)
+
+
+def batches() -> list[Batch]:
+    """By error, the largest first: one query."""
+    found: dict[str, Batch] = {}
+    rows = failed().order_by("received_at", "pk").values_list("pk", "error", "type", "received_at")
+    for pk, error, kind, received_at in rows.iterator():
+        batch = found.setdefault(error_of(error), Batch(error_of(error), pk, received_at))
+        batch.count += 1
+        batch.seen.add(kind)
+    return sorted(found.values(), key=lambda batch: -batch.count)
+
+
+def error_of(error: str) -> str:
+    """What went wrong, without what it went wrong with."""
+    return STRIPE_ID.sub("…", error)
+
+
+def beside(event: InboxEvent) -> list[int]:
+    """The primary keys of all that failed with the same error, the oldest first; this one too."""
+    rows = failed().order_by("received_at", "pk").values_list("pk", "error")
+    return [pk for pk, error in rows.iterator() if error_of(error) == error_of(event.error)]
+
+
+def rehearse_replay(event: InboxEvent, *, now: datetime) -> list[Difference]:
+    """The access that working it off would change, by Stripe's present state. Writes nothing.
+
+    None for what is for sale: its names and prices open nothing. Raises billing.errors, and whatever made it fail.
+    """
+    connection = active_connection()
+    if connection is None:
+        raise NotConnected("No Stripe account is connected.")
+    if event.subject.startswith(FOR_SALE):
+        return []
+    gateway, linked = gateway_for(connection, waiting=True), ever_linked(connection)
+    subject, asked_at = _owner_of(event.subject), timezone.now()
+    snapshot: Snapshot | None = None
+    if not subject.startswith("cus_"):
+        snapshot, customer = fetch_guest(gateway, subject, asked_at=asked_at)
+        subject, snapshot = (customer, None) if customer else (subject, snapshot)
+    if snapshot is None:
+        snapshot = fetch_customer(gateway, subject, ask=Ask(EVERYTHING), linked=linked, asked_at=asked_at)
+    return rehearse(snapshot, subject=subject, connection=connection, now=now)
+
+
+def replay(event: InboxEvent, *, actor: User) -> Outcome:
+    """Works it off now, with all that failed of the same subject, while somebody waits."""
+    with transaction.atomic():
+        again = list(failed().filter(subject=event.subject).values_list("pk", flat=True))
+        if not _wait_again(again):
+            return Outcome.BUSY
+        _record(f"replayed a failed event, {event.type}", event, person=person_of(event), actor=actor, now=clock.now())
+    return refresh(event.subject, waiting=True)
+
+
+@transaction.atomic
+def replay_all(event: InboxEvent, *, actor: User, now: datetime) -> int:
+    """Has all that failed with the same error worked off in the background, and returns how many they are."""
+    keys, count = beside(event), 0
+    for start in range(0, len(keys), AT_ONCE):
+        count += _wait_again(keys[start : start + AT_ONCE])
+    if count:
+        _record(f"replayed {count} failed events", event, note=error_of(event.error), actor=actor, now=now)
+        transaction.on_commit(lambda: ring(TASK), robust=True)
+    return count
+
+
+@transaction.atomic
+def dismiss(event: InboxEvent, *, reason: str, actor: User, now: datetime) -> bool:
+    """Nobody has to look at it any more. What it was about is compared with Stripe every night all the same."""
+    changed = failed().filter(pk=event.pk).update(state=State.DISMISSED, done_at=timezone.now())
+    if changed:
+        deed, person = f"dismissed a failed event, {event.type}", person_of(event)
+        _record(deed, event, person=person, note=reason, actor=actor, now=now)
+    return bool(changed)
+
+
+def person_of(event: InboxEvent) -> User | None:
+    """Whose customer or payment it is about, where that is known."""
+    bound = StripeCustomer.objects.filter(stripe_id=event.subject, user__isnull=False).select_related("user").first()
+    order = Order.objects.filter(subject=event.subject, user__isnull=False).select_related("user").first()
+    found = bound or order
+    return found.user if found else None
+
+
+def _owner_of(subject: str) -> str:
+    """Where a guest's payment is known to belong to a customer by now."""
+    known = Order.objects.filter(payment_intent=subject).values_list("subject", flat=True).first()
+    return known or subject
+
+
+def _wait_again(keys: list[int]) -> int:
+    """They wait as if they had just come, and how many they are; one more failure brings them back here."""
+    chosen = failed().filter(pk__in=keys)
+    Subject.objects.filter(key__in=list(chosen.values_list("subject", flat=True))).update(retry_at=None)
+    return chosen.update(state=State.PENDING)
+
+
+def _record(
+    deed: str, event: InboxEvent, *, actor: User, now: datetime, person: User | None = None, note: str = ""
+) -> None:
+    record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=f"event:{event.pk}:{timezone.now().isoformat()}",
+            at=now,
+            user_id=person.pk if person else None,
+            actor_id=actor.pk,
+            cause=event.event_id,
+            details={"reason": deed, "note": note[:240]},
+        ),
+        now=now,
+    )
