@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0014_mistyped'),
+        ('billing', '0015_imports_in_the_console'),
     ]
 
     operations = [
