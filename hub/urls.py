@@ -1,6 +1,6 @@
 from django.urls import path
 
-from hub.views import library, products, profile, reentry, sales, theme
+from hub.views import library, pictures, products, profile, reentry, sales, theme
 from hub.views.console import content, editor, helping, overview, people, sales_page, staff
 from hub.views.console import products as console_products
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("theme.css", theme.theme, name="theme"),
     path("icon.svg", theme.icon, name="icon"),
     path("favicon.ico", theme.icon, name="favicon"),
+    path("pictures/<slug:name>-<int:side>.<slug:ending>", pictures.picture, name="picture"),
     path("products/<slug:slug>/", products.product, name="product"),
     path("products/<slug:slug>/<slug:page>/", products.page, name="page"),
     path("products/<slug:slug>/<slug:page>/complete/", products.complete, name="complete"),
@@ -25,6 +26,7 @@ urlpatterns = [
     path("console/products/<int:pk>/sales/", sales_page.sales_page, name="console_product_sales"),
     path("console/products/<int:pk>/sales/live/", sales_page.live, name="console_product_sales_live"),
     path("console/products/<int:pk>/activity/", editor.activity, name="console_product_activity"),
+    path("console/products/<int:pk>/cover/", editor.cover, name="console_product_cover"),
     path("console/products/<int:pk>/live/", editor.live, name="console_product_live"),
     path("console/products/<int:pk>/duplicate/", editor.duplicate, name="console_product_duplicate"),
     path("console/products/<int:pk>/archive/", editor.archive, name="console_product_archive"),

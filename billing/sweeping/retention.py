@@ -1,4 +1,6 @@
-"""What is not kept for ever: events that are done, old passes, ended sessions, spent messages and counters."""
+"""What is not kept for ever: events that are done, old passes, ended sessions, unused pictures, spent messages and
+counters.
+"""
 
 import time
 from contextlib import suppress
@@ -11,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from billing.models import InboxEvent, Pass
+from hub.pictures.keeping import forget_unused
 
 DAY = 24 * 3600
 
@@ -23,6 +26,7 @@ def tidy() -> None:
     InboxEvent.objects.filter(state__in=over, received_at__lt=limit).delete()
     Pass.objects.filter(finished_at__lt=now - timedelta(days=90)).delete()
     Session.objects.filter(expire_date__lt=now).delete()
+    forget_unused(now=now)
     UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
     # The folder broker keeps each message that it handed out, the file cache what ran out and nobody asked for again.
     for folder in (settings.BROKER_DIR / "processed", settings.VAR_DIR / "cache"):

@@ -10,6 +10,8 @@ from django.forms.models import model_to_dict
 
 from hub.content import embed
 from hub.models import Category, Page, Product, SalesPage, Section
+from hub.pictures.fields import PictureField
+from hub.pictures.preparing import COVER
 
 
 class EditForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -93,6 +95,22 @@ class InfoForm(EditForm):
         super().__init__(*args, **kwargs)
         if not Category.objects.exists():
             del self.fields["categories"]
+
+
+class CoverForm(forms.Form):
+    """Another cover. Nothing given, and `remove`: the drawn one again."""
+
+    picture = PictureField(
+        purpose=COVER,
+        label="Picture",
+        help_text="JPEG, PNG or WebP, up to 10 MB. It is cut to 16 by 9 around its middle; 1280 pixels wide is best.",
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        given = super().clean() or {}
+        if not given.get("picture") and "remove" not in self.data and not self.errors:
+            self.add_error("picture", "Choose a file first.")
+        return given
 
 
 class SettingsForm(EditForm):

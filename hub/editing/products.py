@@ -9,6 +9,8 @@ from hub.editing.addresses import free_slug
 from hub.editing.deeds import note_deed
 from hub.editing.order import last_position
 from hub.models import CollectionItem, Page, Product, SalesPage, Section, User
+from hub.pictures.keeping import keep
+from hub.pictures.preparing import Prepared
 
 
 @transaction.atomic
@@ -40,6 +42,15 @@ def duplicate(product: Product, *, actor: User, now: datetime) -> Product:
         page.product, page.is_live = copy, False
         page.save()
     return copy
+
+
+@transaction.atomic
+def change_cover(product: Product, prepared: Prepared | None, *, actor: User, now: datetime) -> None:
+    """None: the drawn one."""
+    cover = keep(prepared, now=now) if prepared else None
+    if Product.objects.exclude(cover=cover).filter(pk=product.pk).update(cover=cover):
+        deed = "gave it another cover" if cover else "took its cover picture away"
+        note_deed(product, deed, actor=actor, now=now)
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@ from hub.models.batches import Batch, BatchRow
 from hub.models.catalogue import Category, CollectionItem, Product
 from hub.models.content import Page, PageProgress, Section
 from hub.models.people import User
+from hub.models.pictures import Picture, PictureSize
 from hub.models.signing_in import CodeMail
 from hub.models.site import SalesPage, Site
 
@@ -16,6 +17,8 @@ __all__ = [
     "Ledger",
     "Page",
     "PageProgress",
+    "Picture",
+    "PictureSize",
     "Product",
     "SalesPage",
     "Section",

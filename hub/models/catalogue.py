@@ -3,6 +3,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 
+from hub.models.pictures import Picture
+
 
 class Category(models.Model):
     name = models.CharField(max_length=60, unique=True)
@@ -37,6 +39,7 @@ class Product(models.Model):
     slug = models.SlugField(max_length=120, unique=True)
     summary = models.CharField(max_length=240, blank=True)
     description = models.TextField(blank=True, help_text="Markdown.")
+    cover = models.ForeignKey(Picture, on_delete=models.PROTECT, null=True, blank=True, related_name="products")
     hue = models.PositiveSmallIntegerField(default=60, help_text="0 to 359: colours the cover.")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.STANDARD)
     contains_all = models.BooleanField(default=False, help_text="A collection of every standard product.")

@@ -15,6 +15,8 @@ from hub.access import Explanation
 from hub.covers import draw_cover
 from hub.models import Product
 from hub.overview import count_waiting
+from hub.pictures.keeping import address_of
+from hub.pictures.preparing import COVER
 from hub.reasons import last_moment
 
 register = template.Library()
@@ -72,9 +74,12 @@ def icon(name: str, size: int = 20) -> str:
 
 @register.inclusion_tag("parts/cover.html")
 def cover(product: Product, place: str = "tile", *, titled: bool = True) -> dict[str, Any]:
-    """The product's picture, drawn from its hue. `place` keeps ids apart where it shows twice."""
-    drawing = draw_cover(hue=product.hue, seed=product.pk)
-    return {"product": product, "drawing": drawing, "name": f"{place}-{product.pk}", "titled": titled, "place": place}
+    """The product's picture: the owner's, or one drawn from its hue. `place` keeps ids apart where it shows twice."""
+    context = {"product": product, "name": f"{place}-{product.pk}", "titled": titled, "place": place}
+    if product.cover_id:
+        sizes = [(address_of(product.cover_id, purpose=COVER, side=side), side) for side in COVER.sides]
+        return context | {"sizes": sizes, "src": sizes[1][0], "is_wide": place == "hero"}
+    return context | {"drawing": draw_cover(hue=product.hue, seed=product.pk)}
 
 
 @register.inclusion_tag("parts/pill.html")

@@ -14,7 +14,7 @@ from activities import clock
 from activities.feed import Cursor, Filters, page
 from hub.editing import products as editing
 from hub.editing.deeds import note_deed
-from hub.editing.forms import EditForm, InfoForm, SettingsForm
+from hub.editing.forms import CoverForm, EditForm, InfoForm, SettingsForm
 from hub.models import Product
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
@@ -58,7 +58,20 @@ def take(form_class: type[Form], request: HttpRequest, rows: QuerySet[Any], *, p
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.EDIT_PRODUCTS)
 def info(request: HttpRequest, pk: int) -> HttpResponse:
-    return _edit(request, pk, InfoForm, template="info.html", tab="console_product")
+    context = {"cover_form": CoverForm()}
+    return _edit(request, pk, InfoForm, template="info.html", tab="console_product", context=context)
+
+
+@require_POST
+@staff_only(Permission.EDIT_PRODUCTS)
+def cover(request: HttpRequest, pk: int) -> HttpResponse:
+    product, form = get_object_or_404(Product, pk=pk), CoverForm(request.POST, request.FILES)
+    if not form.is_valid():
+        context = {"form": InfoForm(instance=product), "cover_form": form}
+        return render_tab(request, pk, "info.html", context, tab="console_product", status=422)
+    editing.change_cover(product, form.cleaned_data["picture"], actor=actor_of(request), now=clock.now())
+    messages.success(request, "The cover is changed.")
+    return SeeOther(reverse("hub:console_product", args=[pk]))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -123,13 +136,21 @@ def unarchive(request: HttpRequest, pk: int) -> HttpResponse:
     return SeeOther(reverse("hub:console_product", args=[pk]))
 
 
-def _edit(request: HttpRequest, pk: int, form_class: type[EditForm], *, template: str, tab: str) -> HttpResponse:
+def _edit(
+    request: HttpRequest,
+    pk: int,
+    form_class: type[EditForm],
+    *,
+    template: str,
+    tab: str,
+    context: dict[str, Any] | None = None,
+) -> HttpResponse:
     if request.method != "POST":
         form = form_class(instance=get_object_or_404(Product, pk=pk))
-        return render_tab(request, pk, template, {"form": form}, tab=tab)
-    form = take(form_class, request, Product.objects.all(), pk=pk)
+    else:
+        form = take(form_class, request, Product.objects.all(), pk=pk)
     if not form.is_saved:
-        return render_tab(request, pk, template, {"form": form}, tab=tab, status=form.status)
+        return render_tab(request, pk, template, {"form": form, **(context or {})}, tab=tab, status=form.status)
     if form.changes():
         note_deed(form.instance, f"changed {form.changes()}", actor=actor_of(request), now=clock.now())
     messages.success(request, "Saved.")
