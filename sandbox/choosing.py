@@ -2,7 +2,7 @@
 
 from sandbox.account import Account
 from sandbox.catalogue import new_line, price_of
-from sandbox.coupons import Purchase, find_coupon
+from sandbox.coupons import Purchase, code_named, find_coupon
 from sandbox.currencies import check_rounded, written
 from sandbox.errors import InvalidRequest
 from sandbox.pricing import amount_of, part_of, terms_in
@@ -16,14 +16,10 @@ def apply_code(account: Account, session: Obj, code: str) -> Obj:
     """Enter a promotion code on the page. Raises InvalidRequest where it does not exist or does not fit."""
     if not session["allow_promotion_codes"]:
         raise InvalidRequest("This session does not take promotion codes.", code="promotion_code_invalid")
-    found = [
-        row for row in account.table("promotion_code") if row["code"].lower() == code.strip().lower() and row["active"]
-    ]
-    if not found:
-        raise InvalidRequest("This code is invalid.", code="promotion_code_invalid", param="promotion_code")
+    found = code_named(account, code)
     purchase = Purchase(session["currency"], session["amount_subtotal"], session["customer"])
-    find_coupon(account, {"promotion_code": found[0]["id"]}, param="promotion_code", purchase=purchase)
-    account.change(session, discounts=[{"coupon": None, "promotion_code": found[0]["id"]}])
+    find_coupon(account, {"promotion_code": found["id"]}, param="promotion_code", purchase=purchase)
+    account.change(session, discounts=[{"coupon": None, "promotion_code": found["id"]}])
     total_session(account, session)
     return session
 

@@ -1,13 +1,15 @@
 """What a customer does in the portal, for programs."""
 
-from sandbox import portal
+from sandbox import portal, portal_plans
 from sandbox.account import Account
 from sandbox.types import Obj
 
 
 def act_in_portal(account: Account, session_id: str, act: str, wishes: Obj) -> Obj:
     """cancel {subscription, feedback, comment} · resume {subscription} · update_card {card} ·
-    update_details {email, name} · switch_price {subscription, price} · confirm_update · accept_offer"""
+    update_details {email, name} · switch_price {subscription, price, quantity, promotion_code} · confirm_update ·
+    accept_offer"""
+    session = account.get("billing_portal.session", session_id)
     if act == "cancel":
         details = {name: wishes.get(name) for name in ("feedback", "comment")}
         return portal.cancel(account, session_id, subscription_id=wishes["subscription"], **details)
@@ -18,11 +20,26 @@ def act_in_portal(account: Account, session_id: str, act: str, wishes: Obj) -> O
     if act == "update_details":
         return portal.update_details(account, session_id, email=wishes.get("email"), name=wishes.get("name"))
     if act == "switch_price":
-        return portal.switch_price(
-            account, session_id, subscription_id=wishes["subscription"], price_id=wishes["price"]
-        )
+        return switch(account, session, wishes)
     if act == "confirm_update":
-        return portal.confirm_update(account, session_id)
+        plan = portal_plans.flow_plan(session)
+        wanted = session["flow"]["subscription_update_confirm"]["subscription"]
+        subscription = portal.own_subscription(account, session, wanted)
+        return portal_plans.make_plan(account, session, subscription, plan)
     if act == "accept_offer":
-        return portal.accept_offer(account, session_id)
+        return portal_plans.accept_offer(account, session)
     raise ValueError(f"the portal has no {act}")
+
+
+def switch(account: Account, session: Obj, wishes: Obj) -> Obj:
+    """Another price, how many, a promotion code: any of them, as the configuration offers."""
+    subscription = portal.own_subscription(account, session, wishes["subscription"])
+    plan = portal_plans.wanted_plan(
+        account,
+        session,
+        subscription,
+        price_id=wishes.get("price"),
+        quantity=wishes.get("quantity"),
+        code=wishes.get("promotion_code"),
+    )
+    return portal_plans.make_plan(account, session, subscription, plan)

@@ -57,6 +57,14 @@ def find_coupon(account: Account, wish: Params, *, param: str, purchase: Purchas
     return coupon, code
 
 
+def code_named(account: Account, text: str) -> Obj:
+    """The active promotion code that somebody typed, whatever its case. Raises InvalidRequest where there is none."""
+    for row in account.table("promotion_code"):
+        if row["code"].lower() == text.strip().lower() and row["active"]:
+            return row
+    raise InvalidRequest("This code is invalid.", code="promotion_code_invalid", param="promotion_code")
+
+
 def check_restrictions(account: Account, code: Obj, purchase: Purchase, *, param: str) -> None:
     """Who may redeem a promotion code, and for how much at least."""
     restrictions, why = code["restrictions"], None

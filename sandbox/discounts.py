@@ -95,6 +95,19 @@ def replace_discounts(
     return kept + redeem_all(account, found, customer=purchase.customer, owner=owner)
 
 
+def discount_subscription(account: Account, subscription: Obj, wishes: list[Params], *, param: str) -> Obj:
+    """Redeem coupons for a subscription in place of the discounts that it had."""
+    discounts = replace_discounts(
+        account,
+        subscription["discounts"],
+        wishes,
+        purchase=Purchase(subscription["currency"], None, subscription["customer"]),
+        owner={"subscription": subscription["id"]},
+        param=param,
+    )
+    return account.change(subscription, event="customer.subscription.updated", discounts=discounts)
+
+
 def end_discount(account: Account, discount: Obj) -> Obj:
     """Take a discount away; its row stays for the invoices that show it. Returns what Stripe answers."""
     account.note(discount["id"], gone=True)
@@ -162,16 +175,28 @@ def apply(account: Account, discount: Obj, lines: list[Obj], totals: dict[str, i
 
 
 def net_amount(account: Account, subscription: Obj, item: Obj, *, among: list[Obj], invoice: str | None = None) -> int:
-    """What a period of an item costs `among` a subscription's items after discounts; one for `once` counts where it
-    served `invoice`."""
+    """What a period of an item costs `among` a subscription's items after discounts; with the `invoice` that billed it,
+    after those that counted then."""
     currency, at = subscription["currency"], among.index(item)
     left = [amount_of(account, each["price"], each.get("quantity", 1), currency=currency) for each in among]
     products = [each["price"]["product"] for each in among]
     whole = [(subscription["discounts"], range(len(among)))]
     for ids, covered in [(each["discounts"], range(n, n + 1)) for n, each in enumerate(among)] + whole:
         for discount in live_discounts(account, ids, invoice=invoice):
+            if invoice and not counted(account, discount, subscription, invoice=invoice):
+                continue
             coupon = account.get("coupon", discount["source"]["coupon"])
             parts = [(left[n] if n in covered else 0, products[n]) for n in range(len(among))]
             off = take_off(account, coupon, parts, currency=currency)
             left = [amount - taken for amount, taken in zip(left, off, strict=True)]
     return left[at]
+
+
+def counted(account: Account, discount: Obj, subscription: Obj, *, invoice: str) -> bool:
+    """Whether a discount was there when the present period was billed, or changed since by what waits to be billed."""
+    bill = account.get("invoice", invoice)
+    if discount["id"] in [part["discount"] for part in bill["total_discount_amounts"]]:
+        return True
+    waiting = account.list("invoiceitem", customer=subscription["customer"], invoice=None)
+    changed = [row["date"] for row in waiting if row["proration"]]
+    return bool(discount["start"] < bill["created"] or any(discount["start"] <= at for at in changed))

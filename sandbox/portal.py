@@ -3,10 +3,7 @@
 from sandbox import collecting, renewing
 from sandbox.account import Account
 from sandbox.cards import attach, find_method
-from sandbox.changing import Change, apply_change
-from sandbox.coupons import Purchase
 from sandbox.customers import set_default_card, use_method
-from sandbox.discounts import replace_discounts
 from sandbox.errors import InvalidRequest
 from sandbox.types import Obj, Params
 
@@ -54,8 +51,9 @@ def new_features(wish: Params, old: Obj | None = None) -> Obj:
             "trial_update_behavior": "end_trial",
         },
     )
+    fixed = {"enabled": False, "maximum": None, "minimum": 1}
     update["products"] = [
-        {"adjustable_quantity": {"enabled": False, "maximum": None, "minimum": 1}, **product}
+        {**product, "adjustable_quantity": {**fixed, **(product.get("adjustable_quantity") or {})}}
         for product in update["products"] or []
     ]
     return {
@@ -203,69 +201,3 @@ def update_details(account: Account, session_id: str, *, email: str | None = Non
     if not feature["enabled"] or set(wishes) - set(feature["allowed_updates"]):
         raise InvalidRequest("These details cannot be changed in this customer portal.")
     return account.change(customer_of(account, session), event="customer.updated", **wishes)
-
-
-def switch_price(account: Account, session_id: str, *, subscription_id: str, price_id: str) -> Obj:
-    """Switch the first item to another price that the configuration offers."""
-    session = account.get("billing_portal.session", session_id)
-    feature = configuration_of(account, session)["features"]["subscription_update"]
-    offered = {price for product in feature["products"] for price in product["prices"]}
-    if not feature["enabled"] or price_id not in offered:
-        raise InvalidRequest("This price is not offered in this customer portal.", param="price")
-    subscription = own_subscription(account, session, subscription_id)
-    wish = {"id": subscription["items"]["data"][0]["id"], "price": price_id}
-    apply_change(account, subscription, plan_change(account, session, subscription, wish))
-    return subscription
-
-
-def plan_change(account: Account, session: Obj, subscription: Obj, wish: Params) -> Change:
-    """A change of one item, made as the configuration says: `wish` as in `items[]`."""
-    feature = configuration_of(account, session)["features"]["subscription_update"]
-    ends_trial = subscription["status"] == "trialing" and feature["trial_update_behavior"] == "end_trial"
-    return Change(
-        items=(wish,),
-        proration=feature["proration_behavior"],
-        trial_end="now" if ends_trial else None,
-        restart=feature["billing_cycle_anchor"] == "now",
-    )
-
-
-def confirm_update(account: Account, session_id: str) -> Obj:
-    """The "Confirm" button of a flow that names an update, with its discount."""
-    session = account.get("billing_portal.session", session_id)
-    flow = (session["flow"] or {}).get("subscription_update_confirm")
-    if not flow:
-        raise InvalidRequest("This session asks for no update.")
-    subscription = own_subscription(account, session, flow["subscription"])
-    wish = {name: value for name, value in flow["items"][0].items() if value is not None}
-    wishes = [{name: value for name, value in entry.items() if value} for entry in flow["discounts"] or []]
-    if wishes:
-        discount(account, subscription, wishes, param="flow_data[subscription_update_confirm][discounts]")
-    apply_change(account, subscription, plan_change(account, session, subscription, wish))
-    return subscription
-
-
-def accept_offer(account: Account, session_id: str) -> Obj:
-    """Stay after all: the coupon that a flow offers instead of the cancellation."""
-    session = account.get("billing_portal.session", session_id)
-    retention = ((session["flow"] or {}).get("subscription_cancel") or {}).get("retention")
-    if not retention or account.notes(session_id).get("offer_taken"):
-        raise InvalidRequest("Nothing is offered here.")
-    subscription = own_subscription(account, session, session["flow"]["subscription_cancel"]["subscription"])
-    wish = {"coupon": retention["coupon_offer"]["coupon"]}
-    discount(account, subscription, [wish], param="flow_data[subscription_cancel][retention][coupon_offer]")
-    account.note(session_id, offer_taken=True)
-    return subscription
-
-
-def discount(account: Account, subscription: Obj, wishes: list[Params], *, param: str) -> None:
-    """Discounts in place of those that the subscription had."""
-    discounts = replace_discounts(
-        account,
-        subscription["discounts"],
-        wishes,
-        purchase=Purchase(subscription["currency"], None, subscription["customer"]),
-        owner={"subscription": subscription["id"]},
-        param=param,
-    )
-    account.change(subscription, event="customer.subscription.updated", discounts=discounts)

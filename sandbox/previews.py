@@ -8,24 +8,27 @@ from sandbox.account import Account
 from sandbox.catalogue import ItemWish
 from sandbox.changing import Change, apply_change
 from sandbox.clock import due
+from sandbox.discounts import discount_subscription
 from sandbox.errors import InvalidRequest
 from sandbox.invoice_items import new_invoice_item
 from sandbox.rehearsing import rehearsing
 from sandbox.renewing import TERMINAL, earliest_end, is_ending, roll
 from sandbox.subscribing import Terms, start_subscription
 from sandbox.subscription_billing import bill, drop_ended_discounts
-from sandbox.types import Obj
+from sandbox.types import Obj, Params
 
 
 @dataclass
 class Preview:
-    """What to look at: a subscription, with or without a `change`; a new one of `wishes` by `terms`; or what waits."""
+    """What to look at: a subscription, with or without a `change` and `discounts` in place of its own; a new one of
+    `wishes` by `terms`; or what waits."""
 
     customer: str
     subscription: str | None = None
     change: Change | None = None
     wishes: list[ItemWish] = field(default_factory=list)
     terms: Terms | None = None
+    discounts: list[Params] = field(default_factory=list)
     invoice_items: list[dict[str, Any]] = field(default_factory=list)  # arguments of `new_invoice_item`
 
 
@@ -42,6 +45,8 @@ def preview_invoice(account: Account, wish: Preview) -> Obj:
         if subscription is None:
             return as_preview(account, loose_ends(account, customer))
         before = subscription["latest_invoice"]
+        if wish.discounts:
+            discount_subscription(account, subscription, wish.discounts, param="discounts")
         if wish.change:
             apply_change(account, subscription, wish.change)
         if subscription["latest_invoice"] != before:

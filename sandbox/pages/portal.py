@@ -1,6 +1,6 @@
 """The Customer Portal: what the configuration allows, on a home page or straight at one step of a flow."""
 
-from typing import Any, Final
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -8,8 +8,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from sandbox import portal as engine
-from sandbox.account import Account
-from sandbox.changing import Change, apply_change
 from sandbox.customers import use_method
 from sandbox.errors import CardDeclined, StripeRefusal
 from sandbox.pages.acting import call_api
@@ -17,11 +15,11 @@ from sandbox.pages.attempts import forget_attempt, keep_attempt, last_attempt
 from sandbox.pages.cards import HINTS, find_card_errors
 from sandbox.pages.levers import open_invoices
 from sandbox.pages.notes import leave_note
+from sandbox.pages.portal_details import allowed_details
 from sandbox.pages.portal_visit import Visit, in_portal, see, show, show_done
-from sandbox.pages.rows import item_text, method_rows, methods_in_use, product_name, subscription_row
-from sandbox.pages.wording import day, money, price_text
-from sandbox.previews import Preview, preview_invoice
-from sandbox.types import Obj
+from sandbox.pages.rows import method_rows, methods_in_use, subscription_row
+from sandbox.pages.wording import day, money
+from sandbox.portal_plans import can_change, offered_coupon
 
 REASONS: Final = {
     "too_expensive": "It is too expensive",
@@ -32,11 +30,6 @@ REASONS: Final = {
     "too_complex": "It is too complicated",
     "low_quality": "The quality is not good enough",
     "other": "Another reason",
-}
-DETAILS: Final = {
-    "name": ("Name", "text", "name"),
-    "email": ("E-mail", "email", "email"),
-    "phone": ("Phone", "tel", "tel"),
 }
 
 
@@ -62,6 +55,7 @@ def home(request: HttpRequest, visit: Visit) -> HttpResponse:
     for row in rows:
         row["can_cancel"] = row["can_cancel"] and allowed
         row["can_resume"] = row["can_resume"] and allowed
+        row["can_change"] = can_change(account, visit.session, account.get("subscription", row["id"]))
     invoices = [row for row in account.list("invoice", customer=customer["id"]) if row["status"] != "draft"]
     return show(
         request,
@@ -71,7 +65,7 @@ def home(request: HttpRequest, visit: Visit) -> HttpResponse:
             "subscriptions": [row for row in rows if row["live"]],
             "methods": method_rows(account, customer),
             "customer": customer,
-            "can_edit_details": bool(detail_fields(visit)),
+            "can_edit_details": bool(allowed_details(visit)),
             "invoices": invoices[:24],
         },
     )
@@ -172,6 +166,9 @@ def cancel(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
         if later
         else "It ends at once and you are not charged again."
     )
+    coupon = offered_coupon(visit.account, visit.session) if visit.flow else None
+    if coupon and request.GET.get("offer") != "declined":
+        return show(request, visit, "offer", {"row": row, "coupon": coupon})
     asked = feature["cancellation_reason"]
     reasons = [(value, REASONS[value]) for value in asked["options"] if value in REASONS] if asked["enabled"] else []
     return show(request, visit, "cancel", {"row": row, "effect": effect, "reasons": reasons})
@@ -188,101 +185,3 @@ def resume(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResp
     except StripeRefusal as refusal:
         return leave_note(visit.go_home(), text=str(refusal), tone="bad")
     return leave_note(visit.go_home(), text="Your subscription goes on as before.")
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-@in_portal(feature="subscription_update")
-def change(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResponse:
-    """Confirm another price: the one that the flow names, or the one chosen from the configuration's list."""
-    subscription = visit.own_subscription(subscription_id)
-    wished = (
-        visit.flow["subscription_update_confirm"]["items"][0] if visit.flow.get("subscription_update_confirm") else {}
-    )
-    plans = plan_choices(visit, subscription)
-    chosen = request.POST.get("price") or request.GET.get("price")
-    price_id = wished.get("price") or next((plan["id"] for plan in plans if plan["id"] == chosen), None)
-    if not price_id:
-        return show(request, visit, "choose", {"plans": plans})
-    item = find_item(subscription, wished.get("id"))
-    price = visit.account.get("price", price_id)
-    quantity = wished.get("quantity") or item["quantity"] or 1
-    wish = {"id": item["id"], "price": price_id, "quantity": quantity}
-    planned = engine.plan_change(visit.account, visit.session, subscription, wish)
-    if request.method == "POST":
-        try:
-            if wished:
-                engine.confirm_update(visit.account, visit.session["id"])
-            else:
-                apply_change(visit.account, subscription, planned)
-        except StripeRefusal as refusal:
-            return leave_note(visit.go_home(), text=str(refusal), tone="bad")
-        return show_done(request, visit, title="Your plan has changed", text=f"You now pay {price_text(price)}.")
-    account = visit.account
-    return show(
-        request,
-        visit,
-        "update_confirm",
-        {
-            "before": {"name": product_name(account, item["price"]), "price": item_text(item)},
-            "after": {
-                "name": product_name(account, price),
-                "price": item_text({"price": price, "quantity": quantity}),
-            },
-            "price_id": price_id,
-            "effect": change_effect(visit.account, subscription, planned),
-        },
-    )
-
-
-def change_effect(account: Account, subscription: Obj, change: Change) -> str:
-    """What happens to the money when a plan changes."""
-    seen = Preview(customer=subscription["customer"], subscription=subscription["id"], change=change)
-    try:
-        bill = preview_invoice(account, seen)
-    except StripeRefusal:
-        return "Nothing more is charged."
-    due, at = money(bill["amount_due"], bill["currency"]), bill["created"]
-    return f"{due} is charged now." if at <= account.now() else f"Your next payment is {due}, on {day(at)}."
-
-
-def find_item(subscription: Obj, item_id: str | None) -> Obj:
-    """The item to change: the named one, else the first."""
-    items: list[Obj] = subscription["items"]["data"]
-    return next((item for item in items if item["id"] == item_id), items[0])
-
-
-def plan_choices(visit: Visit, subscription: Obj) -> list[dict[str, Any]]:
-    """Prices that the configuration offers, without the present one."""
-    current = {item["price"]["id"] for item in subscription["items"]["data"]}
-    offered = visit.features["subscription_update"].get("products") or []
-    prices = [visit.account.find("price", price_id) for product in offered for price_id in product["prices"]]
-    return [
-        {"id": price["id"], "name": product_name(visit.account, price), "price": price_text(price)}
-        for price in prices
-        if price and price["id"] not in current
-    ]
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-@in_portal(feature="customer_update")
-def details(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Edit what the configuration lets customers edit."""
-    fields = detail_fields(visit)
-    if request.method == "POST":
-        wished = {field["name"]: request.POST.get(field["name"], "").strip() for field in fields}
-        call_api(visit.account, "POST", f"/v1/customers/{visit.customer['id']}", **wished)
-        return show_done(request, visit, title="Saved", text="Your billing information is saved.")
-    return show(request, visit, "details", {"fields": fields})
-
-
-def detail_fields(visit: Visit) -> list[dict[str, Any]]:
-    """The form's fields for the updates that are allowed and modelled."""
-    feature = visit.features["customer_update"]
-    allowed = feature["allowed_updates"] if feature["enabled"] else []
-    return [
-        {"name": name, "label": label, "type": kind, "autocomplete": fill, "value": visit.customer.get(name)}
-        for name, (label, kind, fill) in DETAILS.items()
-        if name in allowed
-    ]

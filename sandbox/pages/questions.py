@@ -1,7 +1,7 @@
 """What Checkout's form asks besides the payment: contact, addresses, fields of the seller's own, a tax id."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.http import QueryDict
 
@@ -45,17 +45,17 @@ class Question:
 
 def ask_questions(session: Obj, *, typed: dict[str, str], errors: dict[str, str]) -> Obj:
     """The groups of questions that the page of a session shows, with what was typed and what is wrong with it."""
-    asker = Asker(session, typed, errors)
+    asker = Asker(typed, errors)
     required = session["billing_address_collection"] == "required"
     return {
-        "contact": asker.phone(),
-        "shipping": asker.shipping(),
+        "contact": phone(session, asker),
+        "shipping": shipping(session, asker),
         "billing": asker.address("address", who="billing") if required else (),
         "same": bool(required and session["shipping_address_collection"]),
         "is_same": not typed or bool(typed.get("same")),
         "country": () if required else (asker.country("address[country]", fill="billing country"),),
-        "custom": asker.custom(),
-        "business": asker.business(),
+        "custom": custom(session, asker),
+        "business": business(session, asker),
         "must_be_business": tax_ids_of(session)["required"] == "if_supported",
         "promotions": (session["consent_collection"] or {}).get("promotions") == "auto",
     }
@@ -63,24 +63,14 @@ def ask_questions(session: Obj, *, typed: dict[str, str], errors: dict[str, str]
 
 @dataclass(frozen=True)
 class Asker:
-    session: Obj
+    """Makes questions that show what was `typed`, and by name the `errors` in it."""
+
     typed: dict[str, str]
     errors: dict[str, str]
 
-    def ask(self, name: str, label: str, *, first: str = "", **more: object) -> Question:
+    def ask(self, name: str, label: str, *, first: str = "", **more: Any) -> Question:
         """A question with what was typed, or what it shows at first."""
-        return Question(name, label, value=self.typed.get(name, first), error=self.errors.get(name, ""), **more)  # type: ignore[arg-type]
-
-    def phone(self) -> tuple[Question, ...]:
-        asks = self.session["phone_number_collection"]["enabled"]
-        return (self.ask("phone", "Phone", kind="tel", fill="tel", longest=20),) if asks else ()
-
-    def shipping(self) -> tuple[Question, ...]:
-        asked = self.session["shipping_address_collection"]
-        if not asked:
-            return ()
-        name = self.ask("shipping[name]", "Full name", fill="shipping name")
-        return (name, *self.address("shipping[address]", who="shipping", allowed=asked["allowed_countries"]))
+        return Question(name, label, value=self.typed.get(name, first), error=self.errors.get(name, ""), **more)
 
     def address(self, prefix: str, *, who: str, allowed: list[str] | None = None) -> tuple[Question, ...]:
         """Country first, as Stripe asks: the other parts follow from it."""
@@ -102,35 +92,50 @@ class Asker:
         first = HOME if HOME in codes else codes[0]
         return self.ask(name, "Country or region", kind="select", fill=fill, options=options, first=first)
 
-    def custom(self) -> tuple[Question, ...]:
-        """The seller's own fields."""
-        found = []
-        for custom in self.session["custom_fields"]:
-            details, kind = custom[custom["type"]], custom["type"]
-            choices = tuple((option["value"], option["label"]) for option in details.get("options") or [])
-            found.append(
-                self.ask(
-                    f"custom_fields[{custom['key']}]",
-                    custom["label"]["custom"],
-                    kind="select" if kind == "dropdown" else "text",
-                    mode="numeric" if kind == "numeric" else "",
-                    options=(("", "Choose"), *choices) if choices else (),
-                    first=details["default_value"] or "",
-                    optional=custom["optional"],
-                    longest=details.get("maximum_length") or 255,
-                )
-            )
-        return tuple(found)
 
-    def business(self) -> tuple[Question, ...]:
-        if not tax_ids_of(self.session)["enabled"]:
-            return ()
-        kinds = tuple((kind, label) for kind, (label, _) in TAX_IDS.items())
-        return (
-            self.ask("business[name]", "Business name", fill="organization", longest=150),
-            self.ask("business[type]", "Kind of tax ID", kind="select", options=kinds),
-            self.ask("business[tax_id]", "Tax ID", longest=30),
+def phone(session: Obj, asker: Asker) -> tuple[Question, ...]:
+    asks = session["phone_number_collection"]["enabled"]
+    return (asker.ask("phone", "Phone", kind="tel", fill="tel", longest=20),) if asks else ()
+
+
+def shipping(session: Obj, asker: Asker) -> tuple[Question, ...]:
+    asked = session["shipping_address_collection"]
+    if not asked:
+        return ()
+    name = asker.ask("shipping[name]", "Full name", fill="shipping name")
+    return (name, *asker.address("shipping[address]", who="shipping", allowed=asked["allowed_countries"]))
+
+
+def custom(session: Obj, asker: Asker) -> tuple[Question, ...]:
+    """The seller's own fields."""
+    found = []
+    for wanted in session["custom_fields"]:
+        details, kind = wanted[wanted["type"]], wanted["type"]
+        choices = tuple((option["value"], option["label"]) for option in details.get("options") or [])
+        found.append(
+            asker.ask(
+                f"custom_fields[{wanted['key']}]",
+                wanted["label"]["custom"],
+                kind="select" if kind == "dropdown" else "text",
+                mode="numeric" if kind == "numeric" else "",
+                options=(("", "Choose"), *choices) if choices else (),
+                first=details["default_value"] or "",
+                optional=wanted["optional"],
+                longest=details.get("maximum_length") or 255,
+            )
         )
+    return tuple(found)
+
+
+def business(session: Obj, asker: Asker) -> tuple[Question, ...]:
+    if not tax_ids_of(session)["enabled"]:
+        return ()
+    kinds = tuple((kind, label) for kind, (label, _) in TAX_IDS.items())
+    return (
+        asker.ask("business[name]", "Business name", fill="organization", longest=150),
+        asker.ask("business[type]", "Kind of tax ID", kind="select", options=kinds),
+        asker.ask("business[tax_id]", "Tax ID", longest=30),
+    )
 
 
 def tax_ids_of(session: Obj) -> Obj:
@@ -155,11 +160,13 @@ def read_answers(session: Obj, typed: QueryDict) -> Answers:
 
 def ship_and_bill(typed: QueryDict) -> tuple[Obj, Obj]:
     """The two addresses; the second is the first where the buyer says so."""
-    shipping, billing = (
-        {part: value for part in PARTS if (value := typed.get(f"{prefix}[{part}]", "").strip())}
-        for prefix in ("shipping[address]", "address")
-    )
+    shipping, billing = (read_address(typed, prefix=prefix) for prefix in ("shipping[address]", "address"))
     return shipping, dict(shipping) if typed.get("same") and shipping else billing
+
+
+def read_address(typed: QueryDict, *, prefix: str) -> Obj:
+    """The parts of an address that were typed."""
+    return {part: value for part in PARTS if (value := typed.get(f"{prefix}[{part}]", "").strip())}
 
 
 def read_business(typed: QueryDict) -> Obj:

@@ -8,6 +8,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from sandbox.countries import COUNTRIES
 from sandbox.currencies import written
 
 register = template.Library()
@@ -53,6 +54,19 @@ def price_text(price: dict[str, Any] | None) -> str:
 
 
 @register.filter
+def coupon_text(coupon: dict[str, Any]) -> str:
+    """Write what a coupon takes off, and for how long: ``25% off for 3 months``."""
+    percent, months = coupon["percent_off"], coupon["duration_in_months"]
+    off = f"{percent:g}%" if percent is not None else money(coupon["amount_off"], coupon["currency"])
+    span = {
+        "once": "your next payment",
+        "forever": "every payment",
+        "repeating": f"for {months} month{'s' if months != 1 else ''}",
+    }[coupon["duration"]]
+    return f"{off} off {span}"
+
+
+@register.filter
 def day(epoch: int | None) -> str:
     """Write the UTC day of an epoch: ``3 December 2026``."""
     if epoch is None:
@@ -73,6 +87,14 @@ def moment(epoch: float | None) -> SafeString | str:
         f"{at:%A, %d %B %Y, %H:%M:%S} UTC",
         f"{at.day} {at:%b %Y, %H:%M}",
     )
+
+
+@register.filter
+def address_text(address: dict[str, Any]) -> str:
+    """Write an address in one line: ``Ofenweg 1, 1010 Wien, Austria``."""
+    place = " ".join(part for part in (address["postal_code"], address["city"]) if part)
+    country = COUNTRIES.get(address["country"] or "", address["country"])
+    return ", ".join(part for part in (address["line1"], address["line2"], place, address["state"], country) if part)
 
 
 @register.filter

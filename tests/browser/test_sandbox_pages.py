@@ -39,11 +39,33 @@ def addresses(sandbox: Sandbox) -> list[str]:
         "subscription_cancel": {"enabled": True, "mode": "at_period_end"},
         "payment_method_update": {"enabled": True},
         "invoice_history": {"enabled": True},
+        "customer_update": {"enabled": True, "allowed_updates": ["name", "email", "phone", "address", "shipping"]},
+        "subscription_update": {
+            "enabled": True,
+            "default_allowed_updates": ["price", "quantity", "promotion_code"],
+            "products": [
+                {
+                    "product": product.id,
+                    "prices": [product.default_price],
+                    "adjustable_quantity": {"enabled": True, "minimum": 1, "maximum": 3},
+                }
+            ],
+        },
     }
     configuration = api.billing_portal.configurations.create(params={"features": features})
     portal = api.billing_portal.sessions.create(
         params={"customer": paid["customer"], "configuration": configuration.id, "return_url": sandbox.url}
     ).url
+    coupon = api.coupons.create(params={"percent_off": 25, "duration": "forever"}).id
+    retention = {"type": "coupon_offer", "coupon_offer": {"coupon": coupon}}
+    staying = {"subscription": paid["subscription"], "retention": retention}
+    offering = api.billing_portal.sessions.create(
+        params={
+            "customer": paid["customer"],
+            "configuration": configuration.id,
+            "flow_data": {"type": "subscription_cancel", "subscription_cancel": staying},
+        }
+    )
     invoice = api.invoices.list(params={"customer": paid["customer"], "status": "open"}).data[0]
     intent = api.payment_intents.list(params={"customer": paid["customer"]}).data[-1]
     lists = ["customers", "subscriptions", "payments", "products", "events", "webhooks"]
@@ -74,7 +96,12 @@ def addresses(sandbox: Sandbox) -> list[str]:
         api.checkout.sessions.create(params={**asks, "success_url": sandbox.url}).url,
         portal,
         f"{portal}/card",
+        f"{portal}/details",
         f"{portal}/{paid['subscription']}/cancel",
+        f"{portal}/{paid['subscription']}/change",
+        f"{portal}/{paid['subscription']}/change?quantity=2",
+        f"{portal}/{paid['subscription']}/change?quantity=9",
+        offering.url,
         invoice.hosted_invoice_url,
         *(f"{sandbox.url}/sandbox/{page}" for page in dashboard),
         f"{sandbox.url}/sandbox/customers/{paid['customer']}",

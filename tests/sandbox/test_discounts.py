@@ -257,6 +257,21 @@ def test_prorations_know_of_discounts(shelf: Shelf, ada: str) -> None:
     assert changed.latest_invoice.total == 800
 
 
+def test_a_discount_given_since_does_not_lessen_what_was_paid(shelf: Shelf, ada: str) -> None:
+    line = [{"price": shelf.monthly, "quantity": 2}]
+    subscription = shelf.sandbox.api.subscriptions.create({"customer": ada, "items": line}).to_dict()
+    coupon = shelf.sandbox.api.coupons.create({"percent_off": 50, "duration": "forever"}).id
+    item = {"id": subscription["items"]["data"][0]["id"], "quantity": 1}
+    change: Any = {"items": [item], "discounts": [{"coupon": coupon}], "proration_behavior": "always_invoice"}
+    shelf.sandbox.api.subscriptions.update(subscription["id"], change)
+    bill = shelf.sandbox.api.invoices.list({"subscription": subscription["id"]}).data[0]
+    assert [line.amount for line in bill.lines.data] == [-4800, 1200]
+    change = {"items": [{**item, "quantity": 2}], "proration_behavior": "always_invoice"}
+    shelf.sandbox.api.subscriptions.update(subscription["id"], change)
+    bill = shelf.sandbox.api.invoices.list({"subscription": subscription["id"]}).data[0]
+    assert [line.amount for line in bill.lines.data] == [-1200, 2400]
+
+
 def test_invoices_and_their_items_have_discounts_of_their_own(sandbox: Sandbox, ada: str) -> None:
     half, tenth = coupon_of(sandbox, percent_off=50), coupon_of(sandbox, percent_off=10)
     item: Any = {"customer": ada, "amount": 1000, "currency": "eur", "discounts": [{"coupon": half}]}
