@@ -86,7 +86,7 @@ COLUMNS = ("Name", "E-mail", "Role", "Member since (UTC)", "Last here (UTC)", "P
 def find_people(filters: Filters, *, after: str = "", now: datetime) -> Found:
     """A page of the people that match. Costs the same on every page."""
     order = ORDERS[filters.order]
-    people = _sorted(_select(filters, now=now), order)
+    people = _sorted(select_people(filters, now=now), order)
     if place := _read(after, order):
         people = _beyond(people, *place, order=order)
     page = list(people.prefetch_related(_access(now=now))[: PAGE + 1])
@@ -95,7 +95,7 @@ def find_people(filters: Filters, *, after: str = "", now: datetime) -> Found:
 
 def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:
     """The whole selection as CSV, a line for each product somebody has, and one for who has none."""
-    people = _sorted(_select(filters, now=now), ORDERS[filters.order])
+    people = _sorted(select_people(filters, now=now), ORDERS[filters.order])
     everybody = people.prefetch_related(_access(now=now)).iterator(chunk_size=1000)
     return spreadsheet.lines(COLUMNS, (row for person in everybody for row in _rows(person)))
 
@@ -115,7 +115,8 @@ def at_risk(*, now: datetime, limit: int) -> list[Grant]:
     return list(grants.order_by("ends_at", "pk")[:limit])
 
 
-def _select(filters: Filters, *, now: datetime) -> QuerySet[User]:
+def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:
+    """Everybody that matches, in no order."""
     people = _in_state(_matching(filters.words), filters, now=now)
     if filters.since:
         people = people.filter(joined_at__gte=start_of(filters.since))

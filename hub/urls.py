@@ -1,7 +1,7 @@
 from django.urls import path
 
 from hub.views import library, pictures, products, profile, reentry, sales, theme
-from hub.views.console import content, editor, helping, overview, people, sales_page, staff
+from hub.views.console import adding, batches, content, editor, helping, overview, people, sales_page, staff
 from hub.views.console import products as console_products
 
 app_name = "hub"
@@ -47,6 +47,17 @@ urlpatterns = [
     path("console/staff/<int:pk>/role/", staff.change_role, name="console_staff_role"),
     path("console/people/", people.people, name="console_people"),
     path("console/people/export/", people.export, name="console_people_export"),
+    path("console/people/add/", adding.add, name="console_add"),
+    path("console/people/add/file/", adding.upload, name="console_add_file"),
+    path("console/people/together/", batches.batches, name="console_batches"),
+    path("console/people/together/new/", batches.choose, name="console_choose"),
+    path("console/people/together/<int:pk>/", batches.batch, name="console_batch"),
+    path("console/people/together/<int:pk>/details/", batches.details, name="console_batch_details"),
+    path("console/people/together/<int:pk>/start/", batches.start, name="console_batch_start"),
+    path("console/people/together/<int:pk>/stop/", batches.stop, name="console_batch_stop"),
+    path("console/people/together/<int:pk>/undo/", batches.undo, name="console_batch_undo"),
+    path("console/people/together/<int:pk>/discard/", batches.discard, name="console_batch_discard"),
+    path("console/people/together/<int:pk>/rows/", batches.rows, name="console_batch_rows"),
     path("console/people/<int:pk>/", people.person, name="console_person"),
     path("console/people/<int:pk>/address/", people.move, name="console_move"),
     path("console/people/<int:pk>/look/", helping.look, name="console_look"),

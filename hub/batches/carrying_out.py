@@ -7,6 +7,8 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count
 
 from activities import clock, doorbell
+from activities.models import Activity
+from activities.record import Happening, record_one
 from hub.batches import deeds
 from hub.models import Batch, BatchRow, User
 
@@ -14,6 +16,12 @@ log = structlog.get_logger(__name__)
 TASK = "hub.tasks.carry_on"
 AT_ONCE = 50  # people for whom somebody waits in front of the page
 CHUNK = 50
+TOLD = {
+    Batch.Deed.ADD: "Added {people}",
+    Batch.Deed.GIVE: "Gave access to {people}",
+    Batch.Deed.TAKE: "Took access back from {people}",
+    Batch.Deed.INVITE: "Invited {people}",
+}
 State, Rows = Batch.State, BatchRow.State
 # What is to do in each state of work, and where it ends.
 TO_DO: dict[str, tuple[str, str, deeds.Deal]] = {
@@ -24,6 +32,7 @@ TO_DO: dict[str, tuple[str, str, deeds.Deal]] = {
 
 def start(batch: Batch, *, now: datetime) -> None:
     """Begins it, or goes on with what was stopped. A second click finds it begun."""
+    _tell(batch, TOLD[Batch.Deed(batch.deed)], now=now)
     _turn(batch, to=State.RUNNING, of=[State.DRAFT, State.STOPPED], started_at=batch.started_at or now)
 
 
@@ -35,6 +44,7 @@ def stop(batch: Batch) -> None:
 def undo(batch: Batch, *, actor: User) -> None:
     """Grant for grant. No e-mail comes back, and nobody's account goes."""
     if batch.deed != Batch.Deed.INVITE:
+        _tell(batch, "Undid what was done to several people", actor=actor, now=clock.now())
         _turn(batch, to=State.UNDOING, of=[State.DONE, State.STOPPED], undone_by=actor)
 
 
@@ -58,6 +68,23 @@ def carry_on(batch: Batch) -> None:
             return
         for pk in chunk:
             _do(pk, waiting=waiting, deed=deed)
+
+
+def _tell(batch: Batch, words: str, *, now: datetime, actor: User | None = None) -> None:
+    """One line of the feed for all of it, once, beside those of each person."""
+    many = batch.rows.exclude(state=Rows.FAILED).count()
+    said = words.format(people="1 person" if many == 1 else f"{many} people")
+    by = actor or batch.made_by
+    happening = Happening(
+        verb=Activity.Verb.STAFF_ACTION,
+        key=f"{batch.name}:{words[:40]}",
+        at=now,
+        product_id=batch.product_id,
+        actor_id=by.pk,
+        cause=batch.name,
+        details={"reason": said, "note": batch.reason},
+    )
+    record_one(happening, now=now)
 
 
 def _do(pk: int, *, waiting: str, deed: deeds.Deal) -> None:

@@ -101,7 +101,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, [_plain(cell) for cell in cells]
     except csv.Error as error:
-        raise Unreadable(f"Line {reader.line_num + 1} is no line of a CSV file.") from error
+        raise Unreadable(f"Line {reader.line_num} is no line of a CSV file.") from error
 
 
 def _plain(cell: str) -> str:

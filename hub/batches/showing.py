@@ -1,0 +1,74 @@
+"""A batch as the console shows it: how far it is, and its people a page at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from activities import spreadsheet
+from hub.batches import drafting
+from hub.batches.carrying_out import TO_DO, count
+from hub.models import Batch, BatchRow, User
+
+PAGE = 50
+Rows = BatchRow.State
+COLUMNS = ("Line", "Name", "E-mail", "What became of it", "Why")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """`states`: (state, words, how many), for those that have any. `left`: still to do."""
+
+    states: Sequence[tuple[str, str, int]]
+    whole: int
+    left: int
+
+    @property
+    def done(self) -> int:
+        return self.whole - self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    rows: Sequence[BatchRow]
+    after: int | None
+
+
+def tally(batch: Batch) -> Tally:
+    counts = count(batch)
+    waiting = TO_DO[batch.state][0] if batch.is_at_work else Rows.WAITING
+    states = [(state.value, str(state.label), counts[state]) for state in Rows if state in counts]
+    whole = sum(counts.values())
+    if batch.state == Batch.State.UNDOING:  # what was never done is not undone either
+        whole = sum(counts.get(state, 0) for state in (Rows.DONE, Rows.UNDONE, Rows.KEPT))
+    return Tally(states, whole, counts.get(waiting, 0))
+
+
+def page(batch: Batch, *, state: str, after: str, now: datetime) -> Page:
+    """People in the order of the draft; of a draft that is about access, with what would come of it."""
+    rows = _in_state(batch, state)
+    if batch.state == Batch.State.DRAFT and batch.deed != Batch.Deed.ADD and batch.reason:
+        rows = drafting.with_outlook(rows, batch, now=now)
+    elif batch.state == Batch.State.DRAFT and batch.deed == Batch.Deed.ADD:
+        rows = rows.order_by("line", "pk")
+    if after.isascii() and after.isdecimal() and len(after) < 19:
+        rows = rows.filter(pk__gt=int(after))
+    found = list(rows.order_by("pk")[: PAGE + 1])
+    return Page(found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else None)
+
+
+def export_rows(batch: Batch, *, state: str) -> Iterator[bytes]:
+    found = _in_state(batch, state).order_by("pk").iterator(chunk_size=1000)
+    return spreadsheet.lines(COLUMNS, map(_cells, found))
+
+
+def _in_state(batch: Batch, state: str) -> QuerySet[BatchRow]:
+    rows = batch.rows.select_related("user")
+    return rows.filter(state=state) if state in Rows.values else rows
+
+
+def _cells(row: BatchRow) -> tuple[str, ...]:
+    user: User | None = row.user
+    name, email = (user.name, user.email) if user else (row.person_name, row.email)
+    return (str(row.line or ""), name, email, row.get_state_display(), row.words)
