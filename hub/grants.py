@@ -8,20 +8,17 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from activities import notices
-from activities.models import Activity
-from activities.record import Happening, record
+from hub import telling
 from hub.models import Grant, Ledger, Product, User
-from hub.reasons import LETTERS, say_in_letter
+from hub.telling import BY_HAND, Pair
 
-Pair = tuple[int, int]
 CLOSED = "closed"
-BY_HAND = "person"  # the rule of whatever a person decides
 IMPORT_UNDONE = "import_undone"
 HOLD = timedelta(days=1)
 
@@ -305,9 +302,9 @@ def _write(
     )
     have = _open_pairs(people)
     foreseen = {(change.grant.user_id, change.grant.product_id) for change in changes if change.foreseen}
-    activities = _tell(ledger, had=had, have=have, cause=cause, now=now, actor=actor)
+    activities = telling.tell(ledger, had=had, have=have, cause=cause, now=now, actor=actor)
     if writes:
-        notices.queue(_mails(activities, ledger, foreseen=foreseen), now=now)
+        notices.queue(telling.mails(activities, ledger, foreseen=foreseen), now=now)
     return ledger
 
 
@@ -332,80 +329,8 @@ def _ledger_row(change: Change, *, cause: str, now: datetime, actor: User | None
     )
 
 
-def _tell(
-    ledger: list[Ledger],
-    *,
-    had: set[Pair],
-    have: set[Pair],
-    cause: str,
-    now: datetime,
-    actor: User | None,
-) -> list[Activity]:
-    """Access is the OR of a person's grants: only its change is told, once for each product."""
-    happenings = []
-    for pair, row in _first(ledger).items():
-        if (pair in had) == (pair in have):
-            continue
-        gained = pair in have
-        happenings.append(
-            Happening(
-                verb=Activity.Verb.ACCESS_GRANTED if gained else Activity.Verb.ACCESS_REMOVED,
-                key=f"access:{row.pk}",
-                at=row.true_at,
-                user_id=pair[0],
-                product_id=pair[1],
-                actor_id=actor.pk if actor else None,
-                cause=cause,
-                details=_details(row),
-                imported=_is_imported(row),
-            )
-        )
-    return record(happenings, now=now)
-
-
-def _first(ledger: list[Ledger]) -> dict[Pair, Ledger]:
-    """Whoever gets access by an import and by a purchase of today is told of the purchase."""
-    first: dict[Pair, Ledger] = {}
-    for row in sorted(ledger, key=_is_imported):
-        first.setdefault((row.grant.user_id, row.grant.product_id), row)
-    return first
-
-
-def _is_imported(row: Ledger) -> bool:
-    """Of the past. What somebody decides about many people at once is news like what they decide about one."""
-    return bool(row.batch) and row.rule != BY_HAND
-
-
-def _mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pair]) -> list[notices.Notice]:
-    """One e-mail for each new access: a grant that comes back (a card that works again) is not new.
-
-    Who lost access without asking for it is told so; who cancelled, or bought for some days, knows.
-    """
-    written, first = [activity for activity in activities if not activity.imported], _first(ledger)
-    products = Product.objects.filter(pk__in={activity.product_id for activity in written})
-    wants_mail = set(products.filter(send_access_email=True).values_list("pk", flat=True)) if written else set()
-    mails = []
-    for activity in written:
-        if activity.user_id is None or activity.product_id not in wants_mail:
-            continue
-        pair = (activity.user_id, activity.product_id)
-        row = first[pair]
-        about: dict[str, Any] = {"user_id": activity.user_id, "product_id": activity.product_id, "activity": activity}
-        if activity.verb == Activity.Verb.ACCESS_GRANTED and not row.from_state:
-            trial_end = row.until if row.reason == "trial" else None
-            mails.append(notices.access(key=f"access:{row.grant_id}", trial_end=trial_end, **about))
-        elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in LETTERS and pair not in foreseen:
-            sentence, step = say_in_letter(row.reason, at=row.true_at)
-            mails.append(notices.access_ended(key=f"access_ended:{row.pk}", reason=sentence, step=step, **about))
-    return mails
-
-
 def _open_pairs(user_ids: set[int]) -> set[Pair]:
     return set(Grant.objects.filter(user_id__in=user_ids, state__in=Grant.OPEN).values_list("user_id", "product_id"))
-
-
-def _details(row: Ledger) -> dict[str, Any]:
-    return {"reason": row.reason, "ends_at": row.until.isoformat() if row.until else None, "grant": row.grant_id}
 
 
 def _lock_people(user_ids: set[int]) -> None:
