@@ -12,8 +12,17 @@ from hub.models import User
 
 Json = dict[str, Any]
 NEVER = 0
-LONGEST_TRIAL = 730  # Stripe's own limits, also below: three years
-LONGEST_INTERVAL = {"day": 1095, "week": 156, "month": 36, "year": 3}
+LONGEST_TRIAL = 730  # Stripe's own limit
+BILLED = [
+    ("once", "Once"),
+    ("month 1", "Every month"),
+    ("month 3", "Every 3 months"),
+    ("month 6", "Every 6 months"),
+    ("year 1", "Every year"),
+    ("week 1", "Every week"),
+    ("week 2", "Every 2 weeks"),
+    ("day 1", "Every day"),
+]
 
 
 class ConnectForm(forms.Form):
@@ -121,16 +130,11 @@ class PriceForm(forms.Form):
         label="Price", max_length=20, widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
     )
     currency = forms.ChoiceField(choices=[(code, code) for code in sorted(CURRENCIES)])
-    interval = forms.ChoiceField(
-        label="Paid", choices=[("", "Once"), *((name, f"By {name}s") for name in LONGEST_INTERVAL)], required=False
-    )
-    interval_count = forms.IntegerField(
-        label="Every", required=False, min_value=1, help_text="1: every month, 3: every three months. Empty: 1."
-    )
+    billed = forms.ChoiceField(label="Paid", choices=BILLED)
     token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, currency: str = "EUR") -> None:
-        super().__init__(data, initial={"currency": currency.upper(), "interval": "month", "token": uuid4().hex})
+        super().__init__(data, initial={"currency": currency.upper(), "billed": "month 1", "token": uuid4().hex})
 
     def clean(self) -> Json:
         given: Json = super().clean() or {}
@@ -139,20 +143,41 @@ class PriceForm(forms.Form):
                 given["minor"] = read_money(given["amount"], given["currency"])
             except ValueError as error:
                 self.add_error("amount", str(error))
-        longest = LONGEST_INTERVAL.get(given.get("interval") or "")
-        if longest and (given.get("interval_count") or 1) > longest:
-            self.add_error("interval_count", f"Stripe bills at least every {longest} {given['interval']}s.")
         return given
 
     def terms(self) -> Json:
         """The arguments of a price: amount in minor units, currency, interval and interval_count."""
         given = self.cleaned_data
-        return {
-            "amount": given["minor"],
-            "currency": given["currency"],
-            "interval": given["interval"],
-            "interval_count": given["interval_count"] or 1,
-        }
+        interval, _, count = given["billed"].partition(" ")
+        terms = {"amount": given["minor"], "currency": given["currency"]}
+        return terms if interval == "once" else terms | {"interval": interval, "interval_count": int(count)}
+
+
+class NewPriceForm(PriceForm):
+    """A further price of a linked product, or one in another's place."""
+
+    instead_of = forms.ChoiceField(label="In place of", required=False)
+    archive = forms.BooleanField(
+        label="Archive the old price in Stripe",
+        required=False,
+        initial=True,
+        help_text="Nobody can subscribe at it any more, wherever it was on sale. Who subscribes keeps it.",
+    )
+
+    def __init__(self, data: Any = None, *, offers: Iterable[Offer], instead_of: str = "") -> None:
+        """`instead_of`: the price that is chosen at first, and from which currency and interval are taken over."""
+        known = {offer.price_id: offer for offer in offers}
+        old = known.get(instead_of) or next(iter(known.values()), None)
+        super().__init__(data, currency=old.currency if old else "EUR")
+        self.initial["instead_of"] = instead_of
+        if old:
+            self.initial["billed"] = f"{old.interval} {old.interval_count}" if old.interval else "once"
+        field = self.fields["instead_of"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = [
+            ("", "None: it is sold beside them"),
+            *((price, offer.price_text) for price, offer in known.items()),
+        ]
 
 
 class CreateProductForm(PriceForm):

@@ -51,6 +51,8 @@ urlpatterns = [
     path("console/products/<slug:slug>/stripe/", linking.link, name="link"),
     path("console/products/<slug:slug>/stripe/new/", linking.create, name="create"),
     path("console/products/<slug:slug>/stripe/prices/", pricing.offers, name="offers"),
+    path("console/products/<slug:slug>/stripe/prices/new/", pricing.new_price, name="new_price"),
+    path("console/products/<slug:slug>/stripe/look/", pricing.look_again, name="look_at_product"),
     path("console/products/<slug:slug>/stripe/prices/again/", pricing.put_on_sale, name="put_on_sale"),
     path("console/products/<slug:slug>/stripe/unlink/", linking.unlink, name="unlink"),
 ]

@@ -16,10 +16,10 @@ from billing.gateway import Gateway, gateway_for
 from billing.intake.draining import TASK
 from billing.models import Connection, Offer, ProductLink
 from billing.shop import linking, selling
+from billing.shop.counting import count_bought, count_known_live
+from billing.shop.finding import find_products
+from billing.shop.making import create_stripe_product
 from billing.shop.prices import selectable
-from billing.stripe_products.counting import count_bought, count_known_live
-from billing.stripe_products.finding import find_products
-from billing.stripe_products.making import create_stripe_product
 from hub.models import Product
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther

@@ -9,11 +9,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from billing.console.linking import cannot
 from billing.console.words import HALF_WAY, made_for
 from billing.errors import StripeError, StripeUnavailable
-from billing.forms import ChoosePricesForm
+from billing.forms import ChoosePricesForm, NewPriceForm
 from billing.gateway import gateway_for
 from billing.models import Connection
 from billing.shop import selling
+from billing.shop.catalogue import refresh_product
 from billing.shop.prices import selectable
+from billing.shop.repricing import put_price_on_sale
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 
@@ -50,10 +52,49 @@ def offers(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "billing/offers.html", context, status=422 if form.errors else 200)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only(Permission.LINK_PRODUCTS)
+def new_price(request: HttpRequest, slug: str) -> HttpResponse:
+    """A further price, or one in another's place."""
+    made = made_for(slug)
+    if made.connection.state == Connection.State.OFF:
+        return SeeOther(reverse("billing:link", args=[slug]))
+    data = request.POST if request.method == "POST" else None
+    form = NewPriceForm(data, offers=made.offers.all(), instead_of=request.GET.get("instead_of", ""))
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        how = {"instead_of": given["instead_of"], "archive": given["archive"], "wish": given["token"]}
+        try:
+            put_price_on_sale(made, **form.terms(), **how, actor=actor_of(request))
+        except StripeUnavailable:
+            form.add_error(None, AGAIN)
+        except StripeError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"Changed: this is how {made.product} is sold now.")
+            return SeeOther(reverse("billing:link", args=[slug]))
+    context = {"made": made, "product": made.product, "form": form}
+    return render(request, "billing/new_price.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@staff_only(Permission.LINK_PRODUCTS)
+def look_again(request: HttpRequest, slug: str) -> HttpResponse:
+    """Asks Stripe how the product, its prices and its payment links are now."""
+    made = made_for(slug)
+    gateway = gateway_for(made.connection, waiting=True)
+    try:
+        refresh_product(f"product:{made.stripe_product}", gateway=gateway, connection=made.connection)
+    except StripeError as error:
+        return cannot(request, made.product, error)
+    messages.success(request, "This is how it is at Stripe now.")
+    return SeeOther(reverse("billing:link", args=[slug]))
+
+
 @require_POST
 @staff_only(Permission.LINK_PRODUCTS)
 def put_on_sale(request: HttpRequest, slug: str) -> HttpResponse:
-    """Makes the payment links that Stripe did not make when it was asked."""
+    """Makes the payment links that are missing or gone, and switches on those that somebody switched off in Stripe."""
     made = made_for(slug)
     try:
         selling.put_on_sale(made, gateway=gateway_for(made.connection, waiting=True))

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
+from django.db.models import Q
 from django.urls import reverse
 
 from billing.connection import active_connection
 from billing.desk.evidence import counts
 from billing.desk.failed_events import failed
-from billing.models import Attention, Connection, ProductLink
+from billing.models import Attention, Connection, Offer, ProductLink
 from hub.overview import Matter, Step
+
+MANY = 5  # of a kind: more would hide what else waits
 
 
 def steps() -> Iterator[Step]:
@@ -24,6 +27,23 @@ def matters() -> Iterator[Matter]:
     if dead := failed().count():
         words = "1 event from Stripe" if dead == 1 else f"{dead} events from Stripe"
         yield Matter(f"{words} could not be worked off.", reverse("billing:failed_events"), "See events", "bad")
+    yield from _broken_sales()
     for kind, count in sorted(counts().items()):
         words, address = Attention.Kind(kind).label, f"{reverse('billing:decide')}?kind={kind}"
         yield Matter(f"{words}: {count}" if count > 1 else words, address, "Decide")
+
+
+def _broken_sales() -> Iterator[Matter]:
+    """What visitors meet no buy button for, though the owner put it on sale."""
+    links = ProductLink.objects.filter(unlinked_at__isnull=True, product__is_live=True, product__archived_at=None)
+    links = links.exclude(connection__state=Connection.State.OFF).select_related("product").order_by("pk")
+    is_broken = Q(is_active_at_stripe=False, offers__isnull=False) | Q(offers__problem__in=Offer.Problem.values)
+    for made in links.filter(is_broken).distinct().prefetch_related("offers")[:MANY]:
+        problems = {offer.get_problem_display() for offer in made.offers.all() if offer.problem}
+        words = ", ".join(sorted(f"{words[:1].lower()}{words[1:]}" for words in problems))
+        yield _broken(made, words if made.is_active_at_stripe else "it is archived in Stripe")
+
+
+def _broken(made: ProductLink, words: str) -> Matter:
+    address = reverse("billing:link", args=[made.product.slug])
+    return Matter(f"{made.product} is not for sale as it should be: {words}.", address, "See")

@@ -52,7 +52,15 @@ class Offers(models.Manager["Offer"]):
 
 
 class Offer(models.Model):
-    """A Stripe price on sale. `amount` in minor units; None where the buyer names the price."""
+    """A Stripe price on sale. `amount` in minor units; None where the buyer names the price.
+
+    `problem`: what keeps it from being sold, as Stripe was last seen; its product's own is with the link.
+    """
+
+    class Problem(models.TextChoices):
+        PRICE_ARCHIVED = "price_archived", "Its price is archived in Stripe"
+        LINK_OFF = "link_off", "Its payment link is switched off in Stripe"
+        LINK_GONE = "link_gone", "Its payment link is gone from Stripe"
 
     link = models.ForeignKey(ProductLink, on_delete=models.CASCADE, related_name="offers")
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="offers")
@@ -66,6 +74,7 @@ class Offer(models.Model):
     payment_link_id = models.CharField(max_length=255, blank=True)
     url = models.URLField(max_length=500, blank=True)
     is_live = models.BooleanField(default=True)
+    problem = models.CharField(max_length=16, choices=Problem, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = Offers()

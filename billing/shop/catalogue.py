@@ -33,10 +33,23 @@ def refresh_product(key: str, *, gateway: Gateway, connection: Connection) -> No
     link.stripe_name = product.get("name") or link.stripe_name
     link.save(update_fields=["is_active_at_stripe", "stripe_name"])
     for offer in link.offers.all():
-        sells = link.is_active_at_stripe and offer.price_id in prices
-        if sells and offer.payment_link_id:
-            sells = gateway.payment_link(offer.payment_link_id)["active"]
-        elif sells:
-            sells = make_payment_link(offer, gateway=gateway)
-        Offer.objects.filter(pk=offer.pk).update(is_live=sells)
+        _refresh_offer(offer, has_price=offer.price_id in prices, gateway=gateway)
     mirror.write([product, *prices.values()], connection=connection)
+
+
+def _refresh_offer(offer: Offer, *, has_price: bool, gateway: Gateway) -> None:
+    """Whether it sells, and what keeps it from that. `has_price`: its price is active at Stripe."""
+    if not offer.link.is_active_at_stripe or not has_price:
+        problem = Offer.Problem.PRICE_ARCHIVED if offer.link.is_active_at_stripe else ""
+        return _keep(offer, is_live=False, problem=problem)
+    if not offer.payment_link_id:
+        return _keep(offer, is_live=make_payment_link(offer, gateway=gateway), problem="")
+    try:
+        sells = gateway.payment_link(offer.payment_link_id)["active"]
+    except StripeMissing:
+        return _keep(offer, is_live=False, problem=Offer.Problem.LINK_GONE)
+    return _keep(offer, is_live=sells, problem="" if sells else Offer.Problem.LINK_OFF)
+
+
+def _keep(offer: Offer, *, is_live: bool, problem: str) -> None:
+    Offer.objects.filter(pk=offer.pk).update(is_live=is_live, problem=problem)

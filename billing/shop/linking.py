@@ -15,8 +15,8 @@ from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, Order, ProductLink
 from billing.refreshing import mirror
 from billing.shop import selling
+from billing.shop.counting import count_live
 from billing.shop.prices import selectable
-from billing.stripe_products.counting import count_live
 from hub.models import Grant, Product, User
 
 # The feed adds a comma and the name of our product.

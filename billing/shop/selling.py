@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,7 +15,7 @@ from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
 from billing.connection import SITE_KEY
-from billing.errors import StripeError, StripeMissing
+from billing.errors import StripeError, StripeInvalid, StripeMissing
 from billing.gateway import Gateway, fingerprint_of, gateway_for
 from billing.intake.inbox import look_again
 from billing.models import Offer, ProductLink
@@ -23,6 +23,7 @@ from billing.shop.prices import offer_columns, selectable
 from hub.models import Product, User
 
 log = structlog.get_logger(__name__)
+Problem = Offer.Problem
 Json = dict[str, Any]
 
 
@@ -67,22 +68,21 @@ def put_on_sale_or_later(made: ProductLink, *, gateway: Gateway) -> None:
 
 
 def put_on_sale(made: ProductLink, *, gateway: Gateway) -> None:
-    """Makes the payment links that are missing. Safe to repeat: Stripe answers a repeated wish with the same link.
+    """Makes the payment links that are missing, and switches on again what somebody switched off in Stripe.
 
-    Raises billing.errors, with those kept that were made.
+    Safe to repeat: Stripe answers a repeated wish with the same link. Raises billing.errors, with those kept that
+    were made.
     """
-    for offer in made.offers.filter(payment_link_id=""):
-        make_payment_link(offer, gateway=gateway)
+    for offer in made.offers.filter(Q(payment_link_id="") | Q(problem__in=[Problem.LINK_OFF, Problem.LINK_GONE])):
+        if offer.problem != Problem.LINK_OFF or not _switch_on(offer, gateway=gateway):
+            make_payment_link(offer, gateway=gateway)
 
 
 def make_payment_link(offer: Offer, *, gateway: Gateway) -> bool:
-    """Whether what was made sells. Raises billing.errors."""
+    """Whether what was made sells; a link that it had is left behind. Raises billing.errors."""
     params = _payment_link_params(offer)
-    key = fingerprint_of(f"offer-{offer.link.connection.webhook_uuid}-{offer.pk}", params)
-    answer = gateway.create_payment_link(params, idempotency_key=key)
-    offer.payment_link_id, offer.url, offer.is_live = answer["id"], answer["url"], answer["active"]
-    offer.save(update_fields=["payment_link_id", "url", "is_live"])
-    return offer.is_live
+    key = fingerprint_of(f"offer-{offer.link.connection.webhook_uuid}-{offer.pk}-{offer.payment_link_id}", params)
+    return _keep_link(offer, gateway.create_payment_link(params, idempotency_key=key))
 
 
 def switch_off(offer: Offer, *, gateway: Gateway) -> None:
@@ -134,6 +134,21 @@ def marks_of(product_id: int) -> dict[str, str]:
 def return_url() -> str:
     """Where Checkout sends buyers; Stripe fills in the session's id."""
     return f"{urljoin(settings.SITE_URL, reverse('billing:return'))}?session_id={{CHECKOUT_SESSION_ID}}"
+
+
+def _switch_on(offer: Offer, *, gateway: Gateway) -> bool:
+    """Whether its own link sells again, so that wherever it was published it leads somewhere."""
+    try:
+        return _keep_link(offer, gateway.update_payment_link(offer.payment_link_id, {"active": True}))
+    except (StripeMissing, StripeInvalid) as error:
+        log.warning("payment_link_stays_off", payment_link=offer.payment_link_id, error=str(error))
+        return False
+
+
+def _keep_link(offer: Offer, link: Json) -> bool:
+    offer.payment_link_id, offer.url, offer.is_live, offer.problem = link["id"], link["url"], link["active"], ""
+    offer.save(update_fields=["payment_link_id", "url", "is_live", "problem"])
+    return offer.is_live
 
 
 def _fill_purchase_method(product: Product) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from django import template
 
+from billing.shop.counting import MANY
 from billing.shop.prices import words_of
-from billing.stripe_products.counting import MANY
 from hub.reasons import say
 
 register = template.Library()

@@ -165,6 +165,8 @@ WHO: dict[str, Public | Permission] = {
     "billing:link": May.LINK_PRODUCTS,
     "billing:create": May.LINK_PRODUCTS,
     "billing:offers": May.LINK_PRODUCTS,
+    "billing:new_price": May.LINK_PRODUCTS,
+    "billing:look_at_product": May.LINK_PRODUCTS,
     "billing:put_on_sale": May.LINK_PRODUCTS,
     "billing:unlink": May.LINK_PRODUCTS,
 }

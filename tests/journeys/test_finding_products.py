@@ -148,7 +148,7 @@ def test_of_a_large_account_so_many_at_least_are_counted_for_a_bounded_number_of
     shop: Shop, desk: Client, kit: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("billing.gateway.PAGE", 1)
-    monkeypatch.setattr("billing.stripe_products.counting.PAGES", 2)
+    monkeypatch.setattr("billing.shop.counting.PAGES", 2)
     made = shop.sandbox.api.products.create({"name": "Kit"}).id
     once = shop.sandbox.api.prices.create({"product": made, "currency": "eur", "unit_amount": 4200}).id
     link = shop.sandbox.api.payment_links.create({"line_items": [{"price": once, "quantity": 1}]}).id
@@ -190,31 +190,24 @@ def test_the_default_price_is_chosen_already_and_archived_ones_are_shown_as_such
 
 
 @pytest.mark.parametrize(
-    ("typed", "currency", "interval", "count", "minor"),
+    ("typed", "currency", "billed", "minor"),
     [
-        ("24.00", "EUR", "month", "", 2400),
-        ("2400", "JPY", "", "", 2400),
-        ("1,250", "KWD", "year", "1", 1250),
-        ("180", "ISK", "", "", 18000),
-        ("60.5", "USD", "month", "3", 6050),
+        ("24.00", "EUR", "month 1", 2400),
+        ("2400", "JPY", "once", 2400),
+        ("1,250", "KWD", "year 1", 1250),
+        ("180", "ISK", "once", 18000),
+        ("60.5", "USD", "month 3", 6050),
     ],
 )
 def test_a_new_stripe_product_is_made_linked_and_sold(
-    shop: Shop, desk: Client, kit: Product, typed: str, currency: str, interval: str, count: str, minor: int
+    shop: Shop, desk: Client, kit: Product, typed: str, currency: str, billed: str, minor: int
 ) -> None:
-    sent = form_of(desk) | {
-        "amount": typed,
-        "currency": currency,
-        "interval": interval,
-        "interval_count": count,
-        "checkout": "on",
-    }
+    sent = form_of(desk) | {"amount": typed, "currency": currency, "billed": billed, "checkout": "on"}
     assert desk.post(f"{KIT}new/", sent)["Location"] == KIT
     offer = Offer.objects.get(product=kit)
     price = shop.sandbox.api.prices.retrieve(offer.price_id)
     assert (price.unit_amount, price.currency) == (minor, currency.lower())
-    billed = (price.recurring.interval, price.recurring.interval_count) if price.recurring else ("", 1)
-    assert billed == (interval, int(count or 1))
+    assert (f"{price.recurring.interval} {price.recurring.interval_count}" if price.recurring else "once") == billed
     found = shop.sandbox.api.products.retrieve(offer.link.stripe_product)
     assert (found.name, found.description) == ("Kit", "Clay and a wire.")
     assert offer.is_live and offer.url
@@ -226,7 +219,7 @@ def form_of(desk: Client) -> dict[str, str]:
     """The new product's form as it is shown: its token."""
     found = re.search(r'name="token" value="([^"]+)"', desk.get(f"{KIT}new/").content.decode())
     assert found
-    return {"token": found[1], "interval": "", "interval_count": ""}
+    return {"token": found[1], "billed": "once"}
 
 
 def test_case_66_a_double_click_in_the_console_makes_one_product_with_one_price(
@@ -262,7 +255,7 @@ def test_a_form_that_stripe_left_half_done_is_pressed_again_without_a_second_pro
         ({"amount": "24.5", "currency": "JPY"}, "JPY has no decimals"),
         ({"amount": "1.234", "currency": "KWD"}, "only a nought"),
         ({"amount": "9999999"}, "at most €999,999.99"),
-        ({"interval": "month", "interval_count": "37"}, "at least every 36 months"),
+        ({"billed": "month 37"}, "Select a valid choice"),
         ({"currency": "XXX"}, "Select a valid choice"),
     ],
 )

@@ -10,7 +10,7 @@ from activities.models import Delivery
 from billing.errors import StripeInvalid
 from billing.models import Offer, Order, ProductLink, StripeCustomer, Subscription
 from billing.shop.linking import link
-from billing.stripe_products.making import create_stripe_product
+from billing.shop.making import create_stripe_product
 from hub.models import Product, User
 from tests import cast
 from tests.members import press_buy, signed_in

@@ -1,0 +1,49 @@
+"""A price at Stripe never changes: another one takes its place, in the order in which nobody finds a closed door."""
+
+from billing.errors import StripeInvalid
+from billing.facts import sid
+from billing.gateway import Gateway, gateway_for
+from billing.models import ProductLink
+from billing.shop import selling
+from billing.shop.making import find_or_create_price, price_params
+from hub.models import User
+
+
+def put_price_on_sale(
+    made: ProductLink,
+    *,
+    amount: int,
+    currency: str,
+    interval: str = "",
+    interval_count: int = 1,
+    instead_of: str = "",
+    archive: bool = False,
+    wish: str,
+    actor: User | None,
+) -> None:
+    """A new price (minor units) of the linked Stripe product on sale, beside the others or in the place of one.
+
+    The new price, the product's default price, the new payment link, the site's buttons, the old link, and at last
+    the old price, which `archive` closes for everybody but those who subscribe at it. `wish`: names one filled-in
+    form, which may be sent again. Raises billing.errors; what was done by then stands.
+    """
+    selling.refuse_draft(made.product, ["new"])
+    gateway = gateway_for(made.connection, waiting=True)
+    price = price_params(amount=amount, currency=currency, interval=interval, interval_count=interval_count)
+    new = find_or_create_price(gateway, made.stripe_product, price, wish=wish)
+    if new == instead_of:
+        raise StripeInvalid("It costs that already.")
+    offers = {offer.price_id: offer.trial_days for offer in made.offers.all()}
+    free = offers.pop(instead_of, 0)
+    if instead_of:
+        _move_default_price(gateway, made.stripe_product, old=instead_of, new=new)
+    chosen = {new: free} | offers
+    selling.change_offers(made, prices=list(chosen), trial_days=chosen, actor=actor)
+    if instead_of and archive:
+        gateway.update_price(instead_of, {"active": False})
+
+
+def _move_default_price(gateway: Gateway, stripe_product: str, *, old: str, new: str) -> None:
+    """Stripe archives no price that is its product's default one."""
+    if sid(gateway.product(stripe_product).get("default_price")) == old:
+        gateway.update_product(stripe_product, {"default_price": new})
