@@ -139,12 +139,14 @@ def _set_up(request: HttpRequest, product: Product, chosen: str, *, gateway: Gat
 
 
 def _linked(request: HttpRequest, product: Product) -> HttpResponse:
+    """Next is who bought it before, but for what Stripe left undone."""
     made = made_for(product.slug)
     messages.success(request, f"{product} opens for everybody who buys {made.stripe_name}.")
     if made.offers.filter(payment_link_id="").exists():
         messages.warning(request, HALF_WAY)
         ring(TASK)
-    return SeeOther(reverse("billing:link", args=[product.slug]))
+        return SeeOther(reverse("billing:link", args=[product.slug]))
+    return SeeOther(reverse("billing:imports"))
 
 
 def _show(request: HttpRequest, made: ProductLink) -> HttpResponse:

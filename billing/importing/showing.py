@@ -1,5 +1,6 @@
 """An import's rows as people read them: found, filtered, a page at a time, and as CSV."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,12 +10,14 @@ from activities import spreadsheet
 from billing.desk.dashboard import page_of
 from billing.models import Attention, ImportBatch, ImportRow
 from hub.models import Grant, Product
-from hub.reasons import say
+from hub.reasons import RENEWING, say
 
 PAGE = 50
 CHANGED = "changed"
 TO_DO = (ImportRow.Verdict.CREATE, ImportRow.Verdict.MATCH, ImportRow.Verdict.DOUBT)
-HERE = "Is here already, or opens nothing."
+HERE, NOTHING = "Is here already.", "Opens nothing."
+# With these a purchase opens something; where nothing is to be done about one, it is open already.
+OPENING = RENEWING | {"trial", "ending", "canceled_paid_through", "past_due_grace", "bought"}
 COLUMNS = ("Person", "Stripe id", "What", "State", "Access", "Why", "E-mail", "Error")
 
 
@@ -71,7 +74,7 @@ def summary(batch: ImportBatch) -> Summary:
             for state, count in states.items()
         ],
         doubts=[(Attention.Kind(kind).label, count) for kind, count in totals.get("doubts", {}).items()],
-        skipped=[(_say_skipped(reason), count) for reason, count in totals.get("skipped", {}).items()],
+        skipped=_say_skipped(totals.get("skipped", {})),
         letters=totals.get("letters", 0),
         new=totals.get("new", 0),
         to_do=sum(verdicts.get(verdict, 0) for verdict in TO_DO),
@@ -125,18 +128,25 @@ def _lines(batch: ImportBatch, rows: "Sequence[ImportRow] | Iterator[ImportRow]"
         yield Line(
             row=row,
             openings=[Opening(names.get(slug, slug), state) for _, slug, _, _, state, _ in grants],
-            why=[*why, *dict.fromkeys(say(reason) for reason in reasons)] or _nothing(row, planned),
+            why=[*why, *_sentences(row, reasons)],
             has_letter=bool(planned.get("letters")),
             url=page_of(row.subject, connection=batch.connection),
         )
 
 
-def _nothing(row: ImportRow, planned: Mapping[str, object]) -> list[str]:
-    return [HERE] if planned and not row.error else []
+def _sentences(row: ImportRow, reasons: Sequence[str]) -> list[str]:
+    said = list(dict.fromkeys(say(reason) for reason in reasons))
+    if row.verdict != ImportRow.Verdict.SKIP:
+        return said
+    return [HERE, *said] if OPENING.intersection(reasons) else said or [NOTHING]
 
 
-def _say_skipped(reason: str) -> str:
-    return HERE if reason == "nothing" else say(reason)
+def _say_skipped(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Those who are here already as one line, the others by what is over."""
+    said = Counter[str]()
+    for reason, count in counts.items():
+        said[HERE if reason in OPENING else NOTHING if reason == "nothing" else say(reason)] += count
+    return said.most_common()
 
 
 def _names() -> dict[str, str]:

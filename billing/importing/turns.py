@@ -38,10 +38,11 @@ class Turn:
         now = time.monotonic()
         self._batch.seconds = self._batch.seconds + now - self._since if done else 0.0
         self._batch.done, self._batch.total, self._since = done, total, now
-        kept = ImportBatch.objects.filter(pk=self._batch.pk, lease_token=self._token, stopped_at=None).update(
+        mine = ImportBatch.objects.filter(pk=self._batch.pk, lease_token=self._token)
+        mine.update(
             done=done, total=total, seconds=self._batch.seconds, lease_until=timezone.now() + LENGTH, trouble=""
         )
-        if not kept:
+        if not mine.filter(stopped_at=None).exists():
             raise Interrupted
 
     def end(self, *, trouble: str = "", is_stuck: bool = False) -> None:

@@ -53,12 +53,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "skip": ("", "minus", "Nothing to do"),
     "doubt": ("warn", "circle-question-mark", "In doubt"),
     "error": ("bad", "x", "Could not be read"),
-    "waiting": ("", "hourglass", "Waiting"),
-    "running": ("info", "loader", "Running"),
-    "stopped": ("warn", "pause", "Stopped"),
     "ready": ("info", "list-checks", "Ready"),
-    "done": ("good", "check", "Done"),
-    "undone": ("", "undo-2", "Undone"),
 }
 
 
