@@ -68,7 +68,7 @@ def make_charge(account: Account, intent: Obj, method: Obj, *, status: str = "su
             "radar_options": {},
             "receipt_email": intent["receipt_email"],
             "receipt_number": None,
-            "receipt_url": f"{account.base_url}/sandbox/receipts/{charge_id}" if status == "succeeded" else None,
+            "receipt_url": f"{account.base_url}/receipts/{charge_id}" if status == "succeeded" else None,
             "refunded": False,
             "review": None,
             "shipping": intent["shipping"],

@@ -107,6 +107,9 @@ def show_invoice(request: HttpRequest, account: Account, found: Obj) -> HttpResp
     context = {
         "invoice": found,
         "lines": found["lines"]["data"],
+        "discount": -sum(part["amount"] for part in found["total_discount_amounts"] or []),
+        "applied": found["amount_due"] - found["total"],
+        "receipts": [charge for charge in charges_of(account, found) if charge["receipt_url"]],
         "merchant": merchant_name(account),
         "state_text": state_text(found),
         "payable": payable(found),
@@ -117,6 +120,12 @@ def show_invoice(request: HttpRequest, account: Account, found: Obj) -> HttpResp
     }
     response = render(request, "sandbox/portal/invoice.html", context)
     return forget_note(response) if note else response
+
+
+def charges_of(account: Account, found: Obj) -> list[Obj]:
+    """The charges that paid an invoice, or tried to."""
+    payments = [row["payment"]["payment_intent"] for row in account.list("invoice_payment", invoice=found["id"])]
+    return [charge for intent in payments if intent for charge in account.list("charge", payment_intent=intent)]
 
 
 def state_text(found: Obj) -> str:

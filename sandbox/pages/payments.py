@@ -116,10 +116,3 @@ def change_dispute(request: HttpRequest, account: Account, dispute_id: str) -> H
         return leave_note(response, text="That is not a state of a dispute.", tone="bad")
     move_dispute(account, found, status=status)
     return leave_note(response, text=f"The dispute is now: {words(status).lower()}.")
-
-
-@require_safe
-@in_account
-def receipt(request: HttpRequest, account: Account, charge_id: str) -> HttpResponse:
-    """Where a charge's ``receipt_url`` leads: its payment."""
-    return redirect("dashboard-payment", account.get("charge", charge_id)["payment_intent"])

@@ -103,6 +103,7 @@ def addresses(sandbox: Sandbox) -> list[str]:
         f"{portal}/{paid['subscription']}/change?quantity=9",
         offering.url,
         invoice.hosted_invoice_url,
+        str(api.charges.list(params={"customer": paid["customer"]}).data[-1].receipt_url),
         *(f"{sandbox.url}/sandbox/{page}" for page in dashboard),
         f"{sandbox.url}/sandbox/customers/{paid['customer']}",
         f"{sandbox.url}/sandbox/payments/{intent.id}",
