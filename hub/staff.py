@@ -7,6 +7,7 @@ from django.db import transaction
 from activities import notices
 from activities.models import Activity
 from activities.record import record_deed
+from hub.joining import add_member
 from hub.models import User
 from hub.roles import MAY, Permission, Role
 
@@ -18,7 +19,7 @@ class Refused(Exception):
 @transaction.atomic
 def invite(address: str, *, name: str, role: Role, actor: User, now: datetime) -> User:
     """Makes whoever has this address (normalised) staff; somebody new comes in by a code sent there. Raises Refused."""
-    person = User.objects.filter(email=address).first() or User.objects.create_user(address, name=name)
+    person, _is_new = add_member(address, name=name, at=now, cause="staff", now=now, actor=actor)
     if person.role == role:
         raise Refused(f"{person} is {role.label.lower()} already.")
     return change_role(person, role=role, actor=actor, now=now)

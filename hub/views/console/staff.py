@@ -16,6 +16,12 @@ from hub.redirects import SeeOther
 from hub.roles import MAY, Role
 
 RANKS = [Role.OWNER, Role.ADMIN, Role.SUPPORT]
+# Each role may what the ones before it may.
+TABLE = [
+    ("Support, admins and owners", [may for may in Permission if may in MAY[Role.SUPPORT]]),
+    ("Admins and owners", [may for may in Permission if may in MAY[Role.ADMIN] - MAY[Role.SUPPORT]]),
+    ("Owners alone", [may for may in Permission if may in MAY[Role.OWNER] - MAY[Role.ADMIN]]),
+]
 
 
 @require_safe
@@ -71,7 +77,6 @@ def _show(request: HttpRequest, form: InviteForm) -> HttpResponse:
         "people": people,
         "choices": RoleForm.base_fields["role"].choices,  # type: ignore[attr-defined]
         "last_owner": owners[0] if len(owners) == 1 else None,
-        "table": [(may.label, [may in MAY[role] for role in reversed(RANKS)]) for may in Permission],
-        "roles": [role.label for role in reversed(RANKS)],
+        "table": TABLE,
     }
     return render(request, "console/staff.html", context, status=422 if form.errors else 200)
