@@ -7,12 +7,13 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing.console.stages import STAGES
-        from billing.desk import evidence, overview, strangers, support
+        from billing.desk import evidence, overview, standing, strangers, support
         from billing.refreshing.giving_back import follow_stripe
         from billing.rules import notes
         from billing.rules.why import reasons_of
         from hub import payments
         from hub.access import further_reasons
+        from hub.getting_in import further_facts
         from hub.grants import sellers
         from hub.overview import further_counts, further_matters, further_steps
 
@@ -22,6 +23,9 @@ class BillingConfig(AppConfig):
         further_matters.append(overview.matters)
         further_counts.append(evidence.count_all)
         payments.sources.append(support.payments)
+        payments.payers.append(standing.payers)
+        payments.billers.append(standing.bills)
+        further_facts.append(standing.facts)
         payments.finders.append(support.find_people)
         payments.askers.append(support.look_again_at)
         payments.tellers.append(strangers.tell_of)

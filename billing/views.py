@@ -28,6 +28,7 @@ from hub.access import can_open
 from hub.models import Product, User
 from hub.permissions import signed_in
 from hub.redirects import SeeOther, back_to
+from hub.seeing import is_seeing
 from hub.throttling import happens_too_often, visitor_of
 
 log = structlog.get_logger(__name__)
@@ -184,7 +185,7 @@ def resume_subscription(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     customers = portal.customers_of(user)
-    is_back = request.GET.get("from") == "portal"
+    is_back = request.GET.get("from") == "portal" and not is_seeing(request)
     outcomes = _look_now(customers) if is_back else set()
     context = {
         "account": account_of(user, customers=customers, connection=active_connection()),

@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "hub.middleware.seen_as_member",
     "hub.middleware.visitor_timezone",
     "hub.middleware.refusals_with_a_face",
     "hub.middleware.last_seen",

@@ -80,6 +80,12 @@ def take_or_refuse(request: HttpRequest, address: str, code: str, *, has_account
     ratelimit.clear(request, action="try_code", key=_key(request, address))
 
 
+def waiting_since(address: str, *, now: datetime) -> datetime | None:
+    """When the newest sign-in code that still works was mailed there; None where there is none."""
+    mails = _living(address, now=now).filter(kind=CodeMail.Kind.SIGN_IN).order_by("-sent_at")
+    return mails.values_list("sent_at", flat=True).first()
+
+
 def _elsewhere(address: str) -> str:
     way = f"{reverse('account_login')}?{urlencode({'email': address})}"
     return format_html(

@@ -22,6 +22,7 @@ from activities.zones import places
 from hub import codes
 from hub.addresses import LONGEST, normalise_email, validate_unmistakable
 from hub.models import Product, User
+from hub.models.notes import LONGEST as LONGEST_NOTE
 from hub.payments import stages
 from hub.people import ORDERS, ROLES, SEEN, STATES, Filters
 from hub.reentry import check_code
@@ -215,6 +216,17 @@ class ReasonForm(forms.Form):
     """Why somebody of the staff did it."""
 
     reason = forms.CharField(max_length=240)
+
+
+class NoteForm(forms.Form):
+    """What staff write down about somebody."""
+
+    words = forms.CharField(
+        label="Note",
+        max_length=LONGEST_NOTE,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Staff alone see it. The person may ask for a copy.",
+    )
 
 
 class GiveBackForm(ReasonForm):

@@ -10,6 +10,7 @@ from django.utils.cache import patch_cache_control
 from activities import clock
 from activities.zones import find_zone
 from hub.models import User
+from hub.seeing import answer_as_member
 
 Handler = Callable[[HttpRequest], HttpResponse]
 ZONE_COOKIE = "zone"  # static/js/zone.js writes it
@@ -67,5 +68,14 @@ def last_seen(get_response: Handler) -> Handler:
             stale = Q(last_seen__isnull=True) | Q(last_seen__lt=now - SEEN_EVERY)
             User.objects.filter(stale, pk=user.pk).update(last_seen=now)
         return response
+
+    return middleware
+
+
+def seen_as_member(get_response: Handler) -> Handler:
+    """Answers staff who see the site as a member does as if they were that member, read-only."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return answer_as_member(request, get_response)
 
     return middleware

@@ -33,6 +33,25 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Payer:
+    """One customer that this person is to whoever takes the money."""
+
+    ref: Ref
+    address: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Something that charges this person again: what for, how much, how often; its page is where it is ended."""
+
+    words: str
+    amount: str
+    next_at: datetime | None
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """What a sentence leaves out of a purchase of this product. `reason`: said beside that reason alone, or always."""
 
@@ -53,6 +72,8 @@ class Stage:
 # in sentences what it knows of an address or an id that leads to nobody, notes what a reason alone does not say, and
 # tells people apart by how they pay.
 sources: list[Callable[[User], Iterable[Payment]]] = []
+payers: list[Callable[[User], Iterable[Payer]]] = []
+billers: list[Callable[[User], Iterable[Bill]]] = []
 finders: list[Callable[[str], Iterable[int]]] = []
 askers: list[Callable[[User], str]] = []
 tellers: list[Callable[[str], Iterable[str]]] = []
@@ -64,6 +85,15 @@ def payments_of(user: User) -> list[Payment]:
     """The newest first."""
     found = chain.from_iterable(source(user) for source in sources)
     return sorted(found, key=lambda payment: payment.at, reverse=True)
+
+
+def payers_of(user: User) -> list[Payer]:
+    return list(chain.from_iterable(source(user) for source in payers))
+
+
+def bills_of(user: User) -> list[Bill]:
+    """What goes on charging them, whether they are let in or not."""
+    return list(chain.from_iterable(source(user) for source in billers))
 
 
 def find_by_id(word: str) -> set[int]:

@@ -1,7 +1,20 @@
 from django.urls import path
 
 from hub.views import library, pictures, products, profile, reentry, sales, theme
-from hub.views.console import adding, batches, content, editor, helping, overview, people, sales_page, staff
+from hub.views.console import (
+    adding,
+    batches,
+    content,
+    editor,
+    helping,
+    notes,
+    overview,
+    people,
+    person,
+    sales_page,
+    seeing,
+    staff,
+)
 from hub.views.console import products as console_products
 
 app_name = "hub"
@@ -58,12 +71,16 @@ urlpatterns = [
     path("console/people/together/<int:pk>/undo/", batches.undo, name="console_batch_undo"),
     path("console/people/together/<int:pk>/discard/", batches.discard, name="console_batch_discard"),
     path("console/people/together/<int:pk>/rows/", batches.rows, name="console_batch_rows"),
-    path("console/people/<int:pk>/", people.person, name="console_person"),
-    path("console/people/<int:pk>/address/", people.move, name="console_move"),
+    path("console/people/<int:pk>/", person.person, name="console_person"),
+    path("console/people/<int:pk>/see/", seeing.begin, name="console_see"),
+    path("console/seeing/stop/", seeing.stop, name="console_see_stop"),
+    path("console/people/<int:pk>/notes/", notes.write, name="console_note_new"),
+    path("console/notes/<int:pk>/", notes.edit, name="console_note"),
+    path("console/people/<int:pk>/address/", person.move, name="console_move"),
     path("console/people/<int:pk>/look/", helping.look, name="console_look"),
     path("console/people/<int:pk>/access-again/<slug:slug>/", helping.send_again, name="console_send_again"),
     path("console/people/<int:pk>/second-factors/", helping.remove_factors, name="console_remove_factors"),
-    path("console/people/<int:pk>/give/", people.give, name="console_give"),
-    path("console/grants/<int:pk>/revoke/", people.revoke, name="console_revoke"),
-    path("console/grants/<int:pk>/restore/", people.restore, name="console_restore"),
+    path("console/people/<int:pk>/give/", person.give, name="console_give"),
+    path("console/grants/<int:pk>/revoke/", person.revoke, name="console_revoke"),
+    path("console/grants/<int:pk>/restore/", person.restore, name="console_restore"),
 ]

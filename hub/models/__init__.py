@@ -2,6 +2,7 @@ from hub.models.access import Grant, Ledger
 from hub.models.batches import Batch, BatchRow
 from hub.models.catalogue import Category, CollectionItem, Product
 from hub.models.content import Page, PageProgress, Section
+from hub.models.notes import Note, NoteVersion
 from hub.models.people import User
 from hub.models.pictures import Picture, PictureSize
 from hub.models.signing_in import CodeMail
@@ -15,6 +16,8 @@ __all__ = [
     "CollectionItem",
     "Grant",
     "Ledger",
+    "Note",
+    "NoteVersion",
     "Page",
     "PageProgress",
     "Picture",

@@ -1,0 +1,60 @@
+"""What a person is to Stripe: its customers, what goes on charging them, and the questions that are open about them."""
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+
+from billing.desk.dashboard import page_of
+from billing.desk.support import what_it_was
+from billing.facts import products_of
+from billing.models import Attention, ProductLink, StripeCustomer, Subscription
+from billing.refreshing.happenings import price_text_of
+from hub.getting_in import Fact
+from hub.models import User
+from hub.payments import Bill, Payer, Ref
+
+# A paused one makes no invoices; an unpaid one makes them still.
+CHARGING = ("incomplete", "trialing", "active", "past_due", "unpaid")
+
+
+def payers(user: User) -> Iterator[Payer]:
+    """Every Stripe customer of theirs, the newest first: one query."""
+    for row in StripeCustomer.objects.filter(user=user).select_related("connection").order_by("-pk"):
+        yield Payer(
+            ref=Ref("Customer", row.stripe_id, page_of(row.stripe_id, connection=row.connection)),
+            address=row.email,
+            notes=tuple(_notes(row)),
+        )
+
+
+def bills(user: User) -> Iterator[Bill]:
+    """Every subscription that charges them again unless it is cancelled at Stripe."""
+    names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
+    rows = Subscription.objects.filter(user=user, status__in=CHARGING, cancel_at=None, ended_at=None)
+    for row in rows.select_related("connection").order_by("created"):
+        if row.data.get("cancel_at_period_end") or row.data.get("pause_collection"):
+            continue
+        yield Bill(
+            words=what_it_was(products_of(row.data), names),
+            amount=price_text_of(row),
+            next_at=row.period_end,
+            ref=Ref("Subscription", row.stripe_id, page_of(row.stripe_id, connection=row.connection)),
+        )
+
+
+def facts(user: User) -> Iterator[Fact]:
+    """What waits for a decision about this person."""
+    waiting = Attention.objects.filter(user=user, resolved_at__isnull=True).order_by("opened_at")
+    for question in waiting[:5]:
+        words, place = question.get_kind_display(), reverse("billing:decide")
+        yield Fact("warn", f"{words}: it waits for a decision.", f"{place}?kind={question.kind}", "Decide")
+
+
+def _notes(row: StripeCustomer) -> Iterator[str]:
+    yield "Live" if row.connection.livemode else "Test mode"
+    if row.deleted_at:
+        yield "Deleted at Stripe"
+    elif not row.has_card:
+        yield "No card"
+    if row.bound_by:
+        yield row.get_bound_by_display()
