@@ -28,6 +28,10 @@ class Foreseen:
     known: int = 0
     refused: int = 0
 
+    @property
+    def new(self) -> int:
+        return self.changes - self.known
+
 
 @transaction.atomic
 def draft_for(people: QuerySet[User], *, deed: str, about: str, actor: User, now: datetime) -> Batch:
