@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+from datetime import datetime
 from email.utils import formataddr, parseaddr
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from django.apps import apps
 from django.conf import settings
@@ -13,9 +15,13 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.safestring import mark_safe
+from django.utils.text import get_text_list
 
-from activities import links
-from activities.models import Delivery
+from activities import links, notices
+from activities.letter_texts import BUTTON, LETTERS, Letter, as_html, as_text, fill
+from activities.models import Delivery, LetterText
 from activities.money import format_money
 from activities.zones import zone_of
 
@@ -26,17 +32,57 @@ LIKE_A_LINK = re.compile(r"[/\\:.@]|www", re.IGNORECASE)
 def render(delivery: Delivery) -> EmailMultiAlternatives:
     """The message of one delivery, whose user and product are loaded. Its Message-ID is always the same."""
     site = _site()
-    subject, text, html = _fill(delivery, context=_context(delivery, site=site))
+    subject, text, html = fill_in(delivery, context=context_of(delivery, site=site))
+    if delivery.context.get("is_test"):
+        subject = f"Test: {subject}"
     message = EmailMultiAlternatives(
         subject=subject,
         body=text,
-        from_email=formataddr((site.name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1])),
+        from_email=sender_of(site),
         to=[delivery.user.email],
         reply_to=[site.support_email] if site.support_email else None,
         headers={"Message-ID": message_id(delivery.key), "Auto-Submitted": "auto-generated"},
     )
     message.attach_alternative(html, "text/html")
     return message
+
+
+def sender_of(site: Any) -> str:
+    """The owner's name for it, else the site's, with the address that mail goes out from."""
+    return formataddr((site.sender_name or site.name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
+
+
+def write(letter: Letter, *, subject: str, body: str, context: dict[str, Any]) -> tuple[str, str, str]:
+    """Subject, text and HTML in the owner's words."""
+    url = _way(letter, context)
+    values = _values(context) | {BUTTON: f"{letter.button}:\n{url}" if url else ""}
+    title = " ".join(fill(subject, values).split())
+    drawn = {"url": url, "label": letter.button, **context}
+    button = mark_safe(render_to_string("email/_button.html", drawn) if url else "")  # noqa: S308  a template of ours
+    context = context | {
+        "subject": title,
+        "text": as_text(body, values),
+        "html": as_html(body, values, button=button),
+    }
+    return (
+        title,
+        render_to_string("email/own.txt", context).strip() + "\n",
+        render_to_string("email/own.html", context),
+    )
+
+
+def sample(letter: Letter, *, user: Any, product: Any) -> Delivery:
+    """A letter to this person as it might be, which is kept nowhere."""
+    return Delivery(notice=letter.kind, user=user, product=product, context=dict(letter.sample), key="sample")
+
+
+def queue_test(letter: Letter, *, user: Any, product: Any, now: datetime) -> None:
+    """Sends them a sample of it, which says that it is one."""
+    context = {**letter.sample, "is_test": True}
+    notice = notices.Notice(
+        kind=letter.kind, key=f"test:{uuid4()}", user_id=user.pk, product_id=product.pk, context=context
+    )
+    notices.queue([notice], now=now)
 
 
 def message_id(key: str) -> str:
@@ -53,9 +99,11 @@ def text_on(colour: str) -> str:
     return "#ffffff" if luminance <= 0.179 else "#000000"
 
 
-def _fill(delivery: Delivery, *, context: dict[str, Any]) -> tuple[str, str, str]:
+def fill_in(delivery: Delivery, *, context: dict[str, Any]) -> tuple[str, str, str]:
     """Subject (one line: a name in it cannot begin a header), text and HTML, in the reader's time zone."""
     with timezone.override(zone_of(delivery.user.timezone)):
+        if own := LetterText.objects.filter(notice=delivery.notice).first():
+            return write(LETTERS[delivery.notice], subject=own.subject, body=own.body, context=context)
         subject = " ".join(render_to_string(f"email/{delivery.notice}.subject.txt", context).split())
         text = render_to_string(f"email/{delivery.notice}.txt", context).strip() + "\n"
         html = render_to_string(f"email/{delivery.notice}.html", context | {"subject": subject})
@@ -66,13 +114,16 @@ def _site() -> Any:
     return apps.get_model("hub", "Site").load()
 
 
-def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
+def context_of(delivery: Delivery, *, site: Any = None) -> dict[str, Any]:
+    """What its templates and the owner's own words are filled with."""
+    site = site or _site()
     user, product, told = delivery.user, delivery.product, delivery.context
     product_path = links.path_to("hub:product", product.slug) if product else ""
     to = partial(links.sign_in_by_code, email=user.email)
     return {
         "our_site": site,
         "site_url": settings.SITE_URL,
+        "logo_url": _logo(site),
         "on_accent": text_on(site.accent),
         "user": user,
         "hello": _hello(user.short_name if user.name else ""),
@@ -95,6 +146,63 @@ def _context(delivery: Delivery, *, site: Any) -> dict[str, Any]:
         "amount": _money(told),
         "products": told.get("products", []),
     }
+
+
+def _way(letter: Letter, context: dict[str, Any]) -> str:
+    """Where the letter's button leads; empty where it has none."""
+    if not letter.button or (letter.kind == notices.ACCESS_ENDED and context["step"] == "ask"):
+        return ""
+    to_account = letter.kind in {notices.PAYMENT_FAILED, notices.TRIAL_ENDING} or context["step"] == "account"
+    return str(context["account_url"] if to_account else context["open_url"])
+
+
+def _values(context: dict[str, Any]) -> dict[str, str]:
+    """What each name in braces stands for. A sentence that has nothing to say is empty."""
+    site, product = context["our_site"], context["product"]
+    name = product.name if product else ""
+    trial, keep, opened = _day(context["trial_end"]), _day(context["keep_until"]), context["products"]
+    return {
+        "site": site.name,
+        "support": site.support_email,
+        "email": context["user"].email,
+        "product": name,
+        "products": get_text_list([name, *context["others"]], "and"),
+        "what_is_open": f"This is open for you: {', '.join(opened)}." if opened else "",
+        "trial": f"It is a free trial until {trial}." if trial else "",
+        "trial_end": trial,
+        "amount": context["amount"],
+        "failure": context["failure"],
+        "grace": f"You keep access until {keep} at the latest." if keep else "",
+        "price": context["price_text"],
+        "what_then": _what_then(context),
+        "reason": context["reason"],
+        "way_back": _way_back(context),
+    }
+
+
+def _day(at: datetime | None) -> str:
+    return date_format(timezone.localtime(at), "j F Y") if at else ""
+
+
+def _what_then(context: dict[str, Any]) -> str:
+    price = f" for {context['price_text']}" if context["price_text"] else ""
+    if context["has_card"]:
+        return f"Then it goes on{price}, paid with the card you gave. If you do not want that, cancel before then."
+    return f"There is no card to go on with. Add one before then, and it goes on{price}; without one, your access ends."
+
+
+def _way_back(context: dict[str, Any]) -> str:
+    match context["step"]:
+        case "account":
+            return "To come back, put in a card that works."
+        case "ask":
+            return "If this is wrong, answer this e-mail." if context["our_site"].support_email else ""
+    return "Should you want to come back, this is the way."
+
+
+def _logo(site: Any) -> str:
+    path = links.path_to("hub:picture", site.logo_id, 128, "png") if site.logo_id else ""
+    return f"{settings.SITE_URL}{path}" if path else ""
 
 
 def _hello(name: str) -> str:

@@ -26,6 +26,8 @@ class Activity(models.Model):
         SIGNED_IN = "signed_in", "Signed in"
         ADDRESS_CHANGED = "address_changed", "E-mail address changed"
         MEMBER_ADDED = "member_added", "Member added"
+        BECAME_INACTIVE = "became_inactive", "Became inactive"
+        ACTIVE_AGAIN = "active_again", "Active again"
         PAGE_COMPLETED = "page_completed", "Page completed"
         EMAIL_SENT = "email_sent", "E-mail sent"
         STAFF_ACTION = "staff_action", "Staff action"
@@ -113,3 +115,15 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.notice} to {self.user}"
+
+
+class LetterText(models.Model):
+    """The owner's own words for one letter. Without a row it says what Foyer says."""
+
+    notice = models.CharField(max_length=40, primary_key=True)
+    subject = models.CharField(max_length=150)
+    body = models.TextField(max_length=5000)
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.subject

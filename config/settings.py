@@ -291,6 +291,7 @@ CELERY_BEAT_SCHEDULE = {
     "imports": {"task": "billing.tasks.work_on_imports", "schedule": env.float("SWEEP_SECONDS", default=20.0)},
     "catch-up": {"task": "billing.tasks.catch_up", "schedule": timedelta(minutes=15)},
     "full-pass": {"task": "billing.tasks.full_pass", "schedule": timedelta(days=1)},
+    "absences": {"task": "hub.tasks.note_absences", "schedule": timedelta(hours=1)},
     "tidy": {"task": "billing.tasks.tidy", "schedule": timedelta(days=1)},
 }
 

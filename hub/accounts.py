@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activities import links
+from activities.letters import sender_of
 from hub import codes, reentry
 from hub.addresses import normalise_email, validate_unmistakable
 from hub.factors import factors_of
@@ -71,6 +72,9 @@ class AccountAdapter(DefaultAccountAdapter):
         with codes.mailing(self.request, email, kind=kind, code=code, now=timezone.now()) as may_go:
             if may_go:
                 super().send_mail(template_prefix, email, context)
+
+    def get_from_email(self) -> str:
+        return sender_of(Site.load())
 
     def send_account_already_exists_mail(self, email: str) -> None:
         way_in = links.sign_in_by_code(email=email, next_path=reverse("hub:library"))

@@ -9,6 +9,7 @@ from django.utils.cache import patch_cache_control
 
 from activities import clock
 from activities.zones import find_zone
+from hub.engagement import SHORTEST, note_return
 from hub.models import User
 from hub.seeing import answer_as_member
 
@@ -66,7 +67,9 @@ def last_seen(get_response: Handler) -> Handler:
         now = clock.now()
         if user.is_authenticated and (user.last_seen is None or user.last_seen < now - SEEN_EVERY):
             stale = Q(last_seen__isnull=True) | Q(last_seen__lt=now - SEEN_EVERY)
-            User.objects.filter(stale, pk=user.pk).update(last_seen=now)
+            is_first = User.objects.filter(stale, pk=user.pk).update(last_seen=now)
+            if is_first and user.last_seen and now - user.last_seen >= SHORTEST:
+                note_return(user, last_seen=user.last_seen, now=now)
         return response
 
     return middleware

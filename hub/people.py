@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Lower
 from activities import spreadsheet
 from activities.days import end_of, start_of
 from hub.access import open_grants
-from hub.models import Grant, User
+from hub.models import Grant, Site, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
 from hub.payments import find_by_id, stages
 from hub.reasons import say
@@ -74,7 +74,7 @@ STATES = {
     "inactive": "Deactivated",
 }
 ROLES = {"staff": "Staff", **dict(User.Role.choices)}
-SEEN = {"7": "In the last 7 days", "30": "In the last 30 days", "not30": "Not for 30 days", "never": "Never"}
+SEEN = {"7": "In the last 7 days", "30": "In the last 30 days", "not30": "Inactive", "never": "Never"}
 ORDERS = {
     "joined": Order(F("joined_at"), True, _moment),
     "seen": Order(Coalesce("last_seen", Value(NEVER)), True, _moment),
@@ -132,7 +132,7 @@ def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:
         case "7" | "30" as days:
             people = people.filter(last_seen__gte=now - timedelta(days=int(days)))
         case "not30":
-            people = people.exclude(last_seen__gte=now - timedelta(days=30))
+            people = people.exclude(last_seen__gte=now - Site.load().inactive_after)
         case "never":
             people = people.filter(last_seen=None)
     return people

@@ -13,6 +13,7 @@ from hub.views.console import (
     person,
     sales_page,
     seeing,
+    site,
     staff,
 )
 from hub.views.console import products as console_products
@@ -55,6 +56,12 @@ urlpatterns = [
     path("console/pages/<int:pk>/move/", content.move_page, name="console_page_move"),
     path("console/pages/<int:pk>/publish/", content.publish_page, name="console_page_publish"),
     path("console/pages/<int:pk>/delete/", content.delete_page, name="console_page_delete"),
+    path("console/settings/", site.settings, name="console_settings"),
+    path("console/settings/logo/", site.logo, name="console_logo"),
+    path("console/settings/letters/<slug:kind>/", site.letter, name="console_letter"),
+    path("console/settings/letters/<slug:kind>/preview/", site.preview, name="console_letter_preview"),
+    path("console/settings/letters/<slug:kind>/test/", site.test_letter, name="console_letter_test"),
+    path("console/settings/letters/<slug:kind>/reset/", site.reset_letter, name="console_letter_reset"),
     path("console/staff/", staff.staff, name="console_staff"),
     path("console/staff/invite/", staff.invite, name="console_staff_invite"),
     path("console/staff/<int:pk>/role/", staff.change_role, name="console_staff_role"),

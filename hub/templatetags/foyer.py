@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.template.defaultfilters import date as format_date
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
@@ -16,7 +17,7 @@ from hub.covers import draw_cover
 from hub.models import Product
 from hub.overview import count_waiting
 from hub.pictures.keeping import address_of
-from hub.pictures.preparing import COVER
+from hub.pictures.preparing import COVER, LOGO
 from hub.reasons import last_moment
 
 register = template.Library()
@@ -78,6 +79,18 @@ def cover(product: Product, place: str = "tile", *, titled: bool = True) -> dict
         sizes = [(address_of(product.cover_id, purpose=COVER, side=side), side) for side in COVER.sides]
         return context | {"sizes": sizes, "src": sizes[1][0], "is_wide": place == "hero"}
     return context | {"drawing": draw_cover(hue=product.hue, seed=product.pk)}
+
+
+@register.simple_tag(takes_context=True)
+def logo(context: dict[str, Any], height: int) -> SafeString:
+    """The owner's logo, else the drawn mark; the site's name stands beside it."""
+    site = context["our_site"]
+    if not site.logo_id:
+        return format_html(
+            '<img src="{}?{}" alt="" width="{}" height="{}">', reverse("hub:icon"), site.accent[1:], height, height
+        )
+    path = address_of(site.logo_id, purpose=LOGO, side=128)
+    return format_html('<img class="logo" src="{}" alt="" height="{}">', path, height)
 
 
 @register.inclusion_tag("parts/pill.html")

@@ -1,0 +1,198 @@
+"""The owner's own words for a letter: plain text with a few names in braces, and no template language.
+
+Both parts of the mail are made of it, and its subject. What is not said here is said as Foyer says it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.html import escape, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from activities import notices
+
+PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
+BUTTON = "button"
+EVERYWHERE = {
+    "product": "the product’s name",
+    "site": "the site’s name",
+    "email": "the reader’s address",
+    "support": "the support address",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter that can be reworded. `placeholders` are its own; `sample` is told in a preview.
+
+    `subject` and `body` say what Foyer says, as a beginning for the owner's words.
+    """
+
+    kind: str
+    label: str
+    when: str
+    subject: str
+    body: str
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    button: str = ""
+    sample: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def known(self) -> dict[str, str]:
+        """Every placeholder that may stand in it, and what comes in its place."""
+        button = {BUTTON: f"the button “{self.button}”, on a line of its own"} if self.button else {}
+        return {**button, **self.placeholders, **EVERYWHERE}
+
+
+LETTERS = {
+    letter.kind: letter
+    for letter in (
+        Letter(
+            notices.ACCESS,
+            "Access",
+            "When a product opens for somebody.",
+            "{product} is open for you",
+            "You have access to {products}. {trial}\n\n{button}\n\nYou need no password: the page sends a code to this "
+            "address ({email}). Type it in, and you are there.",
+            {
+                "products": "the names of all that opened in the same moment",
+                "trial": "“It is a free trial until 3 May 2027.”, or nothing",
+            },
+            "Open the product",
+            {"trial_end": "2027-05-03T12:00:00+00:00"},
+        ),
+        Letter(
+            notices.INVITATION,
+            "Invitation",
+            "When you add somebody by hand or from a file.",
+            "You are invited to {site}",
+            "{site} has an account for you. {what_is_open}\n\n{button}\n\nYou need no password: the page sends a "
+            "code to this address ({email}). Type it in, and you are there.",
+            {"what_is_open": "“This is open for you: Raku Weekend, Slip and Line.”, or nothing"},
+            "Come in",
+            {"products": ["Raku Weekend", "Slip and Line"]},
+        ),
+        Letter(
+            notices.PAYMENT_FAILED,
+            "Payment failed",
+            "When a renewal is not paid and access goes on for now.",
+            "Your payment for {product} did not go through",
+            "Your payment of {amount} for {product} did not go through. {failure}\n\n{grace} To keep it, update your "
+            "card.\n\n{button}\n\nIf you have done so already, there is nothing more to do.",
+            {
+                "amount": "“€24.00”",
+                "failure": "why, in Stripe’s words, or nothing",
+                "grace": "“You keep access until 17 May 2027 at the latest.”, or nothing",
+            },
+            "Update card",
+            {
+                "amount": 2400,
+                "currency": "eur",
+                "keep_until": "2027-05-17T12:00:00+00:00",
+                "failure": "Your card was declined.",
+            },
+        ),
+        Letter(
+            notices.TRIAL_ENDING,
+            "Trial ends soon",
+            "Three days before a free trial ends.",
+            "Your free trial of {product} ends on {trial_end}",
+            "Your free trial of {product} ends on {trial_end}.\n\n{what_then}\n\n{button}",
+            {
+                "trial_end": "“3 May 2027”",
+                "price": "“€24.00 a month”",
+                "what_then": "what is charged then, or that a card is missing",
+            },
+            "See your account",
+            {"trial_end": "2027-05-03T12:00:00+00:00", "price_text": "€24.00 a month", "has_card": True},
+        ),
+        Letter(
+            notices.ACCESS_ENDED,
+            "Access ended",
+            "When somebody loses access without having asked for it.",
+            "Your access to {product} has ended",
+            "Your access to {product} has ended. {reason}\n\nYour account stays, and so does your progress. "
+            "{way_back}\n\n{button}",
+            {
+                "reason": "why, in a sentence, or nothing",
+                "way_back": "“To come back, put in a card that works.”, or what else helps",
+            },
+            "Come back",
+            {"reason": "Your last invoices were not paid.", "step": "account"},
+        ),
+        Letter(
+            notices.PAYMENT_PENDING,
+            "Payment on its way",
+            "When somebody has bought, and the bank takes days.",
+            "Your payment for {product} is on its way",
+            "We have your order of {product} for {amount}.\n\nYour bank takes some days to pay: usually up to a week, "
+            "rarely two. It opens by itself when the money has arrived, and an e-mail tells you so. You need not pay "
+            "again.",
+            {"amount": "“€180.00”"},
+            sample={"amount": 18000, "currency": "eur"},
+        ),
+        Letter(
+            notices.PAYMENT_BOUNCED,
+            "Payment did not arrive",
+            "When the bank did not pay in the end.",
+            "Your payment for {product} did not arrive",
+            "Your bank did not pay the {amount} for {product}, so this purchase opens nothing.\n\nYou owe nothing, and "
+            "nothing more is tried. To have it after all, buy it once more, with a card or another account."
+            "\n\n{button}",
+            {"amount": "“€180.00”"},
+            "See the product",
+            {"amount": 18000, "currency": "eur"},
+        ),
+    )
+}
+
+
+class Unknown(ValueError):
+    """A name in braces that this letter does not know. `name` is it, as it was written."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def check(words: str, *, letter: Letter, with_button: bool) -> None:
+    """Raises Unknown for the first name that is none of the letter's."""
+    for name in PLACEHOLDER.findall(words):
+        if name not in letter.known or (name == BUTTON and not with_button):
+            raise Unknown(name)
+
+
+def fill(words: str, values: Mapping[str, str]) -> str:
+    """Each name by what it stands for: once, so that what comes in is never read as a name."""
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), words)
+
+
+def as_text(body: str, values: Mapping[str, str]) -> str:
+    """The plain part: paragraphs, without the gaps that an empty value leaves."""
+    return "\n\n".join(_paragraphs(body, values))
+
+
+def as_html(body: str, values: Mapping[str, str], *, button: SafeString) -> SafeString:
+    """The HTML part: nothing that the owner or a value says is markup; `button` stands where its name does."""
+    shown = {name: value for name, value in values.items() if name != BUTTON}
+    parts: list[str] = []
+    for paragraph in _paragraphs(body, shown):
+        before, found, after = paragraph.partition(f"{{{BUTTON}}}")
+        parts += [_lines(before), button if found else "", _lines(after)]
+    return mark_safe("".join(parts))  # noqa: S308  each part is escaped
+
+
+def _paragraphs(body: str, values: Mapping[str, str]) -> list[str]:
+    found = (fill(paragraph, values) for paragraph in re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip()))
+    tidy = ("\n".join(" ".join(line.split()) for line in paragraph.splitlines()).strip() for paragraph in found)
+    return [paragraph for paragraph in tidy if paragraph]
+
+
+def _lines(words: str) -> SafeString:
+    lines = [escape(line) for line in words.strip().splitlines()]
+    if not lines:
+        return SafeString("")
+    whole = format_html_join(SafeString("<br>"), "{}", ((line,) for line in lines))
+    return format_html_join("", '<p style="margin: 0 0 14px;">{}</p>', [(whole,)])
