@@ -12,10 +12,10 @@ from sandbox.errors import StripeRefusal
 from sandbox.pages.acting import call_api, in_account
 from sandbox.pages.cards import SWAPS
 from sandbox.pages.levers import retry_open_invoices
-from sandbox.pages.lists import page_of
+from sandbox.pages.lists import contains, link_to, page_of, search_of
 from sandbox.pages.notes import leave_note
 from sandbox.pages.rail import show_page
-from sandbox.pages.rows import LIVE, ends_at, method_rows, payment_row, subscription_row
+from sandbox.pages.rows import LIVE, ends_at, method_rows, payment_row, product_name, subscription_row
 from sandbox.pages.wording import day, words
 from sandbox.types import Obj
 
@@ -26,10 +26,10 @@ STATUSES: Final = [*LIVE, "canceled", "incomplete_expired"]
 @in_account
 def customers(request: HttpRequest, account: Account) -> HttpResponse:
     """List or search customers by a part of name, e-mail or id."""
-    query = request.GET.get("q", "").strip().lower()
+    query = search_of(request)
 
     def matches(customer: Obj) -> bool:
-        return any(query in str(customer.get(field) or "").lower() for field in ("name", "email", "id"))
+        return contains(query, customer["name"], customer["email"], customer["id"])
 
     found, pager = page_of(request, account, "customer", also=matches if query else None)
     rows = [
@@ -108,14 +108,22 @@ def subscriptions(request: HttpRequest, account: Account) -> HttpResponse:
     status = request.GET.get("status", "")
     if status not in STATUSES:
         status = ""
-    found, pager = page_of(request, account, "subscription", status=status or None)
-    choices = [{"url": "?", "label": "All", "current": not status}] + [
-        {"url": f"?status={name}", "label": words(name), "current": name == status}
+    query = search_of(request)
+
+    def matches(row: Obj) -> bool:
+        customer = account.find("customer", row["customer"]) or {}
+        names = [product_name(account, item["price"]) for item in row["items"]["data"]]
+        return contains(query, row["id"], row["customer"], customer.get("name"), customer.get("email"), *names)
+
+    found, pager = page_of(request, account, "subscription", also=matches if query else None, status=status or None)
+    choices = [{"url": link_to(q=query), "label": "All", "current": not status}] + [
+        {"url": link_to(status=name, q=query), "label": words(name), "current": name == status}
         for name in STATUSES
         if name == status or account.table("subscription").by("status", name)
     ]
     rows = [subscription_row(account, row) for row in found]
-    context = {"rows": rows, "choices": choices, "status": status, **pager}
+    keep = {"status": status} if status else {}
+    context = {"rows": rows, "choices": choices, "status": status, "query": query, "keep": keep, **pager}
     return show_page(request, "dashboard-subscriptions", "sandbox/dashboard/subscriptions.html", context)
 
 

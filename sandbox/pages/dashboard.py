@@ -17,6 +17,7 @@ from sandbox.pages.notes import leave_note
 from sandbox.pages.rail import show_page
 from sandbox.pages.rows import LIVE
 from sandbox.pages.wording import day
+from sandbox.seeding import seed_subscribers
 from sandbox.types import DAY, Obj
 
 STEPS: Final = [
@@ -28,6 +29,7 @@ STEPS: Final = [
 # A leap of centuries would make every renewal on its way: refuse what nobody means.
 FARTHEST = 5 * 366 * DAY
 RECENT = 8
+FILLING = 100  # subscribers
 
 
 @require_safe
@@ -41,6 +43,7 @@ def overview(request: HttpRequest, account: Account) -> HttpResponse:
         "dashboard",
         "sandbox/dashboard/overview.html",
         {
+            "begin": None if len(account.events) or len(account.table("customer")) else first_steps(account.base_url),
             "stats": list(count_stats(account)),
             "steps": STEPS,
             "offset": offset_text(account.main.ahead),
@@ -49,6 +52,26 @@ def overview(request: HttpRequest, account: Account) -> HttpResponse:
             "events": [event for event, _ in zip(events, range(RECENT), strict=False)],
         },
     )
+
+
+def first_steps(url: str) -> Obj:
+    """How a program finds an empty account."""
+    key = box().accounts.key
+    return {
+        "url": url,
+        "key": key,
+        "python": f'stripe.StripeClient("{key}", base_addresses={{"api": "{url}"}})',
+        "cli": f"stripe trigger checkout.session.completed --api-base {url} --api-key {key}",
+    }
+
+
+@require_POST
+def fill(request: HttpRequest) -> HttpResponse:
+    """Give an empty account something to look at."""
+    response = redirect("dashboard")
+    response.status_code = 303
+    told = seed_subscribers(box(), count=FILLING, seed=1, events=True)
+    return leave_note(response, text=f"{told['subscribers']} subscribers joined in the last four weeks.")
 
 
 def count_stats(account: Account) -> list[Obj]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
@@ -30,6 +31,21 @@ def page_of(
         found = list_objects(account, kind, params=params | {"starting_after": None}, url="", keep={}, also=also)
     rows: list[Obj] = found["data"]
     return rows, pager(request, last=rows[-1]["id"] if rows and found["has_more"] else None)
+
+
+def search_of(request: HttpRequest) -> str:
+    """What is searched for, in lower case."""
+    return request.GET.get("q", "").strip().lower()
+
+
+def contains(query: str, *values: object) -> bool:
+    """Whether any of the values contains the query, whatever its case."""
+    return any(query in str(value).lower() for value in values if value)
+
+
+def link_to(**filters: str) -> str:
+    """The same list with these filters; an empty one is none."""
+    return f"?{urlencode({name: value for name, value in filters.items() if value})}"
 
 
 def pager(request: HttpRequest, *, last: str | None) -> dict[str, Any]:

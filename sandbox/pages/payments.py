@@ -12,11 +12,12 @@ from sandbox.errors import StripeRefusal
 from sandbox.pages.acting import call_api, in_account
 from sandbox.pages.amounts import read_amount, write_amount
 from sandbox.pages.levers import dispute_payment
-from sandbox.pages.lists import page_of
+from sandbox.pages.lists import contains, page_of, search_of
 from sandbox.pages.notes import leave_note
 from sandbox.pages.rail import show_page
 from sandbox.pages.rows import invoices_of, payment_row
 from sandbox.pages.wording import money, words
+from sandbox.types import Obj
 
 DISPUTE_MOVES: Final = [
     "warning_needs_response",
@@ -31,9 +32,16 @@ DISPUTE_MOVES: Final = [
 @require_safe
 @in_account
 def payments(request: HttpRequest, account: Account) -> HttpResponse:
-    """List payments, newest first."""
-    found, pager = page_of(request, account, "payment_intent")
-    context = {"payments": [payment_row(account, intent) for intent in found], **pager}
+    """List payments, newest first, all or those that the query is about."""
+    query = search_of(request)
+
+    def matches(intent: Obj) -> bool:
+        row = payment_row(account, intent)
+        amount = write_amount(intent["amount"], currency=intent["currency"])
+        return amount == query or contains(query, row["id"], row["email"], row["about"], row["customer"], row["state"])
+
+    found, pager = page_of(request, account, "payment_intent", also=matches if query else None)
+    context = {"payments": [payment_row(account, intent) for intent in found], "query": query, **pager}
     return show_page(request, "dashboard-payments", "sandbox/dashboard/payments.html", context)
 
 

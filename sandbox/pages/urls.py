@@ -40,6 +40,7 @@ urlpatterns = [
     path("p/session/<str:token>/<str:subscription_id>/change", portal_plan.change, name="portal-change"),
     path("p/session/<str:token>/<str:subscription_id>/stay", portal_plan.accept_offer, name="portal-stay"),
     path("sandbox/", dashboard.overview, name="dashboard"),
+    path("sandbox/fill", dashboard.fill, name="dashboard-fill"),
     path("sandbox/time", dashboard.move_time, name="dashboard-clock"),
     path("sandbox/customers", customers.customers, name="dashboard-customers"),
     path("sandbox/customers/<str:customer_id>", customers.customer, name="dashboard-customer"),

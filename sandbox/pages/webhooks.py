@@ -11,7 +11,7 @@ from sandbox.account import Account
 from sandbox.box import box
 from sandbox.deliveries import Delivery
 from sandbox.pages.acting import in_account
-from sandbox.pages.lists import SIZE, pager
+from sandbox.pages.lists import SIZE, contains, link_to, pager, search_of
 from sandbox.pages.notes import leave_note
 from sandbox.pages.rail import show_page
 from sandbox.types import Obj
@@ -24,10 +24,10 @@ ORDERS: Final = {"created": "in order", "reversed": "reversed", "shuffled": "shu
 @in_account
 def events(request: HttpRequest, account: Account) -> HttpResponse:
     """List events, newest first, all or those whose type or object contains the query."""
-    query, after = request.GET.get("q", "").strip().lower(), request.GET.get("after")
+    query, after = search_of(request), request.GET.get("after")
     start = account.events.position.get(after, len(account.events)) if after else len(account.events)
     older = (account.events.entries[at] for at in range(start - 1, -1, -1))
-    matching = (event for event in older if query in event.type or query in event.subject.lower())
+    matching = (event for event in older if contains(query, event.type, event.subject, event.id))
     rows = list(islice(matching, SIZE + 1))
     last = rows[SIZE - 1].id if len(rows) > SIZE else None
     context = {"events": rows[:SIZE], "query": query, **pager(request, last=last)}
@@ -50,8 +50,13 @@ def event(request: HttpRequest, account: Account, event_id: str) -> HttpResponse
 @in_account
 def deliveries(request: HttpRequest, account: Account) -> HttpResponse:
     """Endpoints, what is held, and the log of deliveries."""
-    state, after = request.GET.get("state", ""), request.GET.get("after")
-    rows = [row for row in newest_deliveries() if not state or row.state == state]
+    state, query, after = request.GET.get("state", ""), search_of(request), request.GET.get("after")
+    rows = [
+        row
+        for row in newest_deliveries()
+        if (not state or row.state == state)
+        and (not query or contains(query, row.event.type, row.event.subject, row.url))
+    ]
     ids = [row.id for row in rows]
     start = ids.index(after) + 1 if after in ids else 0
     shown = rows[start : start + SIZE]
@@ -63,8 +68,10 @@ def deliveries(request: HttpRequest, account: Account) -> HttpResponse:
         {
             "endpoints": account.list("webhook_endpoint"),
             "deliveries": [delivery_row(row) for row in shown],
-            "choices": state_choices(state),
+            "choices": state_choices(state, query=query),
             "state": state,
+            "query": query,
+            "keep": {"state": state} if state else {},
             "spoilt": any(box().chaos.deliveries.values()),
             "held": len(box().post.held()),
             "orders": ORDERS.items(),
@@ -85,10 +92,12 @@ def delivery_row(delivery: Delivery) -> Obj:
     return row | {"latest": latest, "tries": len(delivery.attempts)}
 
 
-def state_choices(current: str) -> list[Obj]:
+def state_choices(current: str, *, query: str) -> list[Obj]:
     """The filter above the log."""
-    choices = [{"url": f"?state={state}", "label": state.capitalize(), "current": state == current} for state in STATES]
-    return [{"url": "?", "label": "All", "current": not current}, *choices]
+    return [
+        {"url": link_to(state=state, q=query), "label": state.capitalize() or "All", "current": state == current}
+        for state in ("", *STATES)
+    ]
 
 
 @require_POST
@@ -110,6 +119,7 @@ def resend(request: HttpRequest, account: Account, delivery_id: str) -> HttpResp
     if found is None:
         raise Http404("No such delivery.")
     box().post.resend(found)
-    response = redirect("dashboard-deliveries")
+    event_id = request.POST.get("event")
+    response = redirect("dashboard-event", event_id) if event_id == found.event.id else redirect("dashboard-deliveries")
     response.status_code = 303
     return leave_note(response, text=f"{found.event.type} is on its way again.")

@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from tests.sandbox.visitor import Visitor
-from tests.sandboxes import Sandbox
+from tests.sandboxes import KEY, Sandbox
 
 PAGES = ["", "customers", "subscriptions", "payments", "products", "events", "webhooks", "misbehaviour", "mail/"]
 
@@ -64,6 +64,43 @@ def test_the_next_renewal_is_one_click_away(sandbox: Sandbox, visitor: Visitor, 
 def test_customers_are_found_by_a_part_of_their_address(visitor: Visitor, ada: Any) -> None:
     assert "Ada Lovell" in visitor.open("/sandbox/customers?q=ADA@").text
     assert "No customer matches" in visitor.open("/sandbox/customers?q=nobody").text
+
+
+@pytest.mark.parametrize("wanted", ["ADA@", "potters", "sub_"])
+def test_subscriptions_are_found_by_who_or_what(visitor: Visitor, ada: Any, wanted: str) -> None:
+    assert "Ada Lovell" in visitor.open(f"/sandbox/subscriptions?q={wanted}").text
+    assert "Ada Lovell" not in visitor.open(f"/sandbox/subscriptions?status=canceled&q={wanted}").text
+    assert "No subscription matches" in visitor.open("/sandbox/subscriptions?q=nobody").text
+
+
+@pytest.mark.parametrize("wanted", ["ada@", "24.00", "pi_", "succeeded"])
+def test_payments_are_found_by_who_how_much_and_how_they_went(visitor: Visitor, ada: Any, wanted: str) -> None:
+    assert "€24.00" in visitor.open(f"/sandbox/payments?q={wanted}").text
+    assert "No payment matches" in visitor.open("/sandbox/payments?q=24.01").text
+
+
+def test_deliveries_are_found_and_sent_again_from_their_event(sandbox: Sandbox, visitor: Visitor) -> None:
+    params = {"url": "http://127.0.0.1:9/hook", "enabled_events": ["customer.created"]}
+    sandbox.api.webhook_endpoints.create(params=params)
+    dan = sandbox.api.customers.create(params={"email": "dan@example.org"}).id
+    for wanted in ("customer.", dan.lower(), "/hook"):
+        assert "Resend" in visitor.open(f"/sandbox/webhooks?state=held&q={wanted}").text
+    assert "No delivery matches" in visitor.open("/sandbox/webhooks?q=invoice").text
+    event = sandbox.api.events.list(params={"type": "customer.created"}).data[0].id
+    page = visitor.open(f"/sandbox/events/{event}")
+    again = visitor.send(page, "resend")
+    assert again.location.endswith(f"/sandbox/events/{event}")
+    assert "is on its way again" in visitor.follow(again).text
+
+
+def test_an_empty_account_says_how_to_begin_and_fills_itself(sandbox: Sandbox, visitor: Visitor) -> None:
+    page = visitor.open("/sandbox/")
+    assert KEY in page.text
+    assert sandbox.url in page.text
+    full = visitor.follow(visitor.send(page, "fill"))
+    assert "100 subscribers joined" in full.text
+    assert KEY not in full.text
+    assert "100 customers" in full.text
 
 
 def test_a_failing_card_is_swapped_in_and_a_retry_recovers(sandbox: Sandbox, visitor: Visitor, ada: Any) -> None:

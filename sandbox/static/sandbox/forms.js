@@ -48,6 +48,11 @@ for (const form of document.querySelectorAll("form[data-carry]")) {
   });
 }
 
+// On narrow screens the rail is a strip: show the page that one is on.
+const strip = document.querySelector(".rail ul");
+const here = strip?.querySelector("[aria-current]");
+if (here) strip.scrollLeft = here.offsetLeft - (strip.clientWidth - here.offsetWidth) / 2;
+
 // A page taken from the back-forward cache must be usable again.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
