@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hub', '0012_pictures'),
+        ('hub', '0013_notes'),
     ]
 
     operations = [
