@@ -8,10 +8,11 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from billing.console.stages import STAGES
         from billing.desk import evidence, overview, standing, strangers, support
+        from billing.insight.products import figures_of
         from billing.refreshing.giving_back import follow_stripe
         from billing.rules import notes
         from billing.rules.why import reasons_of
-        from hub import payments
+        from hub import figures, payments
         from hub.access import further_reasons
         from hub.getting_in import further_facts
         from hub.grants import sellers
@@ -22,6 +23,7 @@ class BillingConfig(AppConfig):
         further_steps.append(overview.steps)
         further_matters.append(overview.matters)
         further_counts.append(evidence.count_all)
+        figures.sources.append(figures_of)
         payments.sources.append(support.payments)
         payments.payers.append(standing.payers)
         payments.billers.append(standing.bills)

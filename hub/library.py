@@ -107,13 +107,25 @@ def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf
 
 def fill_collection(collection: Product, *, user: User | None) -> list[Tile]:
     """What a collection contains, in its own order, in two queries (one for a visitor)."""
-    products = _counted(Product.objects.filter(is_live=True))
+    products = with_page_count(Product.objects.filter(is_live=True))
     if collection.contains_all:
         products = products.filter(kind=Product.Kind.STANDARD, archived_at=None)
     else:
         products = products.filter(item_of__collection=collection).order_by("item_of__position", "item_of__pk")
     progress = _progress_of(user) if user else {}
     return [_tile(product, {}, progress) for product in products]
+
+
+def with_page_count(products: QuerySet[Product]) -> QuerySet[Product]:
+    """Each with `page_count`: its published pages."""
+    pages = (
+        Page.objects.filter(product=OuterRef("pk"), is_published=True)
+        .order_by()
+        .values("product")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    return products.annotate(page_count=Coalesce(Subquery(pages, output_field=IntegerField()), Value(0)))
 
 
 def _more(products: Sequence[Product], mine: set[int]) -> list[Other]:
@@ -148,19 +160,8 @@ def _standing(other: Other, why: access.Explanation) -> Other:
 
 
 def _products() -> QuerySet[Product]:
-    products = _counted(Product.objects.filter(is_live=True))
+    products = with_page_count(Product.objects.filter(is_live=True))
     return products.select_related("sales_page").prefetch_related("categories", "offers")
-
-
-def _counted(products: QuerySet[Product]) -> QuerySet[Product]:
-    pages = (
-        Page.objects.filter(product=OuterRef("pk"), is_published=True)
-        .order_by()
-        .values("product")
-        .annotate(count=Count("pk"))
-        .values("count")
-    )
-    return products.annotate(page_count=Coalesce(Subquery(pages, output_field=IntegerField()), Value(0)))
 
 
 def _progress_of(user: User) -> dict[int, _Progress]:

@@ -3,6 +3,7 @@
 from billing.models.account import AccessPolicy, Connection
 from billing.models.attention import Attention
 from billing.models.imports import ImportBatch, ImportRow
+from billing.models.insight import RecurringLine
 from billing.models.purchases import Order, StripeCustomer, Subscription
 from billing.models.selling import Checkout, Offer, ProductLink
 from billing.models.work import InboxEvent, Pace, Pass, Subject
@@ -20,6 +21,7 @@ __all__ = [
     "Pace",
     "Pass",
     "ProductLink",
+    "RecurringLine",
     "StripeCustomer",
     "Subject",
     "Subscription",

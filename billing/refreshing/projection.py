@@ -21,6 +21,7 @@ from billing.facts import (
     subscription_of_invoice,
     trimmed_subscription,
 )
+from billing.insight.recurring import write_lines
 from billing.models import Connection, StripeCustomer, Subscription
 from billing.refreshing.snapshots import Snapshot
 from hub.addresses import usable_address
@@ -95,6 +96,7 @@ def write_subscriptions(
     Subscription.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["stripe_id"], update_fields=SUBSCRIPTION_FIELDS, batch_size=200
     )
+    write_lines(rows, now=now)
     return before
 
 

@@ -9,6 +9,8 @@ from django import forms
 from django.forms.models import model_to_dict
 
 from hub.content import embed
+from hub.editing.listing import STATE_WORDS, Filters
+from hub.figures import MARKS
 from hub.models import Category, Page, Product, SalesPage, Section
 from hub.pictures.fields import PictureField
 from hub.pictures.preparing import COVER
@@ -58,6 +60,35 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
         return ", ".join(str(self[name].label).lower() for name in self.changed_data if name != "seen")
 
 
+class ProductsForm(forms.Form):
+    """The filters of the list of products, as they stand in its address."""
+
+    q = forms.CharField(
+        label="Name",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "data-key": "/"}),
+    )
+    category = forms.ModelChoiceField(Category.objects.all(), required=False, empty_label="Every category")
+    state = forms.ChoiceField(label="State", required=False, choices=[("", "All but archived"), *STATE_WORDS.items()])
+    stripe = forms.ChoiceField(label="Stripe", required=False, choices=[("", "Linked or not"), *MARKS.items()])
+
+    def filters(self) -> Filters:
+        """What can be understood of the address; the rest is said in `errors`."""
+        self.is_valid()
+        given = self.cleaned_data
+        return Filters(
+            words=given.get("q") or "",
+            category_id=category.pk if (category := given.get("category")) else None,
+            state=given.get("state") or "",
+            mark=given.get("stripe") or "",
+        )
+
+    @property
+    def is_narrowed(self) -> bool:
+        return any(self.data.get(name) for name in self.fields)
+
+
 class NewProductForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Product
@@ -98,19 +129,12 @@ class InfoForm(EditForm):
 
 
 class CoverForm(forms.Form):
-    """Another cover. Nothing given, and `remove`: the drawn one again."""
+    """Another cover."""
 
     picture = PictureField(
         purpose=COVER,
-        label="Picture",
         help_text="JPEG, PNG or WebP, up to 10 MB. It is cut to 16 by 9 around its middle; 1280 pixels wide is best.",
     )
-
-    def clean(self) -> dict[str, Any] | None:
-        given = super().clean() or {}
-        if not given.get("picture") and "remove" not in self.data and not self.errors:
-            self.add_error("picture", "Choose a file first.")
-        return given
 
 
 class SettingsForm(EditForm):

@@ -1,47 +1,61 @@
-// Rows with data-page can be dragged to another place; the order is sent as it stands. The arrows do the same without.
-const outline = document.querySelector("[data-arrange]");
+// Rows below data-arrange can be dragged to another place; the order is sent as it stands. The arrows do it without.
+// A row carries data-row, its id; the list that it is in may carry data-section, which is sent before the id.
 let dragged = null;
 let before = null;
 
-function send() {
+function rowAt(event) {
+  return event.target.closest("[data-row]");
+}
+
+function listAt(event) {
+  return event.target.closest("[data-section]") ?? event.target.closest("[data-arrange]");
+}
+
+function place(row) {
+  const list = row.closest("[data-section]");
+  return list ? `${list.dataset.section}:${row.dataset.row}` : row.dataset.row;
+}
+
+function send(outline) {
   const body = new FormData();
-  body.set("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
-  for (const row of outline.querySelectorAll("[data-page]")) {
-    body.append("place", `${row.closest("[data-section]").dataset.section}:${row.dataset.page}`);
-  }
+  body.set("csrfmiddlewaretoken", outline.querySelector("[name=csrfmiddlewaretoken]").value);
+  for (const row of outline.querySelectorAll("[data-row]")) body.append("place", place(row));
   return fetch(outline.dataset.arrange, { method: "POST", body });
 }
 
-function mark(place) {
-  for (const row of outline.querySelectorAll(".drop-before")) row.classList.remove("drop-before");
-  place?.classList.add("drop-before");
+function mark(row) {
+  for (const marked of document.querySelectorAll(".drop-before")) marked.classList.remove("drop-before");
+  row?.classList.add("drop-before");
 }
 
-outline?.addEventListener("dragstart", (event) => {
-  dragged = event.target.closest("[data-page]");
-  if (!dragged) return;
-  before = dragged.nextElementSibling;
-  event.dataTransfer.effectAllowed = "move";
-  dragged.classList.add("is-dragged");
-});
-outline?.addEventListener("dragover", (event) => {
-  const list = dragged && event.target.closest("[data-section]");
-  if (!list) return;
-  event.preventDefault();
-  mark(event.target.closest("[data-page]"));
-});
-outline?.addEventListener("drop", async (event) => {
-  const list = dragged && event.target.closest("[data-section]");
-  if (!list) return;
-  event.preventDefault();
-  const home = dragged.parentElement;
-  list.insertBefore(dragged, event.target.closest("[data-page]"));
-  const answer = await send().catch(() => null);
-  if (!answer?.ok) home.insertBefore(dragged, before);
-});
-outline?.addEventListener("dragend", () => {
-  dragged?.classList.remove("is-dragged");
-  dragged = null;
-  mark(null);
-});
-for (const row of outline?.querySelectorAll("[data-page]") ?? []) row.draggable = true;
+for (const outline of document.querySelectorAll("[data-arrange]")) {
+  for (const row of outline.querySelectorAll("[data-row]")) row.draggable = true;
+  outline.addEventListener("dragstart", (event) => {
+    // A link or a picture inside a row would be dragged in its stead.
+    dragged = event.target.matches?.("[data-row]") ? event.target : rowAt(event);
+    if (!dragged) return;
+    before = dragged.nextElementSibling;
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", "");
+    dragged.classList.add("is-dragged");
+  });
+  outline.addEventListener("dragover", (event) => {
+    if (!dragged || !outline.contains(dragged) || !listAt(event)) return;
+    event.preventDefault();
+    mark(rowAt(event));
+  });
+  outline.addEventListener("drop", async (event) => {
+    const list = listAt(event);
+    if (!dragged || !list) return;
+    event.preventDefault();
+    const [row, home, back] = [dragged, dragged.parentElement, before];
+    list.insertBefore(row, rowAt(event));
+    const answer = await send(outline).catch(() => null);
+    if (!answer?.ok) home.insertBefore(row, back);
+  });
+  outline.addEventListener("dragend", () => {
+    dragged?.classList.remove("is-dragged");
+    dragged = null;
+    mark(null);
+  });
+}

@@ -65,11 +65,15 @@ def info(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff_only(Permission.EDIT_PRODUCTS)
 def cover(request: HttpRequest, pk: int) -> HttpResponse:
+    """Another picture; with `remove`, the drawn one."""
     product, form = get_object_or_404(Product, pk=pk), CoverForm(request.POST, request.FILES)
-    if not form.is_valid():
+    if "remove" in request.POST:
+        editing.change_cover(product, None, actor=actor_of(request), now=clock.now())
+    elif form.is_valid():
+        editing.change_cover(product, form.cleaned_data["picture"], actor=actor_of(request), now=clock.now())
+    else:
         context = {"form": InfoForm(instance=product), "cover_form": form}
         return render_tab(request, pk, "info.html", context, tab="console_product", status=422)
-    editing.change_cover(product, form.cleaned_data["picture"], actor=actor_of(request), now=clock.now())
     messages.success(request, "The cover is changed.")
     return SeeOther(reverse("hub:console_product", args=[pk]))
 

@@ -1,14 +1,17 @@
 from django.contrib import messages
-from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
-from hub.editing.forms import NewProductForm
+from activities.chips import chips
+from hub.editing.forms import NewProductForm, ProductsForm
+from hub.editing.listing import list_products
+from hub.editing.order import PLACES, arrange
+from hub.editing.order import move as move_among
 from hub.editing.products import create_product
-from hub.models import Grant, Product
+from hub.models import Product
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 
@@ -16,11 +19,18 @@ from hub.redirects import SeeOther
 @require_safe
 @staff_only(Permission.SEE_PRODUCTS)
 def products(request: HttpRequest) -> HttpResponse:
-    listed = Product.objects.prefetch_related("offers", "categories").annotate(
-        published=Count("pages", distinct=True, filter=Q(pages__is_published=True)),
-        holders=Count("grants__user", distinct=True, filter=Q(grants__state__in=Grant.OPEN)),
-    )
-    return render(request, "console/products.html", {"products": listed.order_by("position", "pk")})
+    form, given = ProductsForm(request.GET), request.GET.get("after", "")
+    after = int(given) if given.isdecimal() and len(given) < 7 else 0
+    found = list_products(form.filters(), after=after, now=clock.now())
+    context = {
+        "form": form,
+        "found": found,
+        "chips": chips(form, request.GET),
+        "is_whole": not form.is_narrowed,
+        "is_empty": not found.rows and not Product.objects.exists(),
+        "older": _address(request.GET, after=str(found.after)) if found.after else "",
+    }
+    return render(request, "console/products.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,3 +42,31 @@ def new(request: HttpRequest) -> HttpResponse:
     product = create_product(form.save(commit=False), actor=actor_of(request), now=clock.now())
     messages.success(request, f"{product} is made, as a draft. Now give it something to read.")
     return SeeOther(reverse("hub:console_product_content", args=[product.pk]))
+
+
+@require_POST
+@staff_only(Permission.EDIT_PRODUCTS)
+def move(request: HttpRequest, pk: int) -> HttpResponse:
+    """One place up or down in the library, past those that are archived."""
+    product = get_object_or_404(Product, pk=pk)
+    if places := PLACES.get(request.POST.get("to", "")):
+        move_among(Product.objects.filter(archived_at=None) | Product.objects.filter(pk=pk), pk=pk, places=places)
+    return SeeOther(f"{reverse('hub:console_products')}#product-{product.pk}")
+
+
+@require_POST
+@staff_only(Permission.EDIT_PRODUCTS)
+def order(request: HttpRequest) -> HttpResponse:
+    """Takes those on a page as they were dropped: `place` of each, its id."""
+    places = request.POST.getlist("place")
+    if not all(place.isdecimal() for place in places):
+        return HttpResponseBadRequest("Not an order of products.")
+    arrange(Product.objects.all(), order=[int(place) for place in places])
+    return HttpResponse(status=204)
+
+
+def _address(given: QueryDict, **changes: str) -> str:
+    query = given.copy()
+    for name, value in changes.items():
+        query[name] = value
+    return f"?{query.urlencode()}"

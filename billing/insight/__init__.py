@@ -1,0 +1,1 @@
+"""What the site earns, from the subscriptions as they were last seen."""

@@ -1,0 +1,48 @@
+"""What whoever sells says of products, for the console's lists: whether they are on sale there, and what they bring."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from activities.money import format_money
+
+LINKED, SELLS, DEAD = "linked", "sells", "dead"
+MARKS = {
+    SELLS: "On sale at Stripe",
+    LINKED: "Linked, nothing on sale",
+    DEAD: "Linked, cannot be bought",
+    "none": "Not linked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """In the currency's minor unit."""
+
+    amount: int
+    currency: str
+
+    def __str__(self) -> str:
+        return format_money(self.amount, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`mark` is one of MARKS, `name` what it is called there, `monthly` one sum for each currency."""
+
+    mark: str = "none"
+    name: str = ""
+    monthly: tuple[Money, ...] = ()
+
+    @property
+    def words(self) -> str:
+        return MARKS[self.mark]
+
+
+# Who sells tells of those products that it knows.
+sources: list[Callable[[Sequence[int]], Iterable[tuple[int, Figures]]]] = []
+
+
+def figures_of(product_ids: Sequence[int]) -> dict[int, Figures]:
+    found = dict.fromkeys(product_ids, Figures())
+    return found | dict(chain.from_iterable(source(product_ids) for source in sources))
