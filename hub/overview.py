@@ -21,6 +21,10 @@ TODAY: tuple[tuple[str, str, str], ...] = (
     (VERBS.PAYMENT_FAILED, "payment failed", "payments failed"),
     (VERBS.SUBSCRIPTION_CANCELLED, "cancellation", "cancellations"),
     (VERBS.REFUNDED, "refund", "refunds"),
+    (VERBS.PAYMENT_RECOVERED, "payment recovered", "payments recovered"),
+    (VERBS.SUBSCRIPTION_ENDED, "subscription ended", "subscriptions ended"),
+    (VERBS.DISPUTED, "dispute", "disputes"),
+    (VERBS.MEMBER_ADDED, "new member", "new members"),
     (VERBS.SIGNED_IN, "sign-in", "sign-ins"),
 )
 
@@ -61,13 +65,15 @@ further_counts: list[Callable[[], int]] = []
 def steps() -> list[Step]:
     """All of them while one is left; none when the site is on its way."""
     products = Product.objects.filter(archived_at=None)
+    first = products.order_by("pk").first()
+    everywhere = reverse("hub:console_products")
+    content = reverse("hub:console_product_content", args=[first.pk]) if first else everywhere
+    info = reverse("hub:console_product", args=[first.pk]) if first else everywhere
     found = [
-        Step("Make a product", reverse("hub:console_product_new"), products.exists()),
-        Step(
-            "Publish its first page", reverse("hub:console_products"), Page.objects.filter(is_published=True).exists()
-        ),
+        Step("Make a product", reverse("hub:console_product_new"), first is not None),
+        Step("Publish its first page", content, Page.objects.filter(is_published=True).exists()),
         *chain.from_iterable(source() for source in further_steps),
-        Step("Put the product live", reverse("hub:console_products"), products.filter(is_live=True).exists()),
+        Step("Put the product live", info, products.filter(is_live=True).exists()),
     ]
     return [] if all(step.is_done for step in found) else found
 

@@ -101,18 +101,20 @@ def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:
 
 
 def count_people(*, now: datetime) -> dict[str, int]:
-    """How many members there are, how many have access, and how many of these are in grace."""
+    """How many members there are, how many have access, and how many of these are in grace or have cancelled."""
     access = open_grants(now=now).aggregate(
         open=Count("user", distinct=True),
         grace=Count("user", distinct=True, filter=Q(state=Grant.State.GRACE)),
+        ending=Count("user", distinct=True, filter=Q(reason__in=ENDING)),
     )
     return {"members": User.objects.filter(role=User.Role.MEMBER, is_active=True).count(), **access}
 
 
 def at_risk(*, now: datetime, limit: int) -> list[Grant]:
-    """Grants in grace, the first to close first, with user and product."""
-    grants = open_grants(now=now).filter(state=Grant.State.GRACE).select_related("user", "product")
-    return list(grants.order_by("ends_at", "pk")[:limit])
+    """Grants in grace, then those that were cancelled, the first to close first, with user and product."""
+    grants = open_grants(now=now).select_related("user", "product").order_by("ends_at", "pk")
+    failing = list(grants.filter(state=Grant.State.GRACE)[:limit])
+    return failing + list(grants.filter(state=Grant.State.ACTIVE, reason__in=ENDING)[: limit - len(failing)])
 
 
 def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:

@@ -18,10 +18,11 @@ LOUD = [verb for verb in Activity.Verb if verb not in QUIET]
 @require_safe
 @staff_only(Permission.SEE_CONSOLE)
 def overview(request: HttpRequest) -> HttpResponse:
-    now = clock.now()
+    now, way = clock.now(), steps()
     context = {
         "people": count_people(now=now),
-        "steps": steps(),
+        "steps": way,
+        "done": sum(step.is_done for step in way),
         "matters": matters(),
         "today": today(now=now),
         "at_risk": at_risk(now=now, limit=LATEST),
