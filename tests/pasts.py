@@ -41,6 +41,15 @@ class Past:
         made = self.api.payment_links.create({"line_items": [{"price": self.once, "quantity": 1}]})
         self.sandbox.pay_link(made.id, email=email)
 
+    def bill(self, email: str) -> str:
+        """An invoice for the one-time price, paid elsewhere. Returns the customer."""
+        customer = self.api.customers.create({"email": email}).id
+        self.api.invoice_items.create({"customer": customer, "pricing": {"price": self.once}})
+        invoice = self.api.invoices.create({"customer": customer, "pending_invoice_items_behavior": "include"})
+        self.api.invoices.finalize_invoice(str(invoice.id))
+        self.api.invoices.pay(str(invoice.id), {"paid_out_of_band": True})
+        return str(customer)
+
     def connect(self) -> Product:
         """Foyer comes two days later, and the owner links the one product."""
         self.sandbox.advance("2d")

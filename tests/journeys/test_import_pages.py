@@ -1,17 +1,28 @@
 """The owner imports who bought before, by the pages alone: dry run, import, stop, undo."""
 
+import csv
+import io
 import re
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
+from activities import clock
+from activities.deliveries import deliver_due
 from activities.models import Delivery
-from billing.importing import working
-from billing.models import ImportBatch
+from billing.importing import asking, carrying_out, rehearsing, turns, working
+from billing.intake.draining import drain, sweep
+from billing.models import Connection, ImportBatch, ImportRow
+from billing.sweeping.reconcile import catch_up, full_pass
+from hub import grants
 from hub.models import Grant, Ledger, User
 from tests import cast
+from tests.members import signed_in
 from tests.pasts import Past
 from tests.sandboxes import Sandbox
 
@@ -118,3 +129,265 @@ def test_only_owners_and_admins_enter(past: Past, browser: Client, dan: User, cl
         assert client.get(address).status_code == 403
     client.force_login(cast.UserFactory(email="amy@example.org", role=User.Role.ADMIN))
     assert client.get(address).status_code in {200, 302, 303}
+
+
+def seed(past: Past, *, subscribers: int) -> None:
+    """Many at once, on a Stripe product of their own, which is what the owner links."""
+    past.sandbox.post("/sandbox/seed", {"subscribers": subscribers, "seed": 5})
+    past.product = next(
+        found.id for found in past.api.products.list({"limit": 100}).data if found.name == "Seeded membership"
+    )
+    past.monthly = past.api.prices.list({"product": past.product}).data[0].id
+
+
+def csv_of(browser: Client, page: str, **narrowed: str) -> list[dict[str, str]]:
+    answer = browser.get(f"{page}rows.csv", narrowed)
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.timeout(240)
+def test_500_subscribers_come_in_as_the_owner_clicks_row_for_row_as_shown(past: Past, browser: Client) -> None:
+    past.subscribe("")
+    seed(past, subscribers=500)
+    past.connect()
+    page = begin(browser, emails="on", **ALL)
+    planned = csv_of(browser, page)
+    assert Counter(row["What"] for row in planned) == {"New person": 500}
+    assert len(past.sandbox.calls()) <= 10
+    press_import(browser, page)
+    done = csv_of(browser, page)
+    assert {row["State"] for row in done} == {"Imported"}
+    shown = [row | {"State": ""} for row in planned]
+    assert [row | {"State": ""} for row in done] == shown
+    opened = Grant.objects.filter(state__in=Grant.OPEN).select_related("user", "product")
+    assert sorted((grant.user.email, f"{grant.product}: open") for grant in opened) == sorted(
+        (row["Person"], row["Access"]) for row in planned
+    )
+    letters = Delivery.objects.values_list("user__email", flat=True)
+    assert sorted(letters) == sorted(row["Person"] for row in planned if row["E-mail"])
+    assert {call["method"] for call in past.sandbox.calls()} == {"GET"}
+    assert len(past.sandbox.calls()) <= 12
+
+
+def test_what_changed_since_the_plan_was_shown_is_named_and_asked_again(past: Past, browser: Client) -> None:
+    kept = past.subscribe(ADA)
+    past.subscribe(BEN)
+    past.connect()
+    page = begin(browser)
+    past.api.subscriptions.cancel(kept)
+    asked_again = press_import(browser, page).content.decode()
+    assert "Nothing was imported." in asked_again and "1 row has changed" in asked_again
+    assert not Grant.objects.exists()
+    assert [row["Person"] for row in csv_of(browser, page, show="changed")] == [ADA]
+    press_import(browser, page)
+    assert list(Grant.objects.values_list("user__email", flat=True)) == [BEN]
+
+
+def test_another_plan_than_the_one_that_was_shown_is_not_applied(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    page = begin(browser)
+    answer = browser.post(f"{page}apply/", {"plan": "1-000000000000"}, follow=True)
+    assert "so nothing was imported" in answer.content.decode()
+    working.go_on()
+    assert not Grant.objects.exists()
+
+
+def test_the_owner_stops_it_and_it_goes_on_where_it_stopped(
+    past: Past, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsing, "CHUNK", 2)
+    for number in range(6):
+        past.subscribe(f"member{number}@example.org")
+    past.connect()
+    page = begin(browser)
+    batch = ImportBatch.objects.get()
+    asking.ask_for(batch, plan=batch.plan, now=batch.created_at)
+    carrying_out.check(batch, now=batch.created_at)
+    turn = turns.take(batch)
+    assert turn is not None
+
+    def note(*, done: int, total: int = 0) -> None:
+        if done == 4:
+            assert browser.post(f"{page}stop/").status_code == 303
+        turn.note(done=done, total=total)
+
+    with pytest.raises(turns.Interrupted):
+        carrying_out.carry_on(batch, note=note)
+    turn.end()
+    shown = browser.get(page).content.decode()
+    assert "4 of 6 (66 %)" in shown and "Go on" in shown
+    working.go_on()
+    assert Grant.objects.count() == 4, "stopped is stopped, whoever comes by"
+    assert browser.post(f"{page}resume/").status_code == 303
+    working.go_on()
+    assert Grant.objects.count() == Ledger.objects.count() == 6
+    assert "Imported" in browser.get(page).content.decode()
+
+
+def test_what_is_stopped_while_it_is_checked_is_a_plan_again(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    page = begin(browser)
+    batch = ImportBatch.objects.get()
+    browser.post(f"{page}apply/", {"plan": batch.plan})
+    browser.post(f"{page}stop/")
+    working.go_on()
+    assert not Grant.objects.exists()
+    press_import(browser, page)
+    assert Grant.objects.count() == 1
+
+
+def test_past_purchases_or_subscriptions_alone(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.buy_once(BEN)
+    past.connect()
+    page = begin(browser, subscriptions="on")
+    assert [row["Person"] for row in csv_of(browser, page)] == [ADA]
+    assert "Past purchases are left out." in browser.get(page).content.decode()
+    assert browser.post(f"{page}forget/").status_code == 303
+    page = begin(browser, orders="on")
+    assert [row["Person"] for row in csv_of(browser, page)] == [BEN]
+    press_import(browser, page)
+    assert list(Grant.objects.values_list("user__email", "source")) == [(BEN, "order")]
+
+
+def test_an_import_of_nothing_is_refused(past: Past, browser: Client) -> None:
+    past.connect()
+    answer = browser.post(IMPORTS, {"emails": "on"})
+    assert answer.status_code == 422
+    assert "Choose subscriptions, past purchases, or both." in answer.content.decode()
+    assert not ImportBatch.objects.exists()
+
+
+def test_one_import_at_a_time(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    browser.post(IMPORTS, ALL)
+    assert "One import at a time" in browser.get(IMPORTS).content.decode()
+    assert browser.post(IMPORTS, {"orders": "on"}).status_code == 422
+    assert browser.post(IMPORTS, ALL).status_code == 303
+    assert ImportBatch.objects.count() == 1
+
+
+def test_stripe_away_is_said_and_the_next_sweep_reads_on(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    past.sandbox.answer_with(500, path="/v1/checkout/sessions")
+    page = begin(browser)
+    assert "Stripe does not answer" in browser.get(page).content.decode()
+    past.sandbox.behave()
+    working.go_on()
+    assert "Import 1" in browser.get(page).content.decode()
+
+
+def test_a_row_that_cannot_be_read_is_kept_with_its_error_and_holds_nobody_up(past: Past, browser: Client) -> None:
+    unknown = past.bill(BEN)
+    past.subscribe(ADA)
+    past.connect()
+    past.sandbox.answer_with(404, path=f"/v1/customers/{unknown}")
+    page = begin(browser)
+    (broken,) = csv_of(browser, page, show="verdict:error")
+    assert broken["Stripe id"] == unknown and broken["Error"]
+    press_import(browser, page)
+    (broken,) = csv_of(browser, page, show="state:failed")
+    assert broken["Stripe id"] == unknown and broken["Error"]
+    assert list(Grant.objects.values_list("user__email", flat=True)) == [ADA]
+
+
+def undo(browser: Client, page: str) -> None:
+    assert browser.post(f"{page}undo/").status_code == 303
+    working.go_on()
+
+
+def test_what_has_happened_since_stays_and_is_named_before(past: Past, browser: Client) -> None:
+    cancelled = past.subscribe(ADA)
+    past.subscribe(BEN)
+    past.subscribe(DAN)
+    past.connect()
+    page = begin(browser)
+    press_import(browser, page)
+    past.api.subscriptions.update(cancelled, {"cancel_at_period_end": True})
+    catch_up()
+    drain()
+    grants.revoke(Grant.objects.get(user__email=BEN), actor=None, reason="shared it", now=clock.now())
+    shown = browser.get(f"{page}undo/").content.decode()
+    assert "<b>1</b> access of <b>1</b> person" in shown and "2 accesses to which something has happened" in shown
+    assert "Has changed at Stripe since. The subscription was cancelled and ends on" in shown
+    assert "Is closed already. Taken back by hand." in shown
+    undo(browser, page)
+    assert dict(Grant.objects.values_list("user__email", "state")) == {ADA: "active", BEN: "revoked", DAN: "revoked"}
+    assert dict(Grant.objects.values_list("user__email", "close_reason"))[BEN] == "revoked"
+
+
+def test_what_was_undone_comes_back_by_an_import_and_not_by_the_night(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    page = begin(browser)
+    press_import(browser, page)
+    undo(browser, page)
+    past.sandbox.advance("40d")
+    full_pass()
+    sweep()
+    assert Grant.objects.get().state == "revoked"
+    again = begin(browser)
+    assert [row["Access"] for row in csv_of(browser, again)] == ["Studio Membership: open"]
+    press_import(browser, again)
+    assert Grant.objects.get().state == "active"
+    undo(browser, again)
+    assert Grant.objects.get().state == "revoked"
+
+
+def test_undoing_withdraws_the_emails_that_nobody_has_begun_to_send(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    page = begin(browser, emails="on", **ALL)
+    press_import(browser, page)
+    assert "1 e-mail that waits is not sent" in browser.get(f"{page}undo/").content.decode()
+    undo(browser, page)
+    assert deliver_due(now=timezone.now()) == 0
+    assert Delivery.objects.get().state == Delivery.State.FAILED
+
+
+def test_undoing_asks_who_it_is(past: Past, browser: Client, owner: User) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    page = begin(browser)
+    press_import(browser, page)
+    borrowed = signed_in(owner)
+    assert "/reauthenticate/" in borrowed.post(f"{page}undo/")["Location"]
+    working.go_on()
+    assert Grant.objects.get().is_open
+
+
+def test_the_rows_cost_the_same_for_ten_and_for_hundreds(
+    past: Past, browser: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    past.connect()
+    batch = ImportBatch.objects.create(
+        connection=Connection.objects.get(), asked_at=timezone.now(), created_at=timezone.now(), fingerprint="f" * 64,
+        state=ImportBatch.State.PLANNED,
+    )  # fmt: skip
+    costs = []
+    browser.get(IMPORTS)
+    for count in (10, 300):
+        ImportRow.objects.bulk_create(
+            ImportRow(batch=batch, subject=f"cus_{count}_{n}", who=f"m{count}-{n}@example.org", verdict="create")
+            for n in range(count)
+        )
+        with django_assert_max_num_queries(15) as queries:
+            assert browser.get(f"{IMPORTS}{batch.pk}/", {"show": "verdict:create", "q": "m"}).status_code == 200
+        costs.append(len(queries))
+    assert costs[0] == costs[1]
+
+
+def test_the_live_page_asks_for_how_far_it_is_and_reloads_at_the_end(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    page = str(browser.post(IMPORTS, ALL)["Location"])
+    part = browser.get(page, {"part": "progress"}).content.decode()
+    assert part.lstrip().startswith("<section") and 'hx-trigger="every 2s"' in part
+    working.go_on()
+    assert browser.get(page, {"part": "progress"})["HX-Refresh"] == "true"
+    assert "hx-get" not in browser.get(page).content.decode()
