@@ -11,6 +11,7 @@ from billing.models import Order, Subject
 from billing.sweeping.reconcile import catch_up, full_pass
 from hub.access import explain
 from hub.models import Grant, Ledger, User
+from tests.members import Member
 from tests.records import Verb, counts, mailed, told
 from tests.shops import Json, Shop
 
@@ -66,11 +67,16 @@ def test_case_44_an_authorised_card_opens_nothing_until_it_is_captured(shop: Sho
     shop.deliver()
     assert not shop.has(ADA, shop.course)
     assert Order.objects.get().state == Order.State.PENDING
+    ada = Member(shop)
+    assert ada.verbs() == ["member_added"]
+    assert ada.mails() == ["payment_pending"]
 
     shop.sandbox.api.payment_intents.capture(session["payment_intent"])
     shop.deliver()
     assert shop.has(ADA, shop.course)
-    assert told(Verb.PRODUCT_PURCHASED, email=ADA) == 1
+    assert ada.steps(shop.course) == [("", "active", "bought")]
+    assert ada.verbs() == ["member_added", "product_purchased", "access_granted"]
+    assert ada.mails() == ["payment_pending", "access"]
 
 
 def test_case_44_the_capture_counts_though_the_session_never_says_paid(shop: Shop) -> None:

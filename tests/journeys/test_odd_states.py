@@ -14,6 +14,8 @@ from tests.shops import Json, Shop
 
 PAUSE: Json = {"behavior": "void"}
 
+PURCHASED, GRANTED, REMOVED = "product_purchased", "access_granted", "access_removed"
+
 
 def test_case_12_paused_collection_keeps_access_and_is_not_the_status_paused(shop: Shop, member: Member) -> None:
     subscription = member.subscribe(shop.monthly.price_id)
@@ -82,10 +84,18 @@ def test_case_19_a_pending_update_grants_nothing_until_it_is_applied(shop: Shop,
     circle, _ = upgrade_that_waits(shop, member)
     assert not member.has(circle)
     assert member.has(shop.club)
+    assert member.verbs(PURCHASED, GRANTED, REMOVED) == [PURCHASED, GRANTED]
+    assert member.mails() == ["access"]
 
     member.change_card("4242424242424242")
     shop.deliver()
     assert member.has(circle)
+    assert not member.has(shop.club)
+    assert member.steps(circle) == [("", "active", "active")]
+    assert member.steps(shop.club)[-1] == ("active", "ended", "not_on_subscription")
+    assert member.verbs(PURCHASED, GRANTED, REMOVED) == [PURCHASED, GRANTED, PURCHASED, REMOVED, GRANTED]
+    assert member.mails() == ["access", "access"]
+    assert "You have access to Kiln Circle." in member.letter("access")
 
 
 def test_case_19_a_pending_update_that_is_given_up_grants_nothing(shop: Shop, member: Member) -> None:
@@ -93,8 +103,11 @@ def test_case_19_a_pending_update_that_is_given_up_grants_nothing(shop: Shop, me
     shop.advance("24h")
     assert shop.sandbox.api.subscriptions.retrieve(subscription["id"]).pending_update is None
     assert not member.has(circle)
+    assert member.steps(circle) == []
     assert member.states(shop.club) == ["active"]
     assert member.row(subscription).status == "active"
+    assert member.verbs(PURCHASED, GRANTED, REMOVED) == [PURCHASED, GRANTED]
+    assert member.mails() == ["access"]
 
 
 def upgrade_that_waits(shop: Shop, member: Member) -> tuple[Product, Json]:
@@ -129,6 +142,9 @@ def test_case_20_a_schedule_grants_nothing_until_it_starts_a_subscription(shop: 
     shop.advance("6d")
     assert api.subscription_schedules.retrieve(schedule.id).status == "active"
     assert member.has(shop.club)
+    assert member.steps(shop.club) == [("", "active", "active")]
+    assert member.verbs() == ["member_added", PURCHASED, "subscription_started", GRANTED]
+    assert member.mails() == ["access"]
 
 
 def test_case_20_a_schedules_events_say_nothing_when_they_come_all_the_same(shop: Shop, member: Member) -> None:
@@ -159,6 +175,11 @@ def test_case_23_a_customer_deleted_at_stripe_keeps_the_account_and_what_was_bou
     assert member.row(subscription).status == "canceled"
     assert not member.has(shop.club)
     assert member.has(shop.course)
+    assert member.steps(shop.club) == [("", "active", "active"), ("active", "ended", "canceled")]
+    assert member.steps(shop.course) == [("", "active", "bought")]
+    assert member.verbs("subscription_ended", REMOVED) == ["subscription_ended", REMOVED]
+    assert member.mails() == ["access", "access", "access_ended"]
+    assert "Your access to Studio Membership has ended." in member.letter("access_ended")
     assert User.objects.get().is_active
     assert not StripeCustomer.objects.filter(deleted_at=None).exists()
     assert member.browser().get("/account/").status_code == 200

@@ -10,6 +10,7 @@ from billing.models import AccessPolicy, Attention, Order, Subject
 from hub import grants
 from hub.models import Grant, User
 from tests import cast
+from tests.members import Member
 from tests.records import Verb, mailed, told
 from tests.shops import Json, Shop
 
@@ -88,10 +89,18 @@ def test_case_40_a_part_of_a_cart_is_refunded_and_a_person_is_asked(shop: Shop) 
     question = Attention.objects.get()
     assert question.kind == Attention.Kind.PARTIAL_REFUND
     assert question.details == {"amount": 6000, "currency": "eur", "order": Order.objects.get().key}
+    ada = Member(shop)
+    assert ada.verbs("refunded", "access_removed") == ["refunded"]
+    assert ada.mails() == ["access", "access"]
 
     _refund(shop, bought, amount=18000)
     shop.deliver()
     assert not shop.has(ADA, shop.course) and not shop.has(ADA, glazing)
+    for product in (shop.course, glazing):
+        assert ada.steps(product) == [("", "active", "bought"), ("active", "ended", "refunded")]
+    assert ada.verbs("refunded", "access_removed") == ["refunded", "refunded", "access_removed", "access_removed"]
+    assert ada.mails() == ["access", "access", "access_ended", "access_ended"]
+    assert "Your payment was given back to you." in ada.letter("access_ended")
 
 
 def test_case_24_what_was_given_by_hand_survives_a_refund(shop: Shop) -> None:
