@@ -4,6 +4,7 @@ from hub.views import library, pictures, products, profile, reentry, sales, them
 from hub.views.console import (
     adding,
     batches,
+    collections,
     content,
     editor,
     helping,
@@ -48,6 +49,8 @@ urlpatterns = [
     path("console/products/<int:pk>/archive/", editor.archive, name="console_product_archive"),
     path("console/products/<int:pk>/unarchive/", editor.unarchive, name="console_product_unarchive"),
     path("console/products/<int:pk>/publish/", content.publish_all, name="console_publish_all"),
+    path("console/products/<int:pk>/contents/", collections.contents, name="console_contents"),
+    path("console/contents/<int:pk>/move/", collections.move, name="console_item_move"),
     path("console/products/<int:pk>/sections/", content.add_section, name="console_section_new"),
     path("console/products/<int:pk>/pages/new/", content.new_page, name="console_page_new"),
     path("console/products/<int:pk>/pages/order/", content.arrange_pages, name="console_pages_arrange"),

@@ -9,6 +9,8 @@ from django import forms
 from django.forms.models import model_to_dict
 
 from hub.content import embed
+from hub.editing.categories import find_or_make_category
+from hub.editing.collections import eligible
 from hub.editing.listing import STATE_WORDS, Filters
 from hub.figures import MARKS
 from hub.models import Category, Page, Product, SalesPage, Section
@@ -106,6 +108,10 @@ class NewProductForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class InfoForm(EditForm):
+    new_category = forms.CharField(
+        label="A new category", required=False, max_length=60, help_text="Made, and put on this product, when you save."
+    )
+
     class Meta:
         model = Product
         fields = ("name", "slug", "summary", "description", "categories", "hue")
@@ -126,6 +132,13 @@ class InfoForm(EditForm):
         super().__init__(*args, **kwargs)
         if not Category.objects.exists():
             del self.fields["categories"]
+        self.order_fields(["name", "slug", "summary", "description", "categories", "new_category"])
+
+    def save(self, commit: bool = True) -> Any:
+        product = super().save(commit)
+        if name := self.cleaned_data["new_category"]:
+            product.categories.add(find_or_make_category(name))
+        return product
 
 
 class CoverForm(forms.Form):
@@ -135,6 +148,30 @@ class CoverForm(forms.Form):
         purpose=COVER,
         help_text="JPEG, PNG or WebP, up to 10 MB. It is cut to 16 by 9 around its middle; 1280 pixels wide is best.",
     )
+
+
+class ContentsForm(forms.Form):
+    """What a collection opens."""
+
+    contains_all = forms.BooleanField(
+        label="Every product",
+        required=False,
+        help_text="Those that you make later too. Other collections are not in it.",
+    )
+    products = forms.ModelMultipleChoiceField(
+        Product.objects.none(), label="Or these", required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, data: Any = None, *, collection: Product) -> None:
+        chosen = [item.product_id for item in collection.items.all()]
+        super().__init__(data, initial={"contains_all": collection.contains_all, "products": chosen})
+        self.fields["products"].queryset = eligible(collection)  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any] | None:
+        given = super().clean() or {}
+        if not given.get("contains_all") and not given.get("products") and "products" not in self.errors:
+            self.add_error("products", "Choose at least one, or every product.")
+        return given
 
 
 class SettingsForm(EditForm):

@@ -88,6 +88,8 @@ WHO: dict[str, Public | Permission] = {
     "hub:console_products": May.SEE_PRODUCTS,
     "hub:console_products_order": May.EDIT_PRODUCTS,
     "hub:console_product_move": May.EDIT_PRODUCTS,
+    "hub:console_contents": May.EDIT_PRODUCTS,
+    "hub:console_item_move": May.EDIT_PRODUCTS,
     "hub:console_product_new": May.EDIT_PRODUCTS,
     "hub:console_product": May.EDIT_PRODUCTS,
     "hub:console_product_content": May.EDIT_PRODUCTS,

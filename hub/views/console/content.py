@@ -1,5 +1,7 @@
 """The sections and pages of a product: listed, ordered, written, published."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -10,9 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from activities import clock
 from hub.content import embed, to_html
 from hub.editing import pages as editing
+from hub.editing.collections import Change
 from hub.editing.deeds import note_deed
-from hub.editing.forms import PageForm, SectionForm
+from hub.editing.forms import ContentsForm, PageForm, SectionForm
 from hub.editing.order import PLACES, last_position, move
+from hub.editing.products import count_holders
 from hub.models import Page, Product, Section
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
@@ -21,10 +25,28 @@ from hub.views.console.editor import render_tab, take
 TAB = "console_product_content"
 
 
+def show_content(
+    request: HttpRequest,
+    product: Product,
+    *,
+    form: SectionForm,
+    contents: ContentsForm | None = None,
+    asked: Change | None = None,
+) -> HttpResponse:
+    """`contents`: the form of what a collection opens, as sent; `asked`: what it would change, to be confirmed."""
+    context: dict[str, Any] = {"parts": editing.parts_of(product), "form": form, "asked": asked}
+    if product.kind == Product.Kind.COLLECTION:
+        context["contents"] = contents or ContentsForm(collection=product)
+        context["items"] = [] if product.contains_all else product.items.select_related("product")
+        context["holders"] = count_holders(product, now=clock.now())
+    status = 422 if form.errors or (contents and contents.errors) else 200
+    return render_tab(request, product.pk, "content.html", context, tab=TAB, status=status)
+
+
 @require_safe
 @staff_only(Permission.EDIT_PRODUCTS)
 def content(request: HttpRequest, pk: int) -> HttpResponse:
-    return _show(request, get_object_or_404(Product, pk=pk), SectionForm())
+    return show_content(request, get_object_or_404(Product, pk=pk), form=SectionForm())
 
 
 @require_POST
@@ -33,7 +55,7 @@ def add_section(request: HttpRequest, pk: int) -> HttpResponse:
     product = get_object_or_404(Product, pk=pk)
     form = SectionForm(request.POST)
     if not form.is_valid():
-        return _show(request, product, form)
+        return show_content(request, product, form=form)
     section = form.save(commit=False)
     section.product, section.position = product, last_position(product.sections.all())
     section.save()
@@ -161,11 +183,6 @@ def delete_page(request: HttpRequest, pk: int) -> HttpResponse:
     editing.delete_page(row, actor=actor_of(request), now=clock.now())
     messages.success(request, f"“{row.title}” is deleted.")
     return _back(row.product)
-
-
-def _show(request: HttpRequest, product: Product, form: SectionForm) -> HttpResponse:
-    context = {"parts": editing.parts_of(product), "form": form}
-    return render_tab(request, product.pk, "content.html", context, tab=TAB, status=form.status)
 
 
 def _show_page(request: HttpRequest, form: PageForm, product: Product) -> HttpResponse:

@@ -20,7 +20,7 @@ from hub.sale import find_sale
 from hub.views.console.editor import render_tab
 
 TAB = "console_product_sales"
-EMPTY = 2  # rows to write another question or voice into
+EMPTY = 1  # rows to write another question or voice into
 
 Questions = forms.formset_factory(QuestionForm, extra=EMPTY, max_num=40)
 Testimonials = forms.formset_factory(TestimonialForm, extra=EMPTY, max_num=40)
@@ -74,7 +74,7 @@ def _show(request: HttpRequest, product: Product, form: SalesPageForm, questions
     context = {
         "form": form,
         "lists": [
-            (questions, "Questions", "What people ask before they buy. Two empty rows appear after saving."),
+            (questions, "Questions", "What people ask before they buy. Another empty row appears when you save."),
             (voices, "What people say", "With their permission."),
         ],
         "sales": SalesPage.objects.filter(product=product).first(),
