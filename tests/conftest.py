@@ -11,6 +11,7 @@ from hub.models import Product, User
 from tests import cast
 from tests.contract.check import violations_in
 from tests.environment import folder
+from tests.pasts import Past
 from tests.sandboxes import Sandbox
 from tests.shops import Shop
 
@@ -38,6 +39,12 @@ def sandbox(sandbox_process: Sandbox, settings: Any) -> Iterator[Sandbox]:
 def shop(sandbox: Sandbox, db: None) -> Shop:
     """A connected site with a course (once) and a club (monthly or yearly), linked and on sale."""
     return Shop.open(sandbox)
+
+
+@pytest.fixture
+def past(sandbox: Sandbox, db: None) -> Past:
+    """A Stripe account with customers of its own, before the site is connected to it."""
+    return Past(sandbox)
 
 
 @pytest.fixture

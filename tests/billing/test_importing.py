@@ -15,15 +15,9 @@ from billing.sweeping.reconcile import full_pass
 from hub.models import Grant, Ledger, User
 from tests import cast
 from tests.pasts import Past
-from tests.sandboxes import Sandbox
 
 ADA, BEN, CLEO, DAN = "ada@example.org", "ben@example.org", "cleo@example.org", "dan@example.org"
 OURS = [User, StripeCustomer, Subscription, Order, Grant, Ledger, Activity, Delivery, Attention, Subject]
-
-
-@pytest.fixture
-def past(sandbox: Sandbox, db: None) -> Past:
-    return Past(sandbox)
 
 
 def dry_run() -> tuple[str, str]:
@@ -218,7 +212,7 @@ def test_reading_goes_on_where_stripe_failed(past: Past) -> None:
     past.sandbox.forget_calls()
     plan, _ = dry_run()
     assert ImportBatch.objects.get() == batch
-    assert "/v1/subscriptions" not in {call["path"] for call in past.sandbox.calls()}
+    assert not [call for call in past.sandbox.calls() if call["path"].startswith("/v1/subscriptions")]
     apply(plan)
     assert Grant.objects.filter(state="active").count() == 5
 

@@ -2,7 +2,6 @@
 
 import io
 
-import pytest
 from django.core.management import call_command
 from django.test import Client
 
@@ -21,11 +20,6 @@ from tests.sandboxes import KEY, Sandbox
 from tests.shops import post_webhook
 
 ADA, BEN, CLEO = "ada@example.org", "ben@example.org", "cleo@example.org"
-
-
-@pytest.fixture
-def past(sandbox: Sandbox, db: None) -> Past:
-    return Past(sandbox)
 
 
 def night() -> Pass:

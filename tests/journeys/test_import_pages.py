@@ -24,16 +24,10 @@ from hub.models import Grant, Ledger, User
 from tests import cast
 from tests.members import signed_in
 from tests.pasts import Past
-from tests.sandboxes import Sandbox
 
 IMPORTS = "/console/stripe/imports/"
 ALL = {"subscriptions": "on", "orders": "on"}
 ADA, BEN, CLEO, DAN = "ada@example.org", "ben@example.org", "cleo@example.org", "dan@example.org"
-
-
-@pytest.fixture
-def past(sandbox: Sandbox, db: None) -> Past:
-    return Past(sandbox)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def die(transactional_db: None, sandbox: Sandbox) -> Iterator[Die]:
 
 
 @pytest.mark.timeout(420)
-def test_killed_at_twenty_points_an_import_ends_as_if_it_never_was(sandbox: Sandbox, die: Die) -> None:
+def test_case_60_killed_at_twenty_points_an_import_ends_as_if_it_never_was(sandbox: Sandbox, die: Die) -> None:
     past = Past(sandbox)
     for number in range(MEMBERS):
         past.subscribe(f"member{number}@example.org")
