@@ -131,6 +131,12 @@ def late_among(grants: Iterable[Grant], *, now: datetime) -> list[Grant]:
     return grace + [grant for grant in grants if grant.close_reason in UNPAID and grant.product_id not in opened]
 
 
+def worth_explaining(user: User) -> QuerySet[Product]:
+    """All that can be had, and what this person had of the others."""
+    had = Grant.objects.filter(user=user).values("product")
+    return Product.objects.filter(Q(is_live=True) | Q(pk__in=had))
+
+
 def explain(user: User, product: Product, *, at: datetime, now: datetime) -> Explanation:
     """Why the person has or lacks the product at `at`, now or in the past (as the gate stood then)."""
     return explain_all(user, [product], at=at, now=now)[0]

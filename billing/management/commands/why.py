@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from activities import clock
 from billing.desk.strangers import tell_of
 from billing.rules.why import as_json
-from hub.access import Explanation, LedgerLine, explain_all
+from hub.access import Explanation, LedgerLine, explain_all, worth_explaining
 from hub.addresses import normalise_email
 from hub.models import Product, User
 from hub.payments import with_notes
@@ -71,7 +71,7 @@ def _of_interest(user: User, *, slug: str | None) -> QuerySet[Product]:
     """The one that is asked for; else all that can be had, and what this person had of the others."""
     if slug:
         return Product.objects.filter(slug=slug)
-    return (Product.objects.filter(is_live=True) | Product.objects.filter(grants__user=user)).distinct()
+    return worth_explaining(user)
 
 
 def _like_address(text: str) -> str:

@@ -17,7 +17,7 @@ from hub import access, grants
 from hub.factors import factors_of
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, NoteForm, ReasonForm
 from hub.getting_in import facts_on
-from hub.models import Grant, Product, User
+from hub.models import Grant, User
 from hub.payments import payers_of, payments_of, with_notes
 from hub.permissions import Permission, actor_of, may_favour, staff_only
 from hub.reasons import say
@@ -125,8 +125,7 @@ def show(
     now = clock.now()
     day = DayForm(request.GET).chosen(now=now)
     at = end_of(day) if day else now
-    products = Product.objects.filter(is_live=True) | Product.objects.filter(grants__user=user)
-    explanations = access.explain_all(user, list(products.distinct()), at=at, now=now)
+    explanations = access.explain_all(user, list(access.worth_explaining(user)), at=at, now=now)
     if at >= now:
         explanations = with_notes(explanations, user)
     context = {
