@@ -7,13 +7,14 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from billing.console.stages import STAGES
-        from billing.desk import evidence, overview, standing, strangers, support
+        from billing.desk import evidence, forgetting, overview, standing, strangers, support
         from billing.insight.products import figures_of
         from billing.refreshing.giving_back import follow_stripe
         from billing.rules import notes
         from billing.rules.why import reasons_of
-        from hub import figures, payments
+        from hub import figures, own_data, payments
         from hub.access import further_reasons
+        from hub.erasing import erasers
         from hub.getting_in import further_facts
         from hub.grants import sellers
         from hub.overview import further_counts, further_matters, further_steps
@@ -28,6 +29,10 @@ class BillingConfig(AppConfig):
         payments.payers.append(standing.payers)
         payments.billers.append(standing.bills)
         further_facts.append(standing.facts)
+        erasers.append(forgetting.forget)
+        own_data.sections["stripe_customers"] = forgetting.customers_told
+        own_data.sections["subscriptions"] = forgetting.subscriptions_told
+        own_data.sections["purchases"] = forgetting.orders_told
         payments.finders.append(support.find_people)
         payments.askers.append(support.look_again_at)
         payments.tellers.append(strangers.tell_of)

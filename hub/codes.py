@@ -86,6 +86,10 @@ def waiting_since(address: str, *, now: datetime) -> datetime | None:
     return mails.values_list("sent_at", flat=True).first()
 
 
+def forget(address: str) -> None:
+    _mails_to(address).delete()
+
+
 def _elsewhere(address: str) -> str:
     way = f"{reverse('account_login')}?{urlencode({'email': address})}"
     return format_html(

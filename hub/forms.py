@@ -229,6 +229,23 @@ class NoteForm(forms.Form):
     )
 
 
+class EraseForm(forms.Form):
+    """To destroy is to mean it: the address is typed, as it stands."""
+
+    address = forms.CharField(label="Type the e-mail address to confirm", max_length=LONGEST)
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+        self.fields["address"].widget.attrs |= {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+
+    def clean_address(self) -> str:
+        address = normalise_email(self.cleaned_data["address"])
+        if address != self.person.email:
+            raise forms.ValidationError("That is another address: nothing was erased.")
+        return address
+
+
 class GiveBackForm(ReasonForm):
     """To undo needs no reason."""
 

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.utils import timezone
 
 from activities.models import Activity
 from activities.record import Happening, record_deed, record_one
+from hub.deactivating import end_sessions
 from hub.models import User
 
 
@@ -17,8 +17,7 @@ from hub.models import User
 def remove_second_factors(person: User, *, actor: User, reason: str, now: datetime) -> None:
     """For whoever lost phone and recovery codes: a code by e-mail is enough again. Signs them out everywhere."""
     Authenticator.objects.filter(user=person).delete()
-    for session in UserSession.objects.filter(user=person):
-        session.end()
+    end_sessions(person)
     done = f"Removed passkeys, app and recovery codes: {reason}"
     record_deed(done, actor_id=actor.pk, user_id=person.pk, now=now)
 

@@ -7,13 +7,10 @@ from django.db import transaction
 from activities import notices
 from activities.models import Activity
 from activities.record import record_deed
+from hub.errors import Refused
 from hub.joining import add_member
 from hub.models import User
 from hub.roles import MAY, Permission, Role
-
-
-class Refused(Exception):
-    """In words for who asked; nothing was changed."""
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from hub.views import library, pictures, products, profile, reentry, sales, theme
+from hub.views import library, own_data, pictures, products, profile, reentry, sales, theme
 from hub.views.console import (
     adding,
     batches,
@@ -8,6 +8,7 @@ from hub.views.console import (
     content,
     editor,
     helping,
+    leaving,
     notes,
     overview,
     people,
@@ -30,6 +31,8 @@ urlpatterns = [
     path("products/<slug:slug>/<slug:page>/", products.page, name="page"),
     path("products/<slug:slug>/<slug:page>/complete/", products.complete, name="complete"),
     path("buy/<slug:slug>/", sales.buy, name="buy"),
+    path("account/data/", own_data.own_data, name="own_data"),
+    path("account/erase/", own_data.erase, name="own_erase"),
     path("account/profile/", profile.profile, name="profile"),
     path("accounts/reauthenticate/code/", reentry.reenter, name="reenter"),
     path("console/", overview.overview, name="console"),
@@ -86,6 +89,10 @@ urlpatterns = [
     path("console/people/<int:pk>/", person.person, name="console_person"),
     path("console/people/<int:pk>/see/", seeing.begin, name="console_see"),
     path("console/seeing/stop/", seeing.stop, name="console_see_stop"),
+    path("console/people/<int:pk>/deactivate/", leaving.deactivate, name="console_deactivate"),
+    path("console/people/<int:pk>/reactivate/", leaving.reactivate, name="console_reactivate"),
+    path("console/people/<int:pk>/data/", leaving.export, name="console_export_person"),
+    path("console/people/<int:pk>/erase/", leaving.erase, name="console_erase"),
     path("console/people/<int:pk>/notes/", notes.write, name="console_note_new"),
     path("console/notes/<int:pk>/", notes.edit, name="console_note"),
     path("console/people/<int:pk>/address/", person.move, name="console_move"),

@@ -73,6 +73,11 @@ def raise_partial_refund(order: Order, *, now: datetime) -> None:
     _raise(Attention.Kind.PARTIAL_REFUND, key, subject=order.subject, user=order.user, now=now, **details)
 
 
+def raise_shut_out(ref: str, *, about: dict[str, str], paid: str, person: User, now: datetime) -> None:
+    """Money of somebody whose account is shut. `about`: the subscription or the purchase, as evidence names it."""
+    _raise(Attention.Kind.SHUT_OUT, ref, subject=ref, user=person, now=now, paid=paid, **about)
+
+
 def raise_no_product(order: Order, *, now: datetime) -> None:
     _raise(Attention.Kind.NO_PRODUCT, order.key, subject=order.subject, user=order.user, now=now)
 

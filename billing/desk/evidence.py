@@ -19,6 +19,7 @@ LABELS = {
     "status": "Status at Stripe",
     "subscription": "Subscription",
     "order": "Purchase",
+    "paid": "Paid",
     "customer": "Customer",
     "address": "Address at Stripe",
     "belongs_to": "That address is",

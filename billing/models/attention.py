@@ -24,6 +24,10 @@ ADVICE = {
         "Bought with an address that nobody ever signed in with, and Stripe has another one now. Nothing was moved: "
         "an address at Stripe is proved by nobody. If you are sure whose it is, move it."
     ),
+    "shut_out": (
+        "Somebody whose account is deactivated or erased paid, and nothing opened. In Stripe, refund it and end what "
+        "goes on charging; or reactivate them."
+    ),
     "twice": "One person pays for the same thing twice. In Stripe, refund or cancel the one that was not meant.",
 }
 
@@ -43,6 +47,7 @@ class Attention(models.Model):
         UNREADABLE = "unreadable", "An event that could not be kept"
         LEFT_BEHIND = "left_behind", "Opened by test purchases"
         FOR_ANOTHER = "for_another", "Paid by one, opened for another"
+        SHUT_OUT = "shut_out", "Paid by somebody who is not let in"
         MISTYPED = "mistyped", "Perhaps bought with a mistyped address"
 
     kind = models.CharField(max_length=20, choices=Kind)

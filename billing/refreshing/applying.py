@@ -7,10 +7,11 @@ from typing import Any
 
 from activities import notices
 from activities.record import Happening, record
+from billing.desk.forgetting import forget
 from billing.facts import expanded, sid, subscription_of_invoice
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing import happenings, letters, mirror, projection
-from billing.refreshing.doubts import raise_doubts
+from billing.refreshing.doubts import raise_doubts, raise_shut_out
 from billing.refreshing.entitling import (
     Entitlement,
     Found,
@@ -144,11 +145,21 @@ def settle(
         ],
         now=now,
     )
+    raise_shut_out(written, now=now)
     raise_doubts(rows, orders, by_subscription, by_order, customers=customers, now=now)
+    _stay_erased(rows, orders)
     decided = [(row.customer_id, by_subscription[row.stripe_id]) for row in rows]
     decided += [(order.subject, by_order[order.key]) for order in orders]
     reviews = ((subject, ent.decision.review_at) for subject, found in decided for ent in found)
     return _earliest([*reviews, *letters.trials_to_write_about(rows, now=now)]) | waiting
+
+
+def _stay_erased(rows: list[Subscription], orders: list[Order]) -> None:
+    """Stripe goes on telling who they were: of whoever was erased here it is forgotten at once."""
+    owners = {row.user_id for row in rows if row.user_id} | {order.user_id for order in orders if order.user_id}
+    erased = User.objects.filter(pk__in=owners, erased_at__isnull=False)
+    if found := set(erased.values_list("pk", flat=True)):
+        forget(found)
 
 
 def _earliest(deadlines: Iterable[tuple[str, datetime | None]]) -> dict[str, datetime]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from activities.models import Activity
+from activities.money import format_money
 from billing.desk import attention
 from billing.facts import order_facts
 from billing.models import Order, StripeCustomer, Subscription
@@ -12,6 +13,9 @@ from billing.refreshing.twice import look_for_doubles
 from billing.rules.policy import refund_needs_a_person
 from hub.addresses import usable_address
 from hub.models import User
+
+Verb = Activity.Verb
+PAID = frozenset({Verb.PRODUCT_PURCHASED, Verb.SUBSCRIPTION_STARTED, Verb.SUBSCRIPTION_RENEWED, Verb.PAYMENT_RECOVERED})
 
 
 def raise_doubts(
@@ -50,6 +54,21 @@ def raise_doubts(
     _raise_conflicts(customers.values(), now=now)
 
 
+def raise_shut_out(written: Iterable[Activity], *, now: datetime) -> None:
+    """What was just told of a payment by somebody who is deactivated or erased: they pay, and nothing opens."""
+    paid = [activity for activity in written if activity.verb in PAID and not activity.imported]
+    payers = {activity.user_id for activity in paid if activity.user_id}
+    shut = User.objects.filter(pk__in=payers, is_active=False).in_bulk() if paid else {}
+    for activity in paid:
+        if person := shut.get(activity.user_id or 0):
+            told = activity.details
+            about = {name: told[name] for name in ("order", "subscription") if told.get(name)}
+            amount = told.get("amount")
+            words = told.get("price_text", "") if amount is None else format_money(amount, told.get("currency", ""))
+            ref = told.get("invoice") or next(iter(about.values()), activity.key)
+            attention.raise_shut_out(ref, about=about, paid=words, person=person, now=now)
+
+
 def _is_unknown(found: list[Entitlement]) -> bool:
     return any(ent.decision.reason == "unknown_status" for ent in found)
 
@@ -57,9 +76,10 @@ def _is_unknown(found: list[Entitlement]) -> bool:
 def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> None:
     """An address at Stripe that is not its person's moves nothing; somebody may decide."""
     differing = [
-        (address, found, found.user)
+        (address, found, person)
         for found in customers
-        if found.user and (address := usable_address(found.email)) and address != found.user.email
+        if (person := found.user) and not person.erased_at
+        if (address := usable_address(found.email)) and address != person.email
     ]
     if not differing:
         return

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from billing.models import InboxEvent, Pass
+from billing.models import InboxEvent, Order, Pass, StripeCustomer
 from hub.pictures.keeping import forget_unused
 
 DAY = 24 * 3600
@@ -24,6 +24,7 @@ def tidy() -> None:
     limit = now - timedelta(days=max(35, settings.INBOX_RETENTION_DAYS))
     over = [InboxEvent.State.DONE, InboxEvent.State.DISMISSED]
     InboxEvent.objects.filter(state__in=over, received_at__lt=limit).delete()
+    _forget_erased(over)
     Pass.objects.filter(finished_at__lt=now - timedelta(days=90)).delete()
     Session.objects.filter(expire_date__lt=now).delete()
     forget_unused(now=now)
@@ -31,6 +32,15 @@ def tidy() -> None:
     # The folder broker keeps each message that it handed out, the file cache what ran out and nobody asked for again.
     for folder in (settings.BROKER_DIR / "processed", settings.VAR_DIR / "cache"):
         _remove_old_files(folder, older_than=DAY)
+
+
+def _forget_erased(states: list[InboxEvent.State]) -> None:
+    """What came after somebody was erased, of what they bought before: its events say where to look, and no more."""
+    customers = StripeCustomer.objects.filter(user__erased_at__isnull=False).values("stripe_id")
+    guests = Order.objects.filter(user__erased_at__isnull=False).values("subject")
+    for subjects in (customers, guests):
+        told = InboxEvent.objects.filter(state__in=states, subject__in=subjects).exclude(payload={})
+        told.update(payload={})
 
 
 def _remove_old_files(folder: Path, *, older_than: float) -> None:

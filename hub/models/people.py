@@ -59,6 +59,7 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=clock.now)
     last_seen = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -72,6 +73,9 @@ class User(AbstractBaseUser):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="one_account_per_address"),
             models.CheckConstraint(condition=Q(email=Lower(F("email"))), name="address_is_lower_case"),
+            models.CheckConstraint(
+                condition=Q(erased_at=None) | Q(is_active=False, role="member"), name="who_is_erased_is_nobody"
+            ),
         ]
         # What the console's list of people is sorted by.
         indexes = [
@@ -81,7 +85,7 @@ class User(AbstractBaseUser):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.email
+        return f"Erased person {self.pk}" if self.erased_at else self.name or self.email
 
     def clean(self) -> None:
         self.email = normalise_email(self.email)

@@ -12,9 +12,10 @@ from activities.letters import render
 from activities.models import Activity, Delivery
 from activities.sentences import Voice, tell
 from hub import staff
+from hub.errors import Refused
 from hub.models import User
 from hub.roles import Role
-from hub.staff import Refused, change_role
+from hub.staff import change_role
 from tests import cast
 from tests.hub.conftest import Studio
 from tests.hub.test_reentry import REENTER, prove

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from activities import clock
 from hub import staff as working
+from hub.errors import Refused
 from hub.forms import InviteForm, RoleForm
 from hub.models import User
 from hub.permissions import Permission, actor_of, staff_only
@@ -39,7 +40,7 @@ def invite(request: HttpRequest) -> HttpResponse:
         address, name, role = (form.cleaned_data[field] for field in ("address", "name", "role"))
         try:
             person = working.invite(address, name=name, role=role, actor=actor_of(request), now=clock.now())
-        except working.Refused as refused:
+        except Refused as refused:
             form.add_error("address", str(refused))
         else:
             messages.success(request, f"{person} is staff now, and was written to.")
@@ -58,7 +59,7 @@ def change_role(request: HttpRequest, pk: int) -> HttpResponse:
         return SeeOther(reverse("hub:console_staff"))
     try:
         person = working.change_role(person, role=form.cleaned_data["role"], actor=actor_of(request), now=clock.now())
-    except working.Refused as refused:
+    except Refused as refused:
         messages.error(request, str(refused))
     else:
         is_gone = person.role == Role.MEMBER

@@ -1,0 +1,66 @@
+"""What Stripe told of people who were erased: names and addresses go, what was paid stays."""
+
+from typing import Any
+
+from django.db.models import Q
+
+from billing.models import Attention, ImportRow, InboxEvent, Order, StripeCustomer, Subscription
+from billing.refreshing.mirror import MODELS
+from hub.models import User
+from hub.own_data import Rows, rows_of
+
+Json = dict[str, Any]
+
+
+def forget(people: set[int]) -> None:
+    """Inside the caller's transaction, and again whenever Stripe has told anew of what they bought."""
+    customers = set(StripeCustomer.objects.filter(user__in=people).values_list("stripe_id", flat=True))
+    guests = Order.objects.filter(user__in=people).values_list("subject", flat=True)
+    subjects = customers | set(guests)
+    StripeCustomer.objects.filter(user__in=people).update(email="", name="")
+    Order.objects.filter(user__in=people).update(email="", name="", reference="", receipt_url="")
+    rows = list(Subscription.objects.filter(user__in=people))
+    for row in rows:
+        row.data = _without_payer(row.data)
+    Subscription.objects.bulk_update(rows, ["data"], batch_size=200)
+    waiting = InboxEvent.State.PENDING
+    InboxEvent.objects.filter(subject__in=subjects).exclude(state=waiting).update(payload={})
+    Attention.objects.filter(Q(user__in=people) | Q(subject__in=subjects)).update(details={})
+    ImportRow.objects.filter(subject__in=subjects).update(who="", snapshot={}, planned={})
+    _forget_mirrored(customers)
+
+
+def _without_payer(data: Json) -> Json:
+    invoice = data.get("latest_invoice")
+    if isinstance(invoice, dict):
+        invoice = {**invoice, "customer_email": None, "hosted_invoice_url": None}
+    return {**data, "latest_invoice": invoice, "description": None, "metadata": {}}
+
+
+def _forget_mirrored(customers: set[str]) -> None:
+    """Staff browse the mirror: of these customers and their invoices it keeps the ids."""
+    found = [*MODELS["customer"].objects.filter(id__in=customers)]
+    for row in found:
+        row.email, row.metadata, row.stripe_data = "", {}, {"id": row.id, "object": "customer"}
+    MODELS["customer"].objects.bulk_update(found, ["email", "metadata", "stripe_data"], batch_size=200)
+    for kind in ("subscription", "invoice"):
+        rows = [*MODELS[kind].objects.filter(customer_id__in=customers)]
+        for row in rows:
+            kept = ("id", "object", "customer", "status", "currency", "amount_due", "amount_paid", "created")
+            row.metadata = {}
+            row.stripe_data = {name: row.stripe_data[name] for name in kept if name in row.stripe_data}
+        MODELS[kind].objects.bulk_update(rows, ["metadata", "stripe_data"], batch_size=200)
+
+
+def customers_told(person: User) -> Rows:
+    return rows_of(StripeCustomer.objects.filter(user=person), "stripe_id", "email", "name", "bound_by", "deleted_at")
+
+
+def subscriptions_told(person: User) -> Rows:
+    fields = ("stripe_id", "customer_id", "status", "created", "period_end", "cancel_at", "canceled_at", "ended_at")
+    return rows_of(Subscription.objects.filter(user=person), *fields, "data")
+
+
+def orders_told(person: User) -> Rows:
+    fields = ("key", "customer_id", "email", "name", "state", "lines", "amount", "currency", "amount_refunded")
+    return rows_of(Order.objects.filter(user=person), *fields, "receipt_url", "paid_at", "created")

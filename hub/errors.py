@@ -1,0 +1,2 @@
+class Refused(Exception):
+    """A rule of the house forbids it: in words for who asked; nothing was changed."""
