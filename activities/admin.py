@@ -1,4 +1,6 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin, messages
@@ -7,19 +9,74 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from activities import deliveries, doorbell
+from activities.links import path_to
 from activities.models import Activity, Delivery
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+@dataclass(frozen=True, slots=True)
+class Link:
+    """From a row to where more is known of it. `away`: at Stripe, and not here."""
+
+    words: str
+    url: str
+    away: bool = False
+
+
+# Who knows more of a row than its own app adds where that is to be read, and whom an id of its own leads to.
+linkers: list[Callable[[Any], Iterable[Link]]] = []
+person_finders: list[Callable[[str], Iterable[int]]] = []
+
+
+class RecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows with ways out to the console and to Stripe. Nobody deletes any.
+
+    `person`: the field path of whom a row is about, so that it is found by their ids at Stripe too.
+    """
+
+    change_form_template = "admin/record.html"
+    show_full_result_count = False
+    list_per_page = 50
+    person = ""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def links(self, row: Any) -> Iterable[Link]:
+        """Those that this app knows of."""
+        person = _follow(row, self.person)
+        if person is not None and (path := path_to("hub:console_person", person.pk)):
+            yield Link(f"{person} in the console", path)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        word = search_term.strip()
+        if self.person and word and (people := set(chain.from_iterable(find(word) for find in person_finders))):
+            field = "pk" if self.person == "self" else self.person
+            found = found | queryset.filter(**{f"{field}__in": people})
+        return found, may_repeat
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        row = kwargs.get("obj")
+        if row is not None:
+            context["links"] = [*self.links(row), *chain.from_iterable(link(row) for link in linkers)]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _follow(row: Any, path: str) -> Any:
+    for name in path.split("__") if path not in {"", "self"} else []:
+        row = getattr(row, name, None)
+    return row if path else None
+
+
+class ReadOnlyAdmin(RecordAdmin):
     """To be looked at: the rows have one writer, and it is not a form."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
@@ -29,8 +86,7 @@ class ActivityAdmin(ReadOnlyAdmin):
     list_filter = ("verb", "imported")
     list_select_related = ("user", "product", "actor")
     search_fields = ("user__email", "user__name", "cause", "key")
-    date_hierarchy = "at"
-    show_full_result_count = False
+    person = "user"
 
 
 @admin.register(Delivery)
@@ -42,7 +98,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "product")
     search_fields = ("user__email", "user__name", "key")
     actions = ("send_again", "mark_arrived")
-    show_full_result_count = False
+    person = "user"
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("activities.change_delivery")

@@ -3,20 +3,30 @@
 A signed reference is one: whoever has it can make a stranger pay for its person.
 """
 
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 import djstripe.admin  # noqa: F401  # registers its pages, so that they can be taken off below
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 
-from activities.admin import ReadOnlyAdmin
+from activities import clock
+from activities.admin import Link, ReadOnlyAdmin, linkers
+from activities.models import Activity
+from billing.connection import active_connection
+from billing.desk import failed_events
+from billing.desk.dashboard import page_of
 from billing.desk.payloads import readable
 from billing.models import (
     AccessPolicy,
     Attention,
     Connection,
+    ImportBatch,
+    ImportRow,
     InboxEvent,
     Offer,
     Order,
@@ -27,7 +37,9 @@ from billing.models import (
     Subscription,
 )
 from billing.refreshing.mirror import MODELS as MIRRORED
-from hub.models import User
+from hub.addresses import usable_address
+from hub.models import Grant, Ledger, User
+from hub.permissions import Permission, actor_of
 
 
 def shown(found: Any) -> str:
@@ -56,6 +68,7 @@ class OfferAdmin(ReadOnlyAdmin):
 
 @admin.register(StripeCustomer)
 class StripeCustomerAdmin(ReadOnlyAdmin):
+    person = "user"
     list_display = ("stripe_id", "email", "user", "bound_by", "deleted_at")
     list_select_related = ("user",)
     search_fields = ("stripe_id", "email", "name", "user__email")
@@ -63,6 +76,7 @@ class StripeCustomerAdmin(ReadOnlyAdmin):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnlyAdmin):
+    person = "user"
     list_display = ("stripe_id", "user", "status", "period_end", "cancel_at", "ended_at", "fetched_at")
     list_filter = ("status",)
     list_select_related = ("user",)
@@ -76,6 +90,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin):
+    person = "user"
     list_display = ("key", "user", "state", "amount", "currency", "amount_refunded", "paid_at")
     list_filter = ("state",)
     list_select_related = ("user",)
@@ -89,10 +104,36 @@ class InboxEventAdmin(ReadOnlyAdmin):
     list_filter = ("state", "caught_up", "type")
     search_fields = ("event_id", "subject", "type")
     exclude = ("payload",)
+    actions = ("replay",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Also by the address of whose customer it is about."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if address := usable_address(search_term):
+            theirs = StripeCustomer.objects.filter(Q(email__iexact=address) | Q(user__email=address))
+            orders = Order.objects.filter(Q(email__iexact=address) | Q(user__email=address))
+            subjects = Q(subject__in=theirs.values("stripe_id")) | Q(subject__in=orders.values("subject"))
+            found = found | queryset.filter(subjects)
+        return found, may_repeat
+
+    def links(self, row: InboxEvent) -> Iterator[Link]:
+        if row.state == InboxEvent.State.DEAD:
+            yield Link("What a replay would change", reverse("billing:failed_event", args=[row.pk]))
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        return actor_of(request).may(Permission.REPLAY_EVENTS)
+
+    @admin.action(description="Replay the chosen events that failed", permissions=["replay"])
+    def replay(self, request: HttpRequest, chosen: QuerySet[InboxEvent]) -> None:
+        keys = list(chosen.order_by("pk").values_list("pk", flat=True))
+        count = failed_events.replay_some(keys, actor=actor_of(request), now=clock.now())
+        messages.success(request, f"Being worked off: {count}. What fails again stays in this list.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: InboxEvent | None = None) -> tuple[str, ...]:
         """Support sees where an event points; what it says of people is for owners and admins."""
-        return () if cast(User, request.user).role == User.Role.SUPPORT else ("stripe_object",)
+        return ("stripe_object",) if actor_of(request).may(Permission.REPLAY_EVENTS) else ()
 
     def stripe_object(self, row: InboxEvent) -> str:
         return shown(row.payload)
@@ -106,6 +147,7 @@ class SubjectAdmin(ReadOnlyAdmin):
 
 @admin.register(Attention)
 class AttentionAdmin(ReadOnlyAdmin):
+    person = "user"
     list_display = ("kind", "key", "user", "opened_at", "resolved_at")
     list_filter = ("kind",)
     list_select_related = ("user",)
@@ -122,11 +164,31 @@ class AccessPolicyAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "version", "changed_at", "changed_by")
 
 
+@admin.register(ImportBatch)
+class ImportBatchAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "created_at", "started_by", "done", "total", "finished_at", "trouble")
+    list_filter = ("state",)
+    list_select_related = ("started_by",)
+    search_fields = ("started_by__email",)
+    exclude = ("lease_token", "lease_until")
+
+    def links(self, row: ImportBatch) -> Iterator[Link]:
+        yield Link("In the console", reverse("billing:import", args=[row.pk]))
+
+
+@admin.register(ImportRow)
+class ImportRowAdmin(ReadOnlyAdmin):
+    list_display = ("subject", "who", "batch", "state", "verdict", "error")
+    list_filter = ("state", "verdict")
+    list_select_related = ("batch",)
+    search_fields = ("subject", "who")
+    exclude = ("snapshot",)
+
+
 class MirrorAdmin(ReadOnlyAdmin):
     """One of Stripe's objects as last seen. dj-stripe's own pages offer changes, calls and secrets."""
 
     list_display = ("id", "created", "livemode")
-    search_fields = ("id",)
     fields = ("id", "livemode", "created", "stripe_object")
     readonly_fields = ("stripe_object",)
 
@@ -137,5 +199,48 @@ class MirrorAdmin(ReadOnlyAdmin):
 for model in apps.get_app_config("djstripe").get_models():
     if admin.site.is_registered(model):
         admin.site.unregister(model)
-for model in MIRRORED.values():
-    admin.site.register(model, MirrorAdmin)
+# Found by Stripe's ids, and by the addresses and names that Stripe has.
+SOUGHT = {
+    "product": ("id", "name"),
+    "price": ("id", "nickname", "product__id", "product__name"),
+    "customer": ("id", "email"),
+    "subscription": ("id", "customer__id", "customer__email"),
+    "invoice": ("id", "customer__id", "customer__email"),
+}
+for kind, model in MIRRORED.items():
+    admin.site.register(model, type("MirrorAdmin", (MirrorAdmin,), {"search_fields": SOUGHT[kind]}))
+
+
+def _at_stripe(row: Any) -> Iterator[Link]:
+    """The pages at Stripe of what a row is about."""
+    connection = active_connection()
+    refs = _refs_of(row) if connection else []
+    for ref in dict.fromkeys(ref for ref in refs if ref):
+        if connection and (url := page_of(ref, connection=connection)):
+            yield Link(f"{ref} at Stripe", url, away=True)
+
+
+def _refs_of(row: Any) -> list[str]:
+    match row:
+        case User():
+            return list(row.stripe_customers.values_list("stripe_id", flat=True)[:5])
+        case Grant():
+            return [row.source_ref]
+        case Ledger():
+            return [row.grant.source_ref]
+        case Activity():
+            return [str(row.details.get(name) or "") for name in ("subscription", "order", "invoice")]
+        case StripeCustomer():
+            return [row.stripe_id]
+        case Subscription():
+            return [row.stripe_id, row.customer_id]
+        case Order():
+            return [row.payment_intent, row.invoice_id, row.customer_id]
+        case InboxEvent() | Attention() | ImportRow():
+            return [row.subject]
+        case Subject():
+            return [row.key]
+    return [row.id] if type(row) in MIRRORED.values() else []
+
+
+linkers.append(_at_stripe)

@@ -1,5 +1,6 @@
 """Django's admin: settings and records. It offers no second way to somebody's account."""
 
+from collections.abc import Iterator
 from typing import Any
 
 # These register their pages, so that they can be taken off below.
@@ -14,13 +15,16 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from activities import clock
-from activities.admin import ReadOnlyAdmin
+from activities.admin import Link, ReadOnlyAdmin, RecordAdmin, person_finders
+from activities.asking import asks_why
 from activities.models import Activity
 from activities.record import Happening, record_one
+from hub import grants
 from hub.models import (
     Category,
     CollectionItem,
@@ -34,11 +38,12 @@ from hub.models import (
     Site,
     User,
 )
+from hub.payments import find_by_id
+from hub.permissions import Permission, actor_of, may_favour
 from hub.staff import is_last_owner
 
-admin.site.site_header = "Foyer"
-admin.site.site_title = "Foyer"
-admin.site.index_title = "Settings and records"
+admin.site.index_title = "Records"
+person_finders.append(find_by_id)
 
 # Proved addresses, second factors and sessions are their owner's alone; roles stand in the place of groups.
 for model in (EmailAddress, Authenticator, UserSession, Group):
@@ -48,11 +53,13 @@ for model in (EmailAddress, Authenticator, UserSession, Group):
 class SectionInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Section
     extra = 0
+    can_delete = False
 
 
 class PageInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Page
     extra = 0
+    can_delete = False
     fields = ("position", "title", "slug", "section", "minutes", "is_published")
     prepopulated_fields = {"slug": ("title",)}
     show_change_link = True
@@ -62,16 +69,18 @@ class CollectionItemInline(admin.TabularInline):  # type: ignore[type-arg]
     model = CollectionItem
     fk_name = "collection"
     extra = 0
+    can_delete = False
     autocomplete_fields = ("product",)
 
 
 class SalesPageInline(admin.StackedInline):  # type: ignore[type-arg]
     model = SalesPage
     extra = 0
+    can_delete = False
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ProductAdmin(RecordAdmin):
     list_display = ("name", "kind", "is_live", "visibility", "purchase", "position")
     list_filter = ("is_live", "kind", "purchase", "categories")
     search_fields = ("name", "slug", "summary")
@@ -79,14 +88,12 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     filter_horizontal = ("categories",)
     inlines = (SectionInline, PageInline, CollectionItemInline, SalesPageInline)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
-        """A product that somebody has, or had, is archived and never deleted."""
-        used = obj is not None and obj.grants.exists()
-        return not used and super().has_delete_permission(request, obj)
+    def links(self, row: Product) -> Iterator[Link]:
+        yield Link("Edit in the console", reverse("hub:console_product", args=[row.pk]))
 
 
 @admin.register(Page)
-class PageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PageAdmin(RecordAdmin):
     list_display = ("title", "product", "section", "position", "is_published")
     list_filter = ("is_published", "product")
     list_select_related = ("product", "section")
@@ -102,38 +109,40 @@ class PageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class CategoryAdmin(RecordAdmin):
     list_display = ("name", "position")
     prepopulated_fields = {"slug": ("name",)}
 
 
 @admin.register(Site)
-class SiteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return not Site.objects.exists() and super().has_add_permission(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Site | None = None) -> bool:
-        return False
+class SiteAdmin(ReadOnlyAdmin):
+    def links(self, row: Site) -> Iterator[Link]:
+        yield Link("Change it in the console", reverse("hub:console_settings"))
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any] | None:
         """The last owner stays one: nobody else could make another."""
         given = super().clean() or {}
-        stays = given.get("role", self.instance.role) == User.Role.OWNER and given.get("is_active", True)
-        if self.instance.pk and not stays and is_last_owner(self.instance):
+        if self.instance.pk and not given.get("is_active", True) and is_last_owner(self.instance):
             raise forms.ValidationError("This is the last owner. Make somebody else an owner first.")
         return given
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(RecordAdmin):
+    """People. Their address is proved by themselves; who is staff is said in the console, and owners are told."""
+
     list_display = ("email", "name", "role", "is_active", "joined_at", "last_seen")
     list_filter = ("role", "is_active")
     search_fields = ("email", "name")
     fields = ("email", "name", "role", "timezone", "is_active", "joined_at", "last_seen")
     readonly_fields = ("joined_at", "last_seen")
     form = PersonForm
+    person = "self"
+
+    def links(self, row: User) -> Iterator[Link]:
+        yield Link("In the console", reverse("hub:console_person", args=[row.pk]))
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Somebody new comes in as everybody does: by one code to the address, which proves it."""
@@ -149,14 +158,8 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         allowed = obj is None or not obj.is_staff or _is_owner(request)
         return allowed and super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Their grants and ledger stay: people are deactivated."""
-        return False
-
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Only owners make somebody staff. An address is changed by its owner, who has to prove the new one."""
-        kept = ("joined_at", "last_seen", *(["email"] if obj else []))
-        return kept if _is_owner(request) else (*kept, "role")
+        return ("role", "joined_at", "last_seen", *(["email"] if obj else []))
 
 
 def _tell_of_door(person: User, *, actor_id: int | None) -> None:
@@ -181,10 +184,55 @@ def _is_owner(request: HttpRequest) -> bool:
 
 @admin.register(Grant)
 class GrantAdmin(ReadOnlyAdmin):
+    """Access. What is decided about it here is done as in the console, with a reason for the ledger."""
+
     list_display = ("user", "product", "source", "state", "reason", "starts_at", "until", "ends_at")
     list_filter = ("state", "source", "product")
     list_select_related = ("user", "product")
     search_fields = ("user__email", "user__name", "source_ref")
+    person = "user"
+    actions = ("take_back", "give_back")
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return actor_of(request).may(Permission.CHANGE_ACCESS)
+
+    @admin.action(description="Take the chosen grants back…", permissions=["decide"])
+    def take_back(self, request: HttpRequest, chosen: QuerySet[Grant]) -> HttpResponse | None:
+        def act(grant: Grant, reason: str) -> bool:
+            if grant.state == Grant.State.REVOKED:
+                return False
+            grants.revoke(grant, actor=actor_of(request), reason=reason, now=clock.now())
+            return True
+
+        return asks_why(
+            self,
+            request,
+            chosen.select_related("user", "product"),
+            question="Take this back?",
+            button="Take it back",
+            effect="It closes at once. No money goes back, no subscription ends, and you can give it back.",
+            act=act,
+            done="Taken back",
+        )
+
+    @admin.action(description="Give the chosen grants back…", permissions=["decide"])
+    def give_back(self, request: HttpRequest, chosen: QuerySet[Grant]) -> HttpResponse | None:
+        def act(grant: Grant, reason: str) -> bool:
+            if grant.state != Grant.State.REVOKED or not may_favour(actor_of(request), grant.user):
+                return False
+            grants.restore(grant, actor=actor_of(request), reason=reason, now=clock.now())
+            return True
+
+        return asks_why(
+            self,
+            request,
+            chosen.select_related("user", "product"),
+            question="Give this back?",
+            button="Give it back",
+            effect="What was bought is then as its purchase is at Stripe; a gift is open as it was.",
+            act=act,
+            done="Given back",
+        )
 
 
 @admin.register(Ledger)
@@ -192,8 +240,8 @@ class LedgerAdmin(ReadOnlyAdmin):
     list_display = ("grant", "from_state", "to_state", "reason", "rule", "true_at", "learned_at", "cause", "actor")
     list_filter = ("to_state", "reason")
     list_select_related = ("grant__user", "grant__product", "actor")
-    search_fields = ("grant__user__email", "grant__source_ref", "cause")
-    date_hierarchy = "learned_at"
+    search_fields = ("grant__user__email", "grant__user__name", "grant__source_ref", "cause")
+    person = "grant__user"
 
 
 @admin.register(PageProgress)
@@ -201,3 +249,4 @@ class PageProgressAdmin(ReadOnlyAdmin):
     list_display = ("user", "page", "opened_at", "completed_at")
     list_select_related = ("user", "page")
     search_fields = ("user__email", "page__title")
+    person = "user"

@@ -101,14 +101,21 @@ def replay(event: InboxEvent, *, actor: User) -> Outcome:
     return refresh(event.subject, waiting=True)
 
 
-@transaction.atomic
 def replay_all(event: InboxEvent, *, actor: User, now: datetime) -> int:
     """Has all that failed with the same error worked off in the background, and returns how many they are."""
-    keys, count = beside(event), 0
+    return replay_some(beside(event), actor=actor, now=now)
+
+
+@transaction.atomic
+def replay_some(keys: list[int], *, actor: User, now: datetime) -> int:
+    """Those of these events that failed, in the background; returns how many they are."""
+    first, count = None, 0
     for start in range(0, len(keys), AT_ONCE):
-        count += _wait_again(keys[start : start + AT_ONCE])
-    if count:
-        _record(f"replayed {count} failed events", event, note=error_of(event.error), actor=actor, now=now)
+        some = keys[start : start + AT_ONCE]
+        first = first or failed().filter(pk__in=some).order_by("pk").first()
+        count += _wait_again(some)
+    if first is not None:
+        _record(f"replayed {count} failed events", first, note=error_of(first.error), actor=actor, now=now)
         transaction.on_commit(lambda: ring(TASK), robust=True)
     return count
 
