@@ -1,5 +1,5 @@
-"""What is not kept for ever: events that are done, old passes, ended sessions, unused pictures, spent messages and
-counters.
+"""What is not kept for ever: events that are done, old passes, plans that nobody carried out, ended sessions, unused
+pictures, spent messages and counters.
 """
 
 import time
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from billing.models import InboxEvent, Order, Pass, StripeCustomer
+from billing.models import ImportBatch, InboxEvent, Order, Pass, StripeCustomer
 from hub.pictures.keeping import forget_unused
 
 DAY = 24 * 3600
@@ -25,6 +25,8 @@ def tidy() -> None:
     over = [InboxEvent.State.DONE, InboxEvent.State.DISMISSED]
     InboxEvent.objects.filter(state__in=over, received_at__lt=limit).delete()
     _forget_erased(over)
+    unused = ImportBatch.objects.filter(state__in=[ImportBatch.State.READING, ImportBatch.State.PLANNED])
+    unused.filter(asked_at__lt=now - timedelta(days=30)).delete()
     Pass.objects.filter(finished_at__lt=now - timedelta(days=90)).delete()
     Session.objects.filter(expire_date__lt=now).delete()
     forget_unused(now=now)

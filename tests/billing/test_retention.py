@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from billing.models import Connection, InboxEvent
+from billing.models import Connection, ImportBatch, ImportRow, InboxEvent
 from billing.tasks import tidy
 from config import settings as site
 from hub.models import User
@@ -46,6 +46,20 @@ def test_done_events_go_after_the_retention_and_the_others_never(
     stored(days=kept + 2, state="done")
     tidy()
     assert set(InboxEvent.objects.values_list("event_id", flat=True)) == left
+
+
+def test_plans_that_nobody_carried_out_go_after_a_month_with_their_rows(db: None) -> None:
+    connection = Connection.objects.create(account_id="acct_1")
+    made = [
+        ImportBatch.objects.create(
+            connection=connection, state=state, asked_at=NOW - timedelta(days=days), created_at=NOW
+        )
+        for state, days in [("planned", 31), ("planned", 29), ("done", 31)]
+    ]
+    for batch in made:
+        ImportRow.objects.create(batch=batch, subject="cus_1", who="ada@example.org")
+    tidy()
+    assert [row.batch for row in ImportRow.objects.order_by("batch_id")] == made[1:]
 
 
 def test_ended_sessions_go_with_what_was_noted_of_them(ada: User) -> None:
