@@ -11,6 +11,6 @@ def find_or_make_category(name: str) -> Category:
     known = categories.filter(name__iexact=name).first()
     return known or Category.objects.create(
         name=name,
-        slug=free_slug(name, among=categories, otherwise="category")[: Category._meta.get_field("slug").max_length],
+        slug=free_slug(name, among=[categories], otherwise="category")[: Category._meta.get_field("slug").max_length],
         position=last_position(categories),
     )

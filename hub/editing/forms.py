@@ -9,6 +9,7 @@ from django import forms
 from django.forms.models import model_to_dict
 
 from hub.content import embed
+from hub.editing.addresses import keep_former_address
 from hub.editing.categories import find_or_make_category
 from hub.editing.collections import eligible
 from hub.editing.listing import STATE_WORDS, Filters
@@ -122,7 +123,7 @@ class InfoForm(EditForm):
         }
         labels = {"slug": "Address", "hue": "Colour of the drawn cover"}
         help_texts = {
-            "slug": "The last part of its pages’ addresses. Links to the old one stop working when it is changed.",
+            "slug": "The last part of its pages’ addresses. Links to the old one lead here.",
             "summary": "One sentence, for its card in the library.",
             "description": "Shown on its page. Markdown: **bold**, [a link](https://…), ## a heading, - a list.",
             "hue": "For as long as it has no picture.",
@@ -136,6 +137,8 @@ class InfoForm(EditForm):
 
     def save(self, commit: bool = True) -> Any:
         product = super().save(commit)
+        if "slug" in self.changed_data:
+            keep_former_address(product, before=self.stored["slug"])
         if name := self.cleaned_data["new_category"]:
             product.categories.add(find_or_make_category(name))
         return product

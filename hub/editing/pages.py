@@ -36,7 +36,7 @@ def parts_of(product: Product) -> list[Part]:
 def create_page(page: Page, *, actor: User, now: datetime) -> Page:
     """Saves a new one behind the others of its section. Its product is set."""
     if not page.slug:
-        page.slug = free_slug(page.title, among=page.product.pages.all(), otherwise="page")
+        page.slug = free_slug(page.title, among=[page.product.pages.all()], otherwise="page")
     page.position = last_position(_pages_in(page.product, page.section))
     page.save()
     if page.is_published:

@@ -8,7 +8,7 @@ from hub.access import open_grants
 from hub.editing.addresses import free_slug
 from hub.editing.deeds import note_deed
 from hub.editing.order import last_position
-from hub.models import CollectionItem, Page, Product, SalesPage, Section, User
+from hub.models import CollectionItem, FormerAddress, Page, Product, SalesPage, Section, User
 from hub.pictures.keeping import keep
 from hub.pictures.preparing import Prepared
 
@@ -16,7 +16,9 @@ from hub.pictures.preparing import Prepared
 @transaction.atomic
 def create_product(product: Product, *, actor: User, now: datetime) -> Product:
     """Saves a new one: a draft, behind all others, with an address made of its name."""
-    product.slug = free_slug(product.name, among=Product.objects.all(), otherwise="product")
+    product.slug = free_slug(
+        product.name, among=[Product.objects.all(), FormerAddress.objects.all()], otherwise="product"
+    )
     product.position = last_position(Product.objects.all())
     product.is_live = False
     product.save()

@@ -1,6 +1,6 @@
 from hub.models.access import Grant, Ledger
 from hub.models.batches import Batch, BatchRow
-from hub.models.catalogue import Category, CollectionItem, Product
+from hub.models.catalogue import Category, CollectionItem, FormerAddress, Product
 from hub.models.content import Page, PageProgress, Section
 from hub.models.notes import Note, NoteVersion
 from hub.models.people import User
@@ -14,6 +14,7 @@ __all__ = [
     "Category",
     "CodeMail",
     "CollectionItem",
+    "FormerAddress",
     "Grant",
     "Ledger",
     "Note",

@@ -82,6 +82,19 @@ class Product(models.Model):
         return reverse("hub:product", args=[self.slug])
 
 
+class FormerAddress(models.Model):
+    """Where a product was found before: links to it lead on. A product that has the address now comes first."""
+
+    slug = models.SlugField(max_length=120, unique=True)
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="former_addresses")
+
+    class Meta:
+        verbose_name_plural = "former addresses"
+
+    def __str__(self) -> str:
+        return f"{self.slug}, now {self.product.slug}"
+
+
 class CollectionItem(models.Model):
     """One product inside one collection. Its access is found at the gate, never copied into grants."""
 

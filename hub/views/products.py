@@ -13,11 +13,12 @@ from hub.context import site_of
 from hub.library import fill_collection
 from hub.models import Page, Product, User
 from hub.permissions import may_preview, signed_in, to_login
-from hub.redirects import SeeOther, back_to
+from hub.redirects import SeeOther, back_to, following_moves
 from hub.sale import collections_of, find_sale_within
 
 
 @require_safe
+@following_moves
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     """The product's own page: its outline for readers, a closed door with one reason for everybody else."""
     user, now = signed_in(request), clock.now()
@@ -35,6 +36,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+@following_moves
 def page(request: HttpRequest, slug: str, page: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     item = _find(slug, user)

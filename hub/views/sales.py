@@ -9,10 +9,12 @@ from hub.context import site_of
 from hub.library import fill_collection
 from hub.models import Product, SalesPage
 from hub.permissions import may_preview, signed_in
+from hub.redirects import following_moves
 from hub.sale import Sale, find_sale
 
 
 @require_safe
+@following_moves
 def buy(request: HttpRequest, slug: str) -> HttpResponse:
     """The owner's stage: what it is, what is inside, what it costs. Drafts are for owners and admins."""
     user, now = signed_in(request), clock.now()

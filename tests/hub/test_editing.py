@@ -362,3 +362,32 @@ def test_a_question_that_somebody_else_added_is_not_lost(studio: Studio, owner: 
     assert client.post(path, sales_form(client, path, **theirs)).status_code == 303
     assert client.post(path, mine).status_code == 409
     assert SalesPage.objects.get().questions == [{"question": "Q?", "answer": "A."}]
+
+
+def test_links_to_a_former_address_lead_to_the_new_one(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    cast.SalesPageFactory(product=studio.course)
+    Product.objects.filter(pk=studio.course.pk).update(purchase=Product.Purchase.SALES_PAGE)
+    studio.give(ada, studio.course)
+    client, path = signed_in(owner), f"/console/products/{studio.course.pk}/"
+    for slug in ("the-wheel", "wheels"):
+        assert client.post(path, typed(client, path, slug=slug)).status_code == 303
+    reader = signed_in(ada)
+    for before, now in (
+        ("/products/wheel/", "/products/wheels/"),
+        ("/products/the-wheel/", "/products/wheels/"),
+        ("/products/wheel/clay/", "/products/wheels/clay/"),
+        ("/buy/wheel/", "/buy/wheels/"),
+    ):
+        answer = reader.get(before)
+        assert (answer.status_code, answer["Location"]) == (302, now)
+        assert reader.get(now).status_code == 200
+    assert reader.get("/products/no-such/").status_code == 404
+    # Whatever has the address now comes first, and back again nothing leads anywhere.
+    cast.ProductFactory(slug="wheel", name="Another")
+    assert "Another" in reader.get("/products/wheel/").content.decode()
+    client.post(path, typed(client, path, slug="the-wheel"))
+    assert reader.get("/products/the-wheel/").status_code == 200
+    Product.objects.filter(pk=studio.course.pk).update(is_live=False)
+    assert reader.get("/products/wheels/").status_code == 404
