@@ -38,6 +38,7 @@ class SubscriptionRow:
     has_card: bool
     can_cancel: bool
     can_keep: bool
+    is_invoice_due: bool  # nothing is collected: the newest invoice is to be paid by hand
     invoice_url: str
 
 
@@ -58,12 +59,14 @@ class PurchaseRow:
 class Banner:
     """A payment that failed: since when, until when access stays, when Stripe tries again.
 
-    `is_over`: access has ended by it. `next_try` is empty where there is no card that could be tried.
+    `is_over`: access has ended by it. `next_try` is empty where there is no card that could be tried. `pay_url`:
+    where an invoice is paid that was sent and not collected; empty for every other.
     """
 
     amount_text: str
     is_over: bool
     failed_on: datetime | None
+    pay_url: str
     keep_until: datetime | None
     next_try: datetime | None
     subscription_id: str
@@ -154,6 +157,7 @@ def _subscription_row(
         has_card=facts.is_invoiced or _has_card(row, customer),
         can_cancel=may_cancel and customer is not None and not over and not ending and row.status != "incomplete",
         can_keep=may_cancel and customer is not None and ending,
+        is_invoice_due=facts.is_invoiced and row.status in {"past_due", "unpaid"},
         invoice_url=_invoice(row).get("hosted_invoice_url") or "" if customer else "",
     )
 
@@ -196,6 +200,7 @@ def _banner(
         amount_text=format_money(due["amount_due"], due["currency"]) if due.get("amount_due") else "",
         is_over=bool(grants) and not any(grant.is_open for grant in grants),
         failed_on=row.past_due_since,
+        pay_url=due.get("hosted_invoice_url") or "" if customer and subscription_facts(row).is_invoiced else "",
         keep_until=keep[0] if keep else None,
         next_try=moment(due.get("next_payment_attempt")) if _has_card(row, customer) else None,
         subscription_id=row.stripe_id,

@@ -147,6 +147,11 @@ def test_case_25_an_invoice_sent_by_mail_is_active_while_open_and_past_due_after
     assert member.row(subscription).status == "past_due"
     assert member.steps(shop.club) == [("", "active", "active_invoiced"), ("active", "grace", "past_due_grace")]
     assert member.has(shop.club)
+    page = member.account_page()
+    assert "Your invoice of €24.00 for Studio Membership was to be paid by" in page
+    assert f'href="{member.row(subscription).data["latest_invoice"]["hosted_invoice_url"]}"' in page
+    assert "failed" not in page
+    assert "Update card" not in page
     shop.sandbox.api.invoices.pay(member.row(subscription).data["latest_invoice"]["id"], {"paid_out_of_band": True})
     shop.deliver()
     assert member.row(subscription).status == "active"
