@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hub', '0014_site_settings'),
+        ('hub', '0015_erased_people'),
     ]
 
     operations = [
