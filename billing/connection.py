@@ -12,15 +12,15 @@ from django.utils import timezone
 
 from activities.models import Activity
 from activities.record import Happening, record_one
-from billing.errors import NotConnected, StripeError, StripeInvalid, StripeMissing
+from billing.connecting.endpoint import ensure_endpoint
+from billing.connecting.keys import account_of, check_permissions
+from billing.errors import NotConnected, StripeError, StripeInvalid
+from billing.facts import SITE_KEY
 from billing.gateway import Gateway, gateway_for
-from billing.intake import event_types
 from billing.models import Connection, Subject
 from hub.models import User
 
 log = structlog.get_logger(__name__)
-SITE_KEY = "foyer_site"
-REFERENCE_KEY = "foyer_reference"
 
 
 def active_connection() -> Connection | None:
@@ -41,7 +41,8 @@ def connect(key: str, *, site_url: str = "") -> Connection:
 
     A connection that was switched off comes back with its links and all that was bought by them. Makes our webhook
     endpoint and portal configuration there. Raises billing.errors: StripeRefused for a key that Stripe does not take,
-    StripeInvalid for a key of another account or mode than is in use, or a live one on a site for play.
+    StripeInvalid for a key of another account or mode than is in use, or a live one on a site for play, and
+    PermissionsMissing for a restricted one that may too little.
     """
     if "_live_" in key and (settings.DEBUG or settings.DEMO or settings.STRIPE_API_BASE):
         raise StripeInvalid(
@@ -49,17 +50,19 @@ def connect(key: str, *, site_url: str = "") -> Connection:
             "or unset DEBUG, FOYER_DEMO and STRIPE_API_BASE."
         )
     gateway = Gateway(key, waiting=True)
-    account = gateway.account()
+    account = account_of(gateway)
+    _row_for(account["id"], livemode="_live_" in key)
+    check_permissions(key, gateway)
     with transaction.atomic():
         connection = _row_for(account["id"], livemode="_live_" in key)
         was_away = connection.state != Connection.State.OK
         connection.key = key
-        connection.account_name = _name_of(account)
+        connection.account_name = _name_of(account) or connection.account_name or account["id"]
         connection.state, connection.last_error, connection.last_ok_at = Connection.State.OK, "", timezone.now()
         connection.save()
         if was_away:  # whoever waits for a later try need not wait any longer
             Subject.objects.filter(retry_at__isnull=False).update(retry_at=None)
-    _ensure_webhook_endpoint(connection, gateway, site_url=site_url or settings.SITE_URL)
+    ensure_endpoint(connection, gateway, site_url=site_url or settings.SITE_URL)
     ensure_portal_configuration(connection, gateway)
     return connection
 
@@ -86,10 +89,6 @@ def disconnect(connection: Connection, *, actor: User | None, now: datetime) -> 
             ),
             now=now,
         )
-
-
-def webhook_url(connection: Connection, *, site_url: str) -> str:
-    return urljoin(site_url, reverse("billing:webhook", args=[connection.webhook_uuid]))
 
 
 def ensure_portal_configuration(connection: Connection, gateway: Gateway) -> str:
@@ -143,32 +142,6 @@ def _mode(livemode: bool) -> str:
     return "live" if livemode else "test"
 
 
-def _ensure_webhook_endpoint(connection: Connection, gateway: Gateway, *, site_url: str) -> None:
-    """Ours is switched on and hears of everything; it is made where there is none.
-
-    Stripe tells the signing secret once, at creation: an endpoint whose secret we lack is of no use.
-    """
-    known = connection.webhook_endpoint_id if connection.webhook_secrets else ""
-    if known:
-        try:
-            gateway.update_webhook_endpoint(known, {"disabled": False, "enabled_events": sorted(event_types.TYPES)})
-            return
-        except StripeMissing:
-            log.warning("webhook_endpoint_made_again", endpoint=known)
-    endpoint = gateway.create_webhook_endpoint(
-        {
-            "url": webhook_url(connection, site_url=site_url),
-            "enabled_events": sorted(event_types.TYPES),
-            "api_version": settings.STRIPE_API_VERSION,
-            "metadata": {SITE_KEY: settings.SITE_URL},
-        },
-        idempotency_key=f"webhook-{connection.webhook_uuid}-{connection.webhook_endpoint_id}",
-    )
-    connection.webhook_endpoint_id = endpoint["id"]
-    connection.webhook_secrets = [endpoint["secret"]]
-    connection.save(update_fields=["webhook_endpoint_id", "sealed_webhook_secrets"])
-
-
 def _portal_params(connection: Connection) -> dict[str, Any]:
     profile = {
         name: url
@@ -205,4 +178,4 @@ def _portal_params(connection: Connection) -> dict[str, Any]:
 def _name_of(account: dict[str, Any]) -> str:
     profile = account.get("business_profile") or {}
     dashboard = (account.get("settings") or {}).get("dashboard") or {}
-    return str(profile.get("name") or dashboard.get("display_name") or account["id"])
+    return str(profile.get("name") or dashboard.get("display_name") or "")

@@ -21,6 +21,10 @@ class StripeRefused(StripeUnavailable):
     """401 or 403: our key is wrong or lacks a permission. A person has to mend it; nobody loses access."""
 
 
+class StripeForbidden(StripeRefused):
+    """403: our key lacks a permission, which Stripe's words name."""
+
+
 class StripeMissing(StripeError):
     """404: no such object under this key."""
 

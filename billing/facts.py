@@ -10,6 +10,9 @@ from billing.models import Order, Subscription
 from billing.rules.policy import Disputes, Item, OrderFacts, SubscriptionFacts
 
 Json = dict[str, Any]
+# The metadata by which is known at Stripe what this site made, and for whom.
+SITE_KEY = "foyer_site"
+REFERENCE_KEY = "foyer_reference"
 
 
 def sid(value: Any) -> str:

@@ -39,6 +39,19 @@ class ConnectForm(forms.Form):
         return key
 
 
+class SecretForm(forms.Form):
+    secret = forms.RegexField(
+        r"^\s*whsec_\w{6,}\s*$",
+        label="Signing secret",
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "whsec_…"}),
+        help_text="It is encrypted, and never shown again.",
+    )
+
+    def clean_secret(self) -> str:
+        return str(self.cleaned_data["secret"]).strip()
+
+
 class PortalForm(forms.Form):
     """What Stripe's customer portal shows and allows."""
 

@@ -15,7 +15,14 @@ import stripe
 from django.conf import settings
 
 from billing import pace
-from billing.errors import StripeInvalid, StripeMissing, StripePaused, StripeRefused, StripeUnavailable
+from billing.errors import (
+    StripeForbidden,
+    StripeInvalid,
+    StripeMissing,
+    StripePaused,
+    StripeRefused,
+    StripeUnavailable,
+)
 from billing.intake.storable import storable
 from billing.models import Connection
 
@@ -176,6 +183,9 @@ class Gateway:
     def prices_of(self, product: str, *, active: bool = True) -> list[Json]:
         return self._all(self._client.v1.prices.list, {"product": product, "active": active})
 
+    def coupon(self, coupon: str) -> Json:
+        return self._one(self._client.v1.coupons.retrieve, coupon, {})
+
     def payment_link(self, payment_link: str) -> Json:
         return self._one(self._client.v1.payment_links.retrieve, payment_link, {})
 
@@ -236,6 +246,12 @@ class Gateway:
     def update_webhook_endpoint(self, endpoint: str, params: Params) -> Json:
         return self._one(self._client.v1.webhook_endpoints.update, endpoint, params)
 
+    def delete_webhook_endpoint(self, endpoint: str) -> Json:
+        return self._one(self._client.v1.webhook_endpoints.delete, endpoint, {})
+
+    def webhook_endpoints(self) -> list[Json]:
+        return self._all(self._client.v1.webhook_endpoints.list, {})
+
     def webhook_endpoint(self, endpoint: str) -> Json:
         return self._one(self._client.v1.webhook_endpoints.retrieve, endpoint, {})
 
@@ -293,7 +309,9 @@ class Gateway:
         try:
             response = method(*args).last_response
             answer: Json = storable(response.data, text=response.body)
-        except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        except stripe.PermissionError as error:
+            raise StripeForbidden(_words(error)) from error
+        except stripe.AuthenticationError as error:
             raise StripeRefused(_words(error)) from error
         except stripe.RateLimitError as error:
             if self._connection_id:

@@ -154,6 +154,9 @@ def _stripe(*, now: datetime) -> Section:
         return Section("stripe", level, "Stripe does not answer. Nobody loses access by this.", figures)
     if not used.webhook_secrets:
         return Section("stripe", Level.RED, "No signing secret: webhooks are refused.", figures)
+    if used.endpoint_problems:
+        words = f"The webhook endpoint at Stripe: {used.endpoint_problems[0]} The console mends it."
+        return Section("stripe", Level.WARN, words, figures)
     return Section("stripe", Level.OK, figures=figures)
 
 

@@ -1,5 +1,6 @@
 """The owner's pages about the connection: which account, is it well, its key, and its end."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
@@ -10,12 +11,16 @@ from django.views.decorators.http import require_http_methods
 from activities import clock
 from activities.doorbell import ring
 from billing import connection as connections
+from billing.connecting.endpoint import webhook_url
+from billing.connecting.health import health_of_connection
+from billing.connecting.keys import NEEDS, Need, PermissionsMissing
 from billing.connection import active_connection
 from billing.console.words import AWAY
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
-from billing.forms import ConnectForm, PortalForm
+from billing.forms import ConnectForm, PortalForm, SecretForm
+from billing.intake import event_types
 from billing.intake.draining import TASK
-from billing.models import Attention, Connection, InboxEvent, Offer, Pass
+from billing.models import Connection, Offer
 from billing.sweeping import left_behind
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
@@ -28,9 +33,13 @@ CATCH_UP = "billing.tasks.catch_up"
 def stripe(request: HttpRequest) -> HttpResponse:
     """The connection: which account, is it well, and a new key."""
     form = ConnectForm(request.POST or None)
+    missing: list[Need] = []
     if request.method == "POST" and form.is_valid():
         try:
             connected = connections.connect(form.cleaned_data["key"])
+        except PermissionsMissing as error:
+            form.add_error("key", "This restricted key may not do all that is needed. Nothing was changed.")
+            missing = error.missing
         except StripeRefused as error:
             form.add_error("key", f"Stripe does not take this key: {error}")
         except StripeUnavailable:
@@ -43,15 +52,18 @@ def stripe(request: HttpRequest) -> HttpResponse:
             ring(CATCH_UP)
             messages.success(request, f"Connected to {connected.account_name}.")
             return SeeOther(reverse("billing:console"))
+    used = active_connection()
     context = {
         "form": form,
-        "connection": active_connection(),
+        "secret_form": SecretForm(),
+        "missing": missing,
+        "needs": NEEDS,
+        "connection": used,
         "was": Connection.objects.filter(state=Connection.State.OFF).order_by("-pk").first(),
-        "waiting": InboxEvent.objects.filter(state=InboxEvent.State.PENDING).count(),
-        "dead": InboxEvent.objects.filter(state=InboxEvent.State.DEAD).count(),
-        "decide": Attention.objects.filter(resolved_at__isnull=True).count(),
-        "catch_up": Pass.objects.filter(kind="catch_up").order_by("-pk").first(),
-        "full_pass": Pass.objects.filter(kind="full").order_by("-pk").first(),
+        "health": health_of_connection() if used else None,
+        "endpoint_url": webhook_url(used, site_url=settings.SITE_URL) if used else "",
+        "event_types": sorted(event_types.TYPES),
+        "version": settings.STRIPE_API_VERSION,
     }
     return render(request, "billing/stripe.html", context, status=422 if form.errors else 200)
 

@@ -21,9 +21,8 @@ def steps() -> Iterator[Step]:
 
 
 def matters() -> Iterator[Matter]:
-    for connection in Connection.objects.filter(state__in=[Connection.State.REFUSED, Connection.State.UNREACHABLE]):
-        words = f"Stripe: {connection.get_state_display().lower()}. Nobody loses access because of this."
-        yield Matter(words, reverse("billing:console"), "See Stripe", "bad")
+    if used := active_connection():
+        yield from _troubled(used)
     if dead := failed().count():
         words = "1 event from Stripe" if dead == 1 else f"{dead} events from Stripe"
         yield Matter(f"{words} could not be worked off.", reverse("billing:failed_events"), "See events", "bad")
@@ -31,6 +30,18 @@ def matters() -> Iterator[Matter]:
     for kind, count in sorted(counts().items()):
         words, address = Attention.Kind(kind).label, f"{reverse('billing:decide')}?kind={kind}"
         yield Matter(f"{words}: {count}" if count > 1 else words, address, "Decide")
+
+
+def _troubled(connection: Connection) -> Iterator[Matter]:
+    address = reverse("billing:console")
+    if connection.state in {Connection.State.REFUSED, Connection.State.UNREACHABLE}:
+        words = f"Stripe: {connection.get_state_display().lower()}. Nobody loses access because of this."
+        yield Matter(words, address, "See Stripe", "bad")
+    if not connection.sealed_webhook_secrets:
+        yield Matter("Stripe tells this site nothing yet: it has no webhook endpoint.", address, "See Stripe", "bad")
+    elif connection.endpoint_problems:
+        words = f"Stripe’s webhook endpoint: {connection.endpoint_problems[0]}"
+        yield Matter(words, address, "Repair it", "bad")
 
 
 def _broken_sales() -> Iterator[Matter]:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from billing.connection import REFERENCE_KEY
+from billing.facts import REFERENCE_KEY
 
 REFERENCES = {REFERENCE_KEY, "client_reference_id"}
 

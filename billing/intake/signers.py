@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 import stripe
+from django.utils import timezone
 
 from billing.models import Connection
 
@@ -44,11 +45,11 @@ def find_signer(text: str, *, signature: str, webhook_uuid: str) -> tuple[Signer
 def _read(webhook_uuid: str) -> Signer | None:
     read_at = time.monotonic()
     used = Connection.objects.filter(webhook_uuid=webhook_uuid).exclude(state=Connection.State.OFF)
-    connection = used.only("livemode", "sealed_webhook_secrets").order_by().first()
+    connection = used.only("livemode", "sealed_webhook_secrets", "old_secret_until").order_by().first()
     if connection is None:
         _kept.pop(webhook_uuid, None)
         return None
-    found = Signer(connection.pk, connection.livemode, tuple(connection.webhook_secrets), read_at)
+    found = Signer(connection.pk, connection.livemode, tuple(connection.valid_secrets(now=timezone.now())), read_at)
     _kept[webhook_uuid] = found
     return found
 

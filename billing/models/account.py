@@ -1,6 +1,7 @@
 """The Stripe account, and the owner's knobs."""
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -29,11 +30,20 @@ class Connection(models.Model):
     sealed_webhook_secrets = models.TextField(blank=True)
     webhook_uuid = models.UUIDField(default=uuid.uuid4, unique=True)
     webhook_endpoint_id = models.CharField(max_length=255, blank=True)
+    old_endpoint_id = models.CharField(max_length=255, blank=True)
+    old_secret_until = models.DateTimeField(
+        null=True, blank=True, help_text="The second of two signing secrets is good until then."
+    )
+    endpoint_problems = models.JSONField(default=list, blank=True)
+    endpoint_seen_at = models.DateTimeField(null=True, blank=True)
     portal_configuration_id = models.CharField(max_length=255, blank=True)
     privacy_url = models.URLField(blank=True)
     terms_url = models.URLField(blank=True)
     members_may_cancel = models.BooleanField(default=True)
     cursor = models.DateTimeField(null=True, blank=True, help_text="Events up to here are listed and stored.")
+    other_cursor = models.DateTimeField(
+        null=True, blank=True, help_text="The same, of the events that no access depends on."
+    )
     last_ok_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
     swept_at = models.DateTimeField(null=True, blank=True)
@@ -58,12 +68,21 @@ class Connection(models.Model):
 
     @property
     def webhook_secrets(self) -> list[str]:
-        """Every secret that is valid now: more than one while a secret is being rolled."""
+        """The present secret, and while it is being rolled the one before it, which is good until a time."""
         return sealed.open_text(self.sealed_webhook_secrets).split() if self.sealed_webhook_secrets else []
 
     @webhook_secrets.setter
     def webhook_secrets(self, values: list[str]) -> None:
         self.sealed_webhook_secrets = sealed.seal_text(" ".join(values))
+
+    @property
+    def secret_hint(self) -> str:
+        """The end of the present signing secret."""
+        return self.webhook_secrets[0][-4:] if self.webhook_secrets else ""
+
+    def valid_secrets(self, *, now: datetime) -> list[str]:
+        secrets = self.webhook_secrets
+        return secrets[:1] if self.old_secret_until and self.old_secret_until <= now else secrets
 
 
 class AccessPolicy(models.Model):

@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from billing.connection import REFERENCE_KEY, SITE_KEY
 from billing.desk import attention
-from billing.facts import expanded
+from billing.facts import REFERENCE_KEY, SITE_KEY, expanded
 from billing.models import Order, StripeCustomer, Subscription
 from billing.refreshing import identity
 from billing.refreshing.entitling import Found

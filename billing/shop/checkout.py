@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activities import clock
-from billing.connection import REFERENCE_KEY, required_connection
+from billing.connection import required_connection
 from billing.errors import StripeError, StripeMissing
-from billing.facts import email_of_session, required_moment, sid
+from billing.facts import REFERENCE_KEY, email_of_session, required_moment, sid
 from billing.gateway import Gateway, gateway_for
 from billing.intake.inbox import look_again
 from billing.models import Checkout, Connection, Offer, Order, ProductLink

@@ -14,8 +14,8 @@ from django.utils import timezone
 from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
-from billing.connection import SITE_KEY
 from billing.errors import StripeError, StripeInvalid, StripeMissing
+from billing.facts import SITE_KEY
 from billing.gateway import Gateway, fingerprint_of, gateway_for
 from billing.intake.inbox import look_again
 from billing.models import Offer, ProductLink

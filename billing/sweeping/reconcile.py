@@ -11,13 +11,14 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from activities import clock
+from billing.connecting import endpoint
 from billing.connection import active_connection
 from billing.desk import attention
 from billing.errors import NotConnected, StripeUnavailable
 from billing.facts import required_moment
 from billing.gateway import Gateway, gateway_for
 from billing.intake import event_types, inbox
-from billing.intake.event_types import ACCESS_TYPES
+from billing.intake.event_types import ACCESS_TYPES, OTHER_TYPES
 from billing.intake.inbox import look_again
 from billing.models import Connection, InboxEvent, Pass, Subject
 from billing.refreshing.entitling import ever_linked
@@ -34,6 +35,7 @@ OVERLAP = timedelta(minutes=15)  # clocks, and events that become visible late
 SURELY_VISIBLE = timedelta(hours=1)
 TOO_OLD = timedelta(days=25)  # Stripe keeps events for thirty days
 PATIENCE = 120.0  # seconds of Stripe's pauses that a pass sits out, because it would have to begin anew
+OTHERS_EVERY = timedelta(hours=1)
 BRAKE_GRANTS = 20
 BRAKE_SHARE = 0.05
 
@@ -54,12 +56,28 @@ def catch_up() -> int:
     run = Pass.objects.create(kind="catch_up", started_at=now)
     missed = 0
     with _kept_on(run, connection=connection):
-        for page in _event_pages(gateway_for(connection, patience=PATIENCE), since=newest - OVERLAP):
+        gateway = gateway_for(connection, patience=PATIENCE)
+        for page in _event_pages(gateway, types=ACCESS_TYPES, since=newest - OVERLAP):
             run.looked_at += len(page)
             newest = max([newest, *(required_moment(event["created"]) for event in page if inbox.is_sound(event))])
             missed += _store_missed(page, connection=connection, run=run)
         Connection.objects.filter(pk=connection.pk).update(cursor=max(newest, now - SURELY_VISIBLE))
+        missed += _catch_up_with_the_others(connection, gateway, run=run, now=now)
         note_answer(connection)
+        endpoint.tend(connection, gateway, now=timezone.now())
+    return missed
+
+
+def _catch_up_with_the_others(connection: Connection, gateway: Gateway, *, run: Pass, now: datetime) -> int:
+    """What no access depends on, once an hour: what is for sale, and news of payments that have other news too."""
+    since = connection.other_cursor or connection.created_at
+    if now - since < OTHERS_EVERY:
+        return 0
+    missed = 0
+    for page in _event_pages(gateway, types=OTHER_TYPES, since=since - OVERLAP):
+        run.looked_at += len(page)
+        missed += _store_missed(page, connection=connection, run=run)
+    Connection.objects.filter(pk=connection.pk).update(other_cursor=now)
     return missed
 
 
@@ -171,10 +189,10 @@ def _as_json(difference: Difference) -> Json:
     }
 
 
-def _event_pages(gateway: Gateway, *, since: datetime) -> Iterator[list[Json]]:
+def _event_pages(gateway: Gateway, *, types: Iterable[str], since: datetime) -> Iterator[list[Json]]:
     after, more = "", True
     while more:
-        page, more = gateway.event_page(types=sorted(ACCESS_TYPES), created_from=int(since.timestamp()), after=after)
+        page, more = gateway.event_page(types=sorted(types), created_from=int(since.timestamp()), after=after)
         if page:
             after = page[-1]["id"]
             yield page

@@ -48,6 +48,8 @@ STATES: dict[str, tuple[str, str, str]] = {
     "left": ("", "minus", "Left as it was"),
     "undoing": ("info", "undo-2", "Being undone"),
     "kept": ("warn", "minus", "Not undone"),
+    "test": ("info", "flask-conical", "Test"),
+    "off": ("", "circle-slash", "Off"),
     "archived": ("", "archive", "Archived"),
     "sells": ("good", "shopping-bag", "On sale"),
     "linked": ("info", "link", "Linked"),

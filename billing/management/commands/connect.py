@@ -4,7 +4,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from billing.connection import connect, webhook_url
+from billing.connecting.endpoint import webhook_url
+from billing.connection import connect
 from billing.errors import StripeError
 
 
