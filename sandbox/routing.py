@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.account import Account
+from sandbox.errors import NotFound
 from sandbox.types import Obj, Params
 from sandbox.validation import Field, Listed, Span, Text, Whole
 
@@ -20,6 +21,13 @@ class Call:
     @property
     def id(self) -> str:
         return self.ids[0]
+
+    def own(self, kind: str, *, noun: str) -> Obj:
+        """What the path names second, which has to be of the customer whom it names first. Raises NotFound."""
+        customer, found = self.account.get("customer", self.ids[0]), self.account.find(kind, self.ids[1])
+        if found is None or found["customer"] != customer["id"]:
+            raise NotFound(noun, self.ids[1])
+        return found
 
 
 Handler = Callable[[Call], Obj]

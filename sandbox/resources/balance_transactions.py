@@ -1,8 +1,7 @@
 """`/v1/customers/…/balance_transactions`."""
 
-from sandbox.account import Account
 from sandbox.balances import check_currency, move_balance
-from sandbox.errors import InvalidRequest, NotFound
+from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
 from sandbox.resources.shared_fields import CURRENCY, METADATA
 from sandbox.routing import PAGING, Call, endpoint
@@ -35,18 +34,9 @@ def create_transaction(call: Call) -> Obj:
     )
 
 
-def own_transaction(account: Account, ids: tuple[str, ...]) -> Obj:
-    """The transaction of the path, which has to be its customer's."""
-    customer = account.get("customer", ids[0])
-    found = account.find("customer_balance_transaction", ids[1])
-    if found is None or found["customer"] != customer["id"]:
-        raise NotFound("customer balance transaction", ids[1])
-    return found
-
-
 @endpoint("GET", "/v1/customers/{id}/balance_transactions/{transaction}")
 def retrieve_transaction(call: Call) -> Obj:
-    return own_transaction(call.account, call.ids)
+    return call.own("customer_balance_transaction", noun="customer balance transaction")
 
 
 @endpoint(
@@ -56,7 +46,7 @@ def retrieve_transaction(call: Call) -> Obj:
     metadata=METADATA,
 )
 def update_transaction(call: Call) -> Obj:
-    transaction = own_transaction(call.account, call.ids)
+    transaction = call.own("customer_balance_transaction", noun="customer balance transaction")
     changes = {name: value for name, value in call.params.items() if name != "expand"}
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(transaction["metadata"], changes["metadata"])

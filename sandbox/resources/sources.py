@@ -1,7 +1,5 @@
 """`/v1/customers/…/sources`: cards only."""
 
-from sandbox.account import Account
-from sandbox.errors import NotFound
 from sandbox.paging import list_objects
 from sandbox.resources.shared_fields import METADATA
 from sandbox.routing import PAGING, Call, endpoint
@@ -16,18 +14,9 @@ def create_source(call: Call) -> Obj:
     return add_source(call.account, customer, call.params["source"], metadata=call.params.get("metadata"))
 
 
-def own_card(account: Account, ids: tuple[str, ...]) -> Obj:
-    """The card of the path, which has to be its customer's."""
-    customer = account.get("customer", ids[0])
-    card = account.find("card", ids[1])
-    if card is None or card["customer"] != customer["id"]:
-        raise NotFound("source", ids[1])
-    return card
-
-
 @endpoint("GET", "/v1/customers/{id}/sources/{source}")
 def retrieve_source(call: Call) -> Obj:
-    return own_card(call.account, call.ids)
+    return call.own("card", noun="source")
 
 
 @endpoint(
@@ -40,7 +29,7 @@ def retrieve_source(call: Call) -> Obj:
     name=unset(Text()),
 )
 def update_source(call: Call) -> Obj:
-    card = own_card(call.account, call.ids)
+    card = call.own("card", noun="source")
     changes = dict(call.params)
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(card["metadata"], changes["metadata"])
@@ -49,7 +38,7 @@ def update_source(call: Call) -> Obj:
 
 @endpoint("DELETE", "/v1/customers/{id}/sources/{source}")
 def delete_source(call: Call) -> Obj:
-    card = own_card(call.account, call.ids)
+    card = call.own("card", noun="source")
     return remove_source(call.account, call.account.get("customer", call.id), card)
 
 
