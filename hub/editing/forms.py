@@ -273,8 +273,8 @@ class QuestionForm(forms.Form):
 
 
 class TestimonialForm(forms.Form):
-    words = forms.CharField(max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 3}))
     name = forms.CharField(label="Who says so", max_length=120, required=False)
+    words = forms.CharField(max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
     def clean(self) -> dict[str, Any]:
         return _both_or_none(self, "words", "name")
