@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox.box import refuse_live_keys
+from sandbox.box import DEMO_KEY, refuse_live_keys
 from sandbox.clock import parse_span
 
 LOOPBACK = "http://127.0.0.1:4242"
@@ -21,11 +22,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="run the sandbox")
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=4242, help="0 takes a free one")
-    serve.add_argument("--state", default="var/sandbox.sqlite3", help='file, or ":memory:"')
-    serve.add_argument("--seed", type=int, default=1)
-    serve.add_argument("--key", default="", help="the account's test key")
+    serve.add_argument("--host", default="127.0.0.1", help="this machine alone (127.0.0.1) unless told")
+    serve.add_argument("--port", type=int, default=4242, help="4242; 0 takes a free one")
+    serve.add_argument("--state", default="var/sandbox.sqlite3", help='file (var/sandbox.sqlite3), or ":memory:"')
+    serve.add_argument("--seed", type=int, default=1, help="the same number makes the same ids")
+    serve.add_argument("--key", default="", help=f"the account's test key ({DEMO_KEY})")
     serve.add_argument("--clock-file", default="", help='kept at {"offset": seconds}')
     serve.add_argument("--mail", default="", help="folder of .eml files to show")
     serve.add_argument("--port-file", default="", help="where to write the port once listening")
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     serve.add_argument(
         "--freeze", type=int, metavar="EPOCH", help="start a new account then, and let its time stand still"
     )
-    serve.add_argument("--threads", type=int, default=16)
+    serve.add_argument("--threads", type=int, default=16, help="requests answered at once")
     advance = commands.add_parser("advance", help="move the clock: 31d, 12h, 2w")
     advance.add_argument("span")
     advance.add_argument("--url", default=LOOPBACK)
@@ -93,6 +94,9 @@ def tell(url: str, what: str, wishes: dict[str, Any]) -> dict[str, Any]:
 def run_server(options: argparse.Namespace) -> int:
     """Serve until stopped: one process, many threads, all state under one lock."""
     refuse_live_keys([*os.environ.values(), options.key])
+    if is_taken(options.host, options.port):
+        words = f"Something listens on {options.host}:{options.port} already, perhaps a sandbox."
+        return _complain(f"{words} Choose another port: python -m sandbox serve --port 4243")
     if options.state != ":memory:":
         Path(options.state).parent.mkdir(parents=True, exist_ok=True)
     values = {
@@ -111,8 +115,16 @@ def run_server(options: argparse.Namespace) -> int:
     os.environ.update(values)
     from sandbox.server import Server
 
-    Server(host=options.host, port=options.port, threads=options.threads, port_file=options.port_file).run()
+    key = options.key or DEMO_KEY
+    Server(host=options.host, port=options.port, threads=options.threads, port_file=options.port_file, key=key).run()
     return 0
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether somebody listens there; a free port (0) is never taken."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.settimeout(1)
+        return port != 0 and probe.connect_ex((host, port)) == 0
 
 
 if __name__ == "__main__":

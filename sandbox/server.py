@@ -10,8 +10,8 @@ from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 class Server(BaseApplication):
     """`port` 0 takes a free one; `port_file` says which, once the address is listened on."""
 
-    def __init__(self, *, host: str, port: int, threads: int, port_file: str) -> None:
-        self.port_file = port_file
+    def __init__(self, *, host: str, port: int, threads: int, port_file: str, key: str) -> None:
+        self.port_file, self.key = port_file, key
         self.wishes: dict[str, Any] = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": 1,
@@ -41,6 +41,7 @@ class Server(BaseApplication):
         if self.port_file:
             Path(self.port_file).write_text(f"{port}\n")
         print(f"Sandbox: http://{self.wishes['bind'].rsplit(':', 1)[0]}:{port}/sandbox/", flush=True)
+        print(f"Key:     {self.key}  (Ctrl-C stops it)", flush=True)
 
 
 def start_threads(worker: object) -> None:

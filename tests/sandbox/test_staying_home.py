@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -47,6 +48,13 @@ def test_it_does_not_start_beside_a_live_key(options: list[str], environment: di
     assert done.returncode != 0
     assert b"live Stripe key" in done.stderr
     assert b"secretish" not in done.stderr + done.stdout
+
+
+def test_a_port_that_is_taken_is_said_so_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = start("--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert b"already, perhaps a sandbox. Choose another port" in done.stderr
 
 
 def test_it_listens_on_loopback_unless_told(tmp_path: Path) -> None:
