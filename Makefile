@@ -9,6 +9,7 @@ export PORT RESET
 BIN = .venv/bin
 RUNTIME = .venv/.runtime
 DEVELOPMENT = .venv/.development
+EXCHANGES = "$(CURDIR)/var/exchanges"
 PYTEST = $(BIN)/python -m pytest -p xdist -n 2 -q --ignore=tests/contract
 CHECKED = FOYER_VAR="$(CURDIR)/var/check" DATABASE_URL= FOYER_CLOCK_FILE= STRIPE_API_BASE=
 TYPED = $(CHECKED) FOYER_DEMO=1 FOYER_THROWAWAY_SCHEMA=1
@@ -45,10 +46,13 @@ advance: $(RUNTIME)
 	@$(BIN)/python -m demo.advance "$(BY)"
 
 test: $(DEVELOPMENT)
+	@rm -rf var/exchanges
 	@echo "== SQLite"
-	@DATABASE_URL= FOYER_TESTS_ON=sqlite $(PYTEST) -m "not browser and not cli and not postgres"
+	@DATABASE_URL= FOYER_EXCHANGES=$(EXCHANGES) FOYER_TESTS_ON=sqlite $(PYTEST) -m "not browser and not cli and not postgres"
 	@echo "== PostgreSQL"
-	@DATABASE_URL= FOYER_TESTS_ON=postgresql $(PYTEST) -m "not browser and not cli"
+	@DATABASE_URL= FOYER_EXCHANGES=$(EXCHANGES) FOYER_TESTS_ON=postgresql $(PYTEST) -m "not browser and not cli"
+	@echo "== All that was said to Stripe and by it"
+	@$(BIN)/python -m tests.contract.check $(EXCHANGES)
 
 # Bandit repeats what ruff's S rules excuse where it stands, without reading their noqa: those two are skipped.
 check: $(DEVELOPMENT)

@@ -187,6 +187,7 @@ class Account:
             event_id=self.ids.make("evt"),
             event_type=event_type,
             created=self.now(),
+            arrived=self.main.now(),
             request=self.request,
             subject=obj.get("id", ""),
             data=text,
@@ -194,7 +195,8 @@ class Account:
         if self.listener:
             self.listener(self, event)
         # As text: an event is written once and never changes, so it need not be unpacked for the store.
-        self.unsaved["event", event.id] = (len(self.events), f'{as_text(event.head())[:-1]},"data":{text}}}')
+        head = as_text({**event.head(), "arrived": event.arrived})
+        self.unsaved["event", event.id] = (len(self.events), f'{head[:-1]},"data":{text}}}')
         return event
 
     # Persistence

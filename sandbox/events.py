@@ -1,6 +1,5 @@
 """The account's event log: one entry for each change, with the object as it was then."""
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,13 +13,15 @@ RETENTION = 30 * DAY
 class Event:
     """`data` is kept packed: a renewal day of a large account makes hundreds of thousands of these.
 
-    `subject` is the id of the object it is about. `pending` and `failed` are ids of webhook endpoints: not yet
+    `arrived` is the account's own time, which is not `created` where a test clock made it. `subject` is the id of the
+    object it is about. `pending` and `failed` are ids of webhook endpoints: not yet
     delivered to, and having refused it at least once.
     """
 
     id: str
     type: str
     created: int
+    arrived: int
     request: Obj
     subject: str
     data: bytes
@@ -47,7 +48,7 @@ class Event:
 
 
 class EventLog:
-    """In the order they happened. Events older than 30 days are out of reach, as at Stripe."""
+    """In the order they happened. Those that arrived more than 30 days ago are out of reach, as at Stripe."""
 
     def __init__(self, *, live: bool = False) -> None:
         self.live = live
@@ -58,11 +59,13 @@ class EventLog:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def add(self, *, event_id: str, event_type: str, created: int, request: Obj, subject: str, data: str) -> Event:
+    def add(
+        self, *, event_id: str, event_type: str, created: int, arrived: int, request: Obj, subject: str, data: str
+    ) -> Event:
         """Log an event; `data` is JSON text."""
         packer = self.packers.setdefault(event_type, Packer())
         packed = packer.pack_text(data.encode())
-        event = Event(event_id, event_type, created, request, subject, packed, packer, self.live)
+        event = Event(event_id, event_type, created, arrived, request, subject, packed, packer, self.live)
         self.position[event_id] = len(self.entries)
         self.entries.append(event)
         return event
@@ -73,6 +76,7 @@ class EventLog:
             event_id=event_id,
             event_type=value["type"],
             created=value["created"],
+            arrived=value["arrived"] if "arrived" in value else value["created"],
             request=value["request"],
             subject=value["data"]["object"].get("id", ""),
             data=as_text(value["data"]),
@@ -88,9 +92,8 @@ class EventLog:
         at = self.position.get(event_id)
         return None if at is None else self.entries[at]
 
-    def newest_first(self, *, since: int) -> Iterator[Event]:
-        first = bisect_left(self.entries, since, key=lambda event: event.created)
-        return (self.entries[at] for at in range(len(self.entries) - 1, first - 1, -1))
+    def newest_first(self) -> Iterator[Event]:
+        return reversed(self.entries)
 
 
 def difference(before: object, after: object) -> object:

@@ -82,11 +82,12 @@ def start(account: Account, schedule: Obj) -> None:
     terms = first_terms(account, schedule, phase)
     if terms.default_payment_method is None and default_method(account, customer=customer) is None:
         terms.payment_behavior = "default_incomplete"
-    # Told before its subscription is: whoever looks from there finds the schedule under way.
+    before = {name: schedule[name] for name in ("current_phase", "status", "subscription")}
+    # Set before its subscription is told: whoever looks from there finds the schedule under way.
     account.change(schedule, current_phase=span(phase), status="active")
     subscription = start_subscription(account, customer, wishes_of(account, phase), terms)
     account.change(schedule, subscription=subscription["id"])
-    account.emit("subscription_schedule.updated", schedule)
+    account.emit("subscription_schedule.updated", schedule, before=before)
     plan(account, schedule)
 
 

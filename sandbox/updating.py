@@ -10,7 +10,7 @@ from sandbox.changing import Change, apply_change
 from sandbox.errors import CardDeclined, InvalidRequest, StripeRefusal
 from sandbox.pending import drop_pending
 from sandbox.rehearsing import rehearsing
-from sandbox.renewing import earliest_end, plan
+from sandbox.renewing import TERMINAL, earliest_end, plan
 from sandbox.types import HOUR, Obj
 
 PENDING_FOR = 23 * HOUR
@@ -27,8 +27,23 @@ class Foreseen:
     fields: dict[str, Any]
 
 
+def check_changeable(subscription: Obj, names: set[str]) -> None:
+    """Raises where a subscription is over, or waits for its first payment, and more than its words would change."""
+    status = subscription["status"]
+    if status in TERMINAL and (wrong := names - {"cancellation_details", "metadata"}):
+        raise InvalidRequest(
+            "A canceled subscription can only update its cancellation_details and metadata.", param=min(wrong)
+        )
+    if status == "incomplete" and (wrong := names - {"default_payment_method", "metadata"}):
+        raise InvalidRequest(
+            "A subscription whose status is incomplete can only update its default_payment_method and metadata.",
+            param=min(wrong),
+        )
+
+
 def make_change(account: Account, subscription: Obj, change: Change, *, behavior: str) -> None:
     """Apply a change. Raises what keeps the payment from succeeding where `error_if_incomplete` asks for that."""
+    check_changeable(subscription, {"items"})
     drop_pending(account, subscription)
     if behavior in ("pending_if_incomplete", "error_if_incomplete"):
         foreseen = foresee(account, subscription, change)

@@ -19,11 +19,10 @@ from tests.shops import Shop
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[Sandbox]:
     """What the suite asks of Stripe, and what the sandbox says, all has to be Stripe's language."""
-    exchanges = Path(folder) / "exchanges.jsonl"
-    sandbox = Sandbox(Path(folder), exchanges=exchanges)
+    sandbox = Sandbox(Path(folder))
     yield sandbox
     sandbox.stop()
-    assert violations_in(exchanges) == []
+    assert violations_in(sandbox.exchanges) == []
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -25,19 +26,21 @@ class Declined(Exception):
 class Sandbox:
     """A running sandbox. `api` is the official SDK's client; the rest moves its people, cards, clock and deliveries."""
 
-    def __init__(self, folder: Path, *, exchanges: Path | None = None, mail: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, mail: Path | None = None, freeze: int | None = None) -> None:
         self.folder = folder
         self.port_file = folder / "sandbox.port"
         self.port_file.unlink(missing_ok=True)
         self.clock_file = folder / "clock.json"
+        self.exchanges = recording_in(folder)
         command = [
             sys.executable, "-m", "sandbox", "serve", "--port", "0", "--state", ":memory:", "--seed", "1", "--key", KEY,
             "--port-file", str(self.port_file), "--clock-file", str(self.clock_file),
+            "--exchanges", str(self.exchanges),
         ]  # fmt: skip
-        if exchanges is not None:
-            command += ["--exchanges", str(exchanges)]
         if mail is not None:
             command += ["--mail", str(mail)]
+        if freeze is not None:
+            command += ["--freeze", str(freeze)]
         self.log = (folder / "sandbox.log").open("wb")
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=self.log, stderr=self.log, start_new_session=True, env=_plain_environment()
@@ -169,6 +172,16 @@ class Sandbox:
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.05)
         raise AssertionError(f"the sandbox is not healthy:\n{(self.folder / 'sandbox.log').read_text()}")
+
+
+def recording_in(folder: Path) -> Path:
+    """A new file for what a sandbox is asked and says. Where FOYER_EXCHANGES names a folder, all are kept there."""
+    kept = os.environ.get("FOYER_EXCHANGES")
+    if kept:
+        Path(kept).mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix="exchanges-", suffix=".jsonl", dir=kept or folder)
+    os.close(handle)
+    return Path(name)
 
 
 def _plain_environment() -> dict[str, str]:

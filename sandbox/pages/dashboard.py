@@ -37,7 +37,7 @@ FILLING = 100  # subscribers
 def overview(request: HttpRequest, account: Account) -> HttpResponse:
     """Counts, the clock, the latest events."""
     now = account.main.now()
-    events = account.events.newest_first(since=0)
+    events = account.events.newest_first()
     return show_page(
         request,
         "dashboard",

@@ -36,7 +36,7 @@ from sandbox.resources.subscription_terms import (
 )
 from sandbox.routing import PAGING, Call, endpoint, retrieve
 from sandbox.types import Obj, Params
-from sandbox.updating import make_change
+from sandbox.updating import check_changeable, make_change
 from sandbox.validation import (
     Choice,
     Either,
@@ -127,10 +127,7 @@ def create_subscription(call: Call) -> Obj:
 def update_subscription(call: Call) -> Obj:
     account, params = call.account, call.params
     subscription = account.get("subscription", call.id)
-    if subscription["status"] in renewing.TERMINAL and set(params) - {"metadata", "cancellation_details"}:
-        raise InvalidRequest(
-            "A canceled subscription can only update its cancellation_details and metadata.", param=next(iter(params))
-        )
+    check_changeable(subscription, set(params))
     behavior = params.get("payment_behavior", "allow_incomplete")
     if behavior == "pending_if_incomplete" and (unfit := sorted(set(params) - MAY_PEND)):
         raise InvalidRequest(

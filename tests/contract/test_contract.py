@@ -19,14 +19,12 @@ from tests.sandboxes import Json, Sandbox
 @pytest.fixture(scope="module")
 def exchanges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Json]]:
     """What a tour past every endpoint recorded."""
-    folder = tmp_path_factory.mktemp("tour")
-    recorded = folder / "exchanges.jsonl"
-    sandbox = Sandbox(folder, exchanges=recorded)
+    sandbox = Sandbox(tmp_path_factory.mktemp("tour"))
     try:
         tour.walk(sandbox)
     finally:
         sandbox.stop()
-    yield [json.loads(line) for line in recorded.read_text().splitlines()]
+    yield [json.loads(line) for line in sandbox.exchanges.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")

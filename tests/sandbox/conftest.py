@@ -10,12 +10,10 @@ from tests.sandboxes import Sandbox
 @pytest.fixture(scope="session")
 def recorded_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox of these tests' own; what it was asked and what it said must all be Stripe's language."""
-    folder = tmp_path_factory.mktemp("sandbox")
-    exchanges = folder / "exchanges.jsonl"
-    sandbox = Sandbox(folder, exchanges=exchanges)
+    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"))
     yield sandbox
     sandbox.stop()
-    assert violations_in(exchanges) == []
+    assert violations_in(sandbox.exchanges) == []
 
 
 @pytest.fixture

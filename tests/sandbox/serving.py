@@ -12,7 +12,7 @@ from typing import Any
 
 import stripe
 
-from tests.sandboxes import KEY, ROOT
+from tests.sandboxes import KEY, ROOT, recording_in
 
 
 def serve(folder: Path, *options: str) -> "subprocess.Popen[bytes]":
@@ -20,7 +20,7 @@ def serve(folder: Path, *options: str) -> "subprocess.Popen[bytes]":
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--state", str(folder / "s.sqlite3")]
-    command += ["--key", KEY, "--port-file", str(port_file), *options]
+    command += ["--key", KEY, "--port-file", str(port_file), "--exchanges", str(recording_in(folder)), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(300):
         if port_file.is_file() and port_file.read_text().strip():

@@ -47,6 +47,8 @@ def test_before_its_start_there_is_no_subscription(shelf: Shelf, ada: str) -> No
     assert (subscription["status"], subscription["schedule"], subscription["created"]) == ("active", made.id, start)
     created = shelf.sandbox.api.events.list({"type": "customer.subscription.created"}).data[0]
     assert created.data.to_dict()["object"]["schedule"] == made.id
+    begun = shelf.sandbox.api.events.list({"type": "subscription_schedule.updated"}).data[0].data.to_dict()
+    assert begun["previous_attributes"] == {"current_phase": None, "status": "not_started", "subscription": None}
     assert not shelf.sandbox.api.subscription_schedules.list({"scheduled": True}).data
 
 

@@ -35,13 +35,10 @@ def documented() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def cli_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox that the command line has for itself; all that was said must be Stripe's language."""
-    folder = tmp_path_factory.mktemp("cli")
-    exchanges = folder / "exchanges.jsonl"
-    exchanges.touch()
-    sandbox = Sandbox(folder, exchanges=exchanges)
+    sandbox = Sandbox(tmp_path_factory.mktemp("cli"))
     yield sandbox
     sandbox.stop()
-    assert violations_in(exchanges) == []
+    assert violations_in(sandbox.exchanges) == []
 
 
 @pytest.fixture

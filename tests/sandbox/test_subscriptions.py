@@ -132,6 +132,26 @@ def test_paying_the_first_invoice_activates(shelf: Shelf, ada: str) -> None:
     assert shelf.subscription(subscription.id)["status"] == "active"
 
 
+def test_until_the_first_payment_only_its_words_and_method_can_change(shelf: Shelf, ada: str) -> None:
+    api = shelf.sandbox.api
+    subscription = api.subscriptions.create(
+        {"customer": ada, "items": [{"price": shelf.monthly}], "payment_behavior": "default_incomplete"}
+    )
+    item = subscription["items"].data[0].id
+    for refused in ({"trial_end": 2_000_000_000}, {"cancel_at_period_end": True}, {"items": [{"id": item}]}):
+        with pytest.raises(stripe.InvalidRequestError, match="incomplete can only update"):
+            api.subscriptions.update(subscription.id, refused)  # type: ignore[arg-type]
+    assert api.subscriptions.update(subscription.id, {"metadata": {"seat": "3"}}).metadata["seat"] == "3"
+
+
+def test_the_items_of_an_ended_subscription_cannot_change(shelf: Shelf) -> None:
+    subscription = shelf.subscribe()
+    shelf.sandbox.api.subscriptions.cancel(subscription["id"])
+    with pytest.raises(stripe.InvalidRequestError, match="canceled subscription can only"):
+        shelf.sandbox.api.subscription_items.update(subscription["items"]["data"][0]["id"], {"quantity": 2})
+    assert shelf.subscription(subscription["id"])["items"]["data"][0]["quantity"] == 1
+
+
 def test_error_if_incomplete_makes_nothing(shelf: Shelf, ada: str) -> None:
     method = shelf.sandbox.api.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": ada})
     with pytest.raises(stripe.CardError):

@@ -23,6 +23,19 @@ def clocked_subscription(shelf: Shelf) -> tuple[str, str]:
     return clock.id, made.id
 
 
+def test_what_happens_on_a_clock_that_is_behind_is_kept_for_thirty_days_as_well(shelf: Shelf) -> None:
+    api = shelf.sandbox.api
+    clock = api.test_helpers.test_clocks.create({"frozen_time": shelf.sandbox.get("/sandbox/clock")["now"]}).id
+    shelf.sandbox.advance("60d")
+    customer = api.customers.create({"test_clock": clock}).id
+    shelf.sandbox.advance("29d")
+    told = api.events.list({"type": "customer.created"}).data
+    assert [event.data.to_dict()["object"]["id"] for event in told] == [customer]
+    assert api.events.retrieve(told[0].id).created < shelf.sandbox.get("/sandbox/clock")["now"] - 80 * DAY
+    shelf.sandbox.advance("2d")
+    assert not api.events.list({"type": "customer.created"}).data
+
+
 def test_a_clock_advances_by_itself_and_tells(shelf: Shelf) -> None:
     clock, _ = clocked_subscription(shelf)
     sent = shelf.sandbox.api.test_helpers.test_clocks.advance(clock, {"frozen_time": START + 40 * DAY})

@@ -1,0 +1,200 @@
+"""What owners and banks may do to an account, in any order: rules of the machine."""
+
+from typing import Any
+
+import pytest
+import stripe
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from tests.sandbox.shelf import DAY
+from tests.sandbox.stage import LIVE, OVER, PICK, Stage, when
+from tests.sandboxes import Json
+
+MOVES = {
+    "needs_response": ("under_review", "won", "lost"),
+    "under_review": ("won", "lost"),
+    "lost": ("won",),
+    "warning_needs_response": ("warning_under_review", "warning_closed", "needs_response"),
+    "warning_under_review": ("warning_closed", "needs_response"),
+}
+
+
+class OwnerDealings(Stage):
+    # Bills
+
+    @when("customers")
+    @rule(
+        pick=PICK,
+        amount=st.integers(1, 9_000),
+        then=st.sampled_from(["pay", "send_invoice", "void_invoice", "draft", "item"]),
+    )
+    def bill_by_hand(self, pick: int, amount: int, then: str) -> None:
+        if row := self.one("customers", pick):
+            self.api.invoice_items.create({"customer": row["id"], "amount": amount, "currency": "eur"})
+            if then == "item":
+                return
+            sent = {"collection_method": "send_invoice", "days_until_due": 5} if then == "send_invoice" else {}
+            wish = {"customer": row["id"], "pending_invoice_items_behavior": "include", "auto_advance": False, **sent}
+            invoice = self.api.invoices.create(wish)
+            if then != "draft":
+                self.try_to(self.api.invoices.finalize_invoice, invoice.id)
+                self.try_to(getattr(self.api.invoices, then), invoice.id)
+
+    @when("invoices", status={"open", "uncollectible"})
+    @rule(pick=PICK, how=st.sampled_from(["pay", "visa", "out_of_band", "void_invoice", "mark_uncollectible"]))
+    def settle(self, pick: int, how: str) -> None:
+        if row := self.one("invoices", pick, status={"open", "uncollectible"}):
+            if how in ("visa", "out_of_band"):
+                way: Json = {"paid_out_of_band": True} if how == "out_of_band" else {"payment_method": "pm_card_visa"}
+                self.try_to(self.api.invoices.pay, row["id"], way)
+            else:
+                self.try_to(getattr(self.api.invoices, how), row["id"])
+
+    @when("invoices", status={"draft"})
+    @rule(pick=PICK, how=st.sampled_from(["finalize_invoice", "delete", "pay", "mark_uncollectible"]))
+    def finish_a_draft(self, pick: int, how: str) -> None:
+        if row := self.one("invoices", pick, status={"draft"}):
+            self.try_to(getattr(self.api.invoices, how), row["id"])
+
+    @when("invoices", status={"open", "paid", "void", "uncollectible"})
+    @rule(pick=PICK, how=st.sampled_from(["finalize_invoice", "delete"]))
+    def undo_what_is_final(self, pick: int, how: str) -> None:
+        if row := self.one("invoices", pick, status={"open", "paid", "void", "uncollectible"}):
+            with pytest.raises(stripe.InvalidRequestError):
+                getattr(self.api.invoices, how)(row["id"])
+
+    @when("invoiceitems", invoice=[None])
+    @rule(pick=PICK)
+    def drop_an_item(self, pick: int) -> None:
+        if row := self.one("invoiceitems", pick, invoice=[None]):
+            self.try_to(self.api.invoice_items.delete, row["id"])
+
+    @when("customers")
+    @rule(pick=PICK, amount=st.sampled_from([-30_000, -5_000, -700, 900]))
+    def adjust_the_balance(self, pick: int, amount: int) -> None:
+        if row := self.one("customers", pick):
+            self.try_to(
+                self.api.customers.balance_transactions.create, row["id"], {"amount": amount, "currency": "eur"}
+            )
+
+    # Money back
+
+    @when("charges", paid=[True], refunded=[False])
+    @rule(pick=PICK, part=st.integers(1, 4))
+    def refund(self, pick: int, part: int) -> None:
+        if row := self.one("charges", pick, paid=[True], refunded=[False]):
+            left = row["amount_captured"] - row["amount_refunded"]
+            self.try_to(self.api.refunds.create, {"charge": row["id"], "amount": max(1, left // part)})
+
+    @when("invoices", status={"open", "paid"})
+    @rule(pick=PICK, part=st.integers(1, 4), how=st.sampled_from(["refund", "credit", "out_of_band"]))
+    def credit(self, pick: int, part: int, how: str) -> None:
+        if row := self.one("invoices", pick, status={"open", "paid"}):
+            amount = max(1, row["total"] // part)
+            way = {f"{how}_amount": amount} if row["status"] == "paid" else {}
+            self.try_to(self.api.credit_notes.create, {"invoice": row["id"], "amount": amount, **way})
+
+    @when("credit_notes", status={"issued"})
+    @rule(pick=PICK)
+    def void_credit(self, pick: int) -> None:
+        if row := self.one("credit_notes", pick, status={"issued"}):
+            self.try_to(self.api.credit_notes.void_credit_note, row["id"])
+
+    @when("charges", paid=[True], disputed=[False])
+    @rule(pick=PICK, status=st.sampled_from(["needs_response", "warning_needs_response"]))
+    def dispute(self, pick: int, status: str) -> None:
+        if row := self.one("charges", pick, paid=[True], disputed=[False]):
+            self.sandbox.post(f"/sandbox/charges/{row['id']}/dispute", {"status": status})
+
+    @when("disputes", status=set(MOVES))
+    @rule(pick=PICK, move=PICK)
+    def judge(self, pick: int, move: int) -> None:
+        if row := self.one("disputes", pick, status=set(MOVES)):
+            moves = MOVES[row["status"]]
+            self.sandbox.post(f"/sandbox/objects/{row['id']}", {"set": {"status": moves[move % len(moves)]}})
+
+    @when("payment_intents", status={"requires_capture", "requires_action", "requires_payment_method"})
+    @rule(pick=PICK, how=st.sampled_from(["capture", "part", "cancel"]))
+    def close_a_payment(self, pick: int, how: str) -> None:
+        open_ones = {"requires_capture", "requires_action", "requires_payment_method"}
+        held = self.one("payment_intents", pick, status={"requires_capture"})
+        if row := held or self.one("payment_intents", pick, status=open_ones):
+            if how == "cancel":
+                self.try_to(self.api.payment_intents.cancel, row["id"])
+            else:
+                wish = {"amount_to_capture": row["amount"] // 2} if how == "part" else {}
+                self.try_to(self.api.payment_intents.capture, row["id"], wish)
+
+    # Plans of owners
+
+    @when("customers")
+    @rule(pick=PICK, start=st.sampled_from([0, 3, 12]), prices=st.sampled_from([(0, 1), (1, 0), (0, 2)]), end=PICK)
+    def schedule(self, pick: int, start: int, prices: tuple[int, int], end: int) -> None:
+        if row := self.one("customers", pick):
+            month = {"interval": "month", "interval_count": 1}
+            phases: Any = [{"items": [{"price": self.prices[at]}], "duration": month} for at in prices]
+            if self.prices[prices[1]] == self.yearly:
+                phases[1]["duration"] = {"interval": "year", "interval_count": 1}
+            begin: Any = self.now_of(row) + start * DAY if start else "now"
+            wish = {"customer": row["id"], "phases": phases, "start_date": begin}
+            behavior = ("release", "cancel")[end % 2]
+            self.try_to(self.api.subscription_schedules.create, {**wish, "end_behavior": behavior})
+
+    @when("subscriptions", status={"active", "trialing"}, schedule=[None])
+    @rule(pick=PICK)
+    def schedule_what_is(self, pick: int) -> None:
+        if row := self.one("subscriptions", pick, status={"active", "trialing"}, schedule=[None]):
+            self.try_to(self.api.subscription_schedules.create, {"from_subscription": row["id"]})
+
+    @when("subscription_schedules", status={"not_started", "active"})
+    @rule(pick=PICK, how=st.sampled_from(["release", "cancel"]))
+    def end_a_schedule(self, pick: int, how: str) -> None:
+        if row := self.one("subscription_schedules", pick, status={"not_started", "active"}):
+            self.try_to(getattr(self.api.subscription_schedules, how), row["id"])
+
+    # What is over stays over
+
+    @when("subscriptions", status=OVER)
+    @rule(pick=PICK, how=st.sampled_from(["items", "end", "cancel", "resume"]))
+    def bring_back(self, pick: int, how: str) -> None:
+        if row := self.one("subscriptions", pick, status=OVER):
+            item = {"id": row["items"]["data"][0]["id"], "quantity": 2}
+            wish: Json = {"items": [item]} if how == "items" else {"cancel_at_period_end": False}
+            with pytest.raises(stripe.InvalidRequestError):
+                if how in ("cancel", "resume"):
+                    getattr(self.api.subscriptions, how)(row["id"])
+                else:
+                    self.api.subscriptions.update(row["id"], wish)
+
+    @when("subscriptions", status=OVER)
+    @rule(pick=PICK, how=st.sampled_from(["pay", "out_of_band", "mark_uncollectible", "void_invoice"]))
+    def settle_what_is_over(self, pick: int, how: str) -> None:
+        """The last bill of an ended subscription may still be paid: it does not come back for that."""
+        over = {row["id"] for row in self.those("subscriptions", status=OVER)}
+        rows = [row for row in self.those("invoices", status={"open", "uncollectible"}) if subscription_of(row) in over]
+        if rows:
+            invoice = rows[pick % len(rows)]["id"]
+            if how in ("pay", "out_of_band"):
+                way: Json = {"paid_out_of_band": True} if how == "out_of_band" else {"payment_method": "pm_card_visa"}
+                self.try_to(self.api.invoices.pay, invoice, way)
+            else:
+                self.try_to(getattr(self.api.invoices, how), invoice)
+
+    @when("coupons")
+    @rule(pick=PICK)
+    def withdraw_a_coupon(self, pick: int) -> None:
+        if row := self.one("coupons", pick):
+            self.try_to(self.api.coupons.delete, row["id"])
+
+    @when("subscriptions", status=LIVE)
+    @rule(pick=PICK, word=st.sampled_from(["a", "b"]))
+    def note(self, pick: int, word: str) -> None:
+        if row := self.one("subscriptions", pick, status=LIVE):
+            self.api.subscriptions.update(row["id"], {"metadata": {"note": word}})
+            self.api.customers.update(row["customer"], {"name": word})
+
+
+def subscription_of(invoice: Json) -> str | None:
+    details = invoice["parent"] and invoice["parent"]["subscription_details"]
+    return details["subscription"] if details else None

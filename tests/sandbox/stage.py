@@ -1,0 +1,145 @@
+"""Where the machine's dealings take place: a stocked account, a few people, and how one of them is chosen."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import stripe
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition
+
+from tests.sandbox.looking import Rows, View
+from tests.sandbox.shelf import DECLINED, FAILS_LATER, GOOD, Shelf
+from tests.sandboxes import Declined, Json, Sandbox
+
+PICK = st.integers(0, 1_000)
+DEBIT, ASKS = "sepa_debit", "4000002500003155"
+DISPUTED, REFUND_FAILS, REFUND_WAITS = "4000000000000259", "4000000000005126", "4000000000007726"
+CARDS = st.sampled_from([GOOD, GOOD, FAILS_LATER, ASKS])
+ANY_CARD = st.sampled_from([GOOD, GOOD, FAILS_LATER, DECLINED, DEBIT, ASKS, DISPUTED, REFUND_FAILS, REFUND_WAITS])
+LIVE = {"incomplete", "trialing", "active", "past_due", "unpaid", "paused"}
+OVER = {"canceled", "incomplete_expired"}
+REFUSALS = (stripe.CardError, stripe.InvalidRequestError)
+
+
+def when(path: str, **wanted: Any) -> Callable[[Any], Any]:
+    """A rule for which there has to be such a row: each field is one of the wanted values."""
+    return precondition(lambda machine: bool(machine.those(path, **wanted)))
+
+
+class Stage(RuleBasedStateMachine):
+    """Each rule picks among what is there; what Stripe would refuse may be refused, nothing else may go wrong."""
+
+    sandbox: Sandbox
+    rows: Rows
+
+    @initialize(
+        after=st.sampled_from(["cancel", "unpaid", "past_due"]),
+        day=st.sampled_from([0, 0, 9, 15, 16, 28]),
+        mode=st.sampled_from(["flexible", "flexible", "classic"]),
+    )
+    def open(self, after: str, day: int, mode: str) -> None:
+        self.sandbox.reset()
+        self.api = self.sandbox.api
+        self.view = View(self.sandbox)
+        self.sandbox.post("/sandbox/settings", {"after_retries": after})
+        if day:
+            self.sandbox.advance(f"{day}d")
+        self.mode = mode
+        self.stock()
+        self.clocks = [self.new_clock()]
+        self.people = 0
+        self.begun: set[tuple[str, int]] = set()  # (subscription, when a new period was asked to begin)
+        self.pay("plain", GOOD)
+        self.pay("once", GOOD)
+        self.join(self.clocks[0], "pm_card_visa")
+        self.rows = self.view.look()
+
+    def teardown(self) -> None:
+        self.view.connection.close()
+
+    def stock(self) -> None:
+        """What is on sale."""
+        self.shelf = Shelf.stock(self.sandbox)
+        self.dearer = self.new_price(3900, "month")
+        self.yearly = self.new_price(20_000, "year")
+        self.prices = (self.shelf.monthly, self.dearer, self.yearly)
+        self.coupons = [
+            self.api.coupons.create({"percent_off": 33.3, "duration": "once"}).id,
+            self.api.coupons.create({"percent_off": 10, "duration": "repeating", "duration_in_months": 2}).id,
+            self.api.coupons.create({"amount_off": 5_000, "currency": "eur", "duration": "forever"}).id,
+        ]
+        code = {"promotion": {"type": "coupon", "coupon": self.coupons[0]}, "code": "WELCOME", "max_redemptions": 2}
+        self.api.promotion_codes.create(code)
+        monthly, once, either = self.shelf.monthly, self.shelf.once, ["card", DEBIT]
+        free = {"trial_period_days": 7, "trial_settings": {"end_behavior": {"missing_payment_method": "pause"}}}
+        self.links = {
+            "plain": self.shelf.link(monthly, allow_promotion_codes=True, payment_method_types=either),
+            "trial": self.shelf.link(monthly, subscription_data={"trial_period_days": 7}),
+            "free": self.shelf.link(monthly, payment_method_collection="if_required", subscription_data=free),
+            "once": self.shelf.link(once, payment_method_types=either, invoice_creation={"enabled": True}),
+            "held": self.shelf.link(once, payment_intent_data={"capture_method": "manual"}),
+        }
+        features: Json = {
+            "subscription_cancel": {"enabled": True},
+            "payment_method_update": {"enabled": True},
+            "subscription_update": {
+                "enabled": True,
+                "default_allowed_updates": ["price"],
+                "products": [{"product": self.shelf.club, "prices": list(self.prices)}],
+                "proration_behavior": "create_prorations",
+            },
+        }
+        self.portal = self.api.billing_portal.configurations.create({"features": features}).id
+
+    def new_price(self, amount: int, interval: str) -> str:
+        terms = {"currency": "eur", "unit_amount": amount, "recurring": {"interval": interval}}
+        return str(self.api.prices.create({"product": self.shelf.club, **terms}).id)
+
+    def new_clock(self) -> str:
+        return str(self.api.test_helpers.test_clocks.create({"frozen_time": self.view.now()}).id)
+
+    # People
+
+    def pay(self, link: str, card: str, **more: Any) -> Json | None:
+        """Somebody new pays on a payment link: the session, or None where the card was declined."""
+        self.people += 1
+        with contextlib.suppress(Declined):
+            email = f"member{self.people}@example.org"
+            session: Json = self.sandbox.pay_link(self.links[link], email=email, card=card, **more)["session"]
+            return session
+        return None
+
+    def join(self, clock: str, card: str, **more: Any) -> None:
+        """Somebody new subscribes who lives in the time of a clock."""
+        member = self.api.customers.create({"test_clock": clock})
+        method = self.api.payment_methods.attach(card, {"customer": member.id}).id
+        wish = {"customer": member.id, "items": [{"price": self.shelf.monthly}], "default_payment_method": method}
+        self.try_to(self.api.subscriptions.create, {**wish, "billing_mode": {"type": self.mode}, **more})
+
+    # Choosing
+
+    def those(self, path: str, **wanted: Any) -> list[Json]:
+        """What was there when last looked: rows of which each field is one of the wanted values."""
+        return [row for row in self.rows[path] if all(row[name] in values for name, values in wanted.items())]
+
+    def one(self, path: str, pick: int, **wanted: Any) -> Json | None:
+        rows = self.those(path, **wanted)
+        return rows[pick % len(rows)] if rows else None
+
+    def now_of(self, row: Json) -> int:
+        """The time in which a row's customer lives."""
+        clock = row["test_clock"]
+        return int(self.api.test_helpers.test_clocks.retrieve(clock).frozen_time) if clock else self.view.now()
+
+    def look(self) -> None:
+        """Called between the steps of one rule."""
+
+    @staticmethod
+    def try_to(act: Callable[..., Any], *what: Any) -> bool:
+        """Stripe may refuse; the sandbox itself may not fail. Says whether it was done."""
+        try:
+            act(*what)
+        except REFUSALS:
+            return False
+        return True
