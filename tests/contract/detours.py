@@ -98,8 +98,8 @@ def visit_questions(sandbox: Sandbox, api: Any, shelf: Shelf) -> None:
     }
     answers = {
         "fields": {"size": "L"},
-        "phone": "+4930",
-        "address": {"line1": "Ofenweg 1", "city": "Berlin"},
+        "phone": "+49 30 1234567",
+        "address": {"line1": "Ofenweg 1", "postal_code": "10115", "city": "Berlin", "country": "DE"},
         "optional_items": [extra.id],
         "promotions": True,
     }
