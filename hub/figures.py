@@ -6,12 +6,12 @@ from itertools import chain
 
 from activities.money import format_money
 
-LINKED, SELLS, DEAD = "linked", "sells", "dead"
+LINKED, SELLS, DEAD, NOT_LINKED = "linked", "sells", "dead", "none"
 MARKS = {
     SELLS: "On sale at Stripe",
     LINKED: "Linked, nothing on sale",
     DEAD: "Linked, cannot be bought",
-    "none": "Not linked",
+    NOT_LINKED: "Not linked",
 }
 
 
@@ -30,7 +30,7 @@ class Money:
 class Figures:
     """`mark` is one of MARKS, `name` what it is called there, `monthly` one sum for each currency."""
 
-    mark: str = "none"
+    mark: str = NOT_LINKED
     name: str = ""
     monthly: tuple[Money, ...] = ()
 

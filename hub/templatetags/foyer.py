@@ -12,6 +12,7 @@ from django.utils.timezone import localtime
 from lucide.templatetags.lucide import lucide
 
 from activities import clock
+from activities.links import absolute
 from hub.access import Explanation
 from hub.covers import draw_cover
 from hub.models import Product
@@ -96,6 +97,12 @@ def logo(context: dict[str, Any], height: int) -> SafeString:
         )
     path = address_of(site.logo_id, purpose=LOGO, side=128)
     return format_html('<img class="logo" src="{}" alt="" height="{}">', path, height)
+
+
+@register.simple_tag
+def cover_url(product: Product) -> str:
+    """Of the owner's picture at its largest, for whoever shows a link to the product elsewhere."""
+    return absolute(address_of(product.cover_id or "", purpose=COVER, side=COVER.sides[-1]))
 
 
 @register.inclusion_tag("parts/pill.html")

@@ -293,7 +293,11 @@ def test_an_archived_product_stays_with_whoever_has_it(
 ) -> None:
     studio.give(ada, studio.course)
     client, path = signed_in(owner), f"/console/products/{studio.course.pk}/archive/"
-    assert "1 person keeps it" in client.get(path).content.decode()
+    page = client.get(path).content.decode()
+    assert "1 person keeps it" in page
+    assert "payment links" not in page
+    studio.sell(studio.course)
+    assert "Its payment links at Stripe still take money" in client.get(path).content.decode()
     client.post(path)
     assert "The Wheel" in signed_in(ada).get("/").content.decode()
     assert "The Wheel" not in signed_in(dan).get("/").content.decode()

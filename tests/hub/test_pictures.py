@@ -211,3 +211,11 @@ def test_the_library_asks_nothing_more_for_covers(
     client = signed_in(dan)
     with django_assert_max_num_queries(10):  # type: ignore[attr-defined]
         assert "/pictures/" in client.get("/").content.decode()
+
+
+def test_a_sales_page_names_its_cover_to_whoever_shows_a_link_to_it(studio: Studio) -> None:
+    cast.SalesPageFactory(product=studio.course)
+    assert "og:image" not in Client().get("/buy/wheel/").content.decode()
+    name = give_cover(studio.course).name
+    page = Client().get("/buy/wheel/").content.decode()
+    assert f'<meta property="og:image" content="http://127.0.0.1:8000/pictures/{name}-1280.webp">' in page

@@ -15,6 +15,7 @@ from activities.feed import Cursor, Filters, page
 from hub.editing import products as editing
 from hub.editing.deeds import note_deed
 from hub.editing.forms import CoverForm, EditForm, InfoForm, SettingsForm
+from hub.figures import NOT_LINKED, figures_of
 from hub.models import Product
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
@@ -124,7 +125,8 @@ def duplicate(request: HttpRequest, pk: int) -> HttpResponse:
 def archive(request: HttpRequest, pk: int) -> HttpResponse:
     product, now = get_object_or_404(Product, pk=pk), clock.now()
     if request.method != "POST":
-        context = {"holders": editing.count_holders(product, now=now)}
+        is_linked = figures_of([pk])[pk].mark != NOT_LINKED
+        context = {"holders": editing.count_holders(product, now=now), "is_linked": is_linked}
         return render_tab(request, pk, "archive.html", context, tab="console_product")
     editing.archive(product, actor=actor_of(request), now=now)
     messages.success(request, f"{product} is archived. Whoever has it keeps it.")
