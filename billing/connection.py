@@ -112,6 +112,23 @@ def ensure_portal_configuration(connection: Connection, gateway: Gateway) -> str
     return connection.portal_configuration_id
 
 
+def adopt_portal_configuration(connection: Connection, gateway: Gateway, *, configuration: str) -> None:
+    """What somebody changed of ours in Stripe's dashboard is so here too; others' are passed over.
+
+    One that was switched off is switched on again, because without it nobody reaches the portal. Raises billing.errors.
+    """
+    if configuration != connection.portal_configuration_id:
+        return
+    found = gateway.portal_configuration(configuration)
+    profile = found.get("business_profile") or {}
+    connection.privacy_url = profile.get("privacy_policy_url") or ""
+    connection.terms_url = profile.get("terms_of_service_url") or ""
+    connection.members_may_cancel = bool(found["features"]["subscription_cancel"]["enabled"])
+    connection.save(update_fields=["privacy_url", "terms_url", "members_may_cancel"])
+    if not found["active"]:
+        gateway.update_portal_configuration(configuration, {"active": True})
+
+
 def set_up_portal(connection: Connection, *, privacy_url: str, terms_url: str, members_may_cancel: bool) -> None:
     """Changes what Stripe's portal shows and allows; kept once Stripe has taken it. Raises billing.errors."""
     connection.privacy_url, connection.terms_url = privacy_url, terms_url

@@ -231,6 +231,9 @@ class Gateway:
     def portal_configurations(self) -> list[Json]:
         return self._all(self._client.v1.billing_portal.configurations.list, {"active": True})
 
+    def portal_configuration(self, configuration: str) -> Json:
+        return self._one(self._client.v1.billing_portal.configurations.retrieve, configuration, {})
+
     def create_portal_configuration(self, params: Params, *, idempotency_key: str) -> Json:
         return self._call(self._client.v1.billing_portal.configurations.create, params, _idempotent(idempotency_key))
 

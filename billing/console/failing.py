@@ -15,7 +15,7 @@ from billing.desk import failed_events
 from billing.desk.dashboard import page_of
 from billing.desk.payloads import readable
 from billing.errors import StripeError, StripeUnavailable
-from billing.intake.event_types import FOR_SALE
+from billing.intake.event_types import NOBODYS
 from billing.models import InboxEvent
 from billing.refreshing.refresh import Outcome
 from billing.rules.rehearsal import Difference
@@ -106,7 +106,7 @@ def _about(request: HttpRequest, found: InboxEvent) -> dict[str, object]:
         "url": page_of(found.subject, connection=found.connection),
         "payload": readable(found.payload) if actor_of(request).may(Permission.REPLAY_EVENTS) else "",
         "alike": len(failed_events.beside(found)),
-        "is_for_sale": found.subject.startswith(FOR_SALE),
+        "is_for_sale": found.subject.startswith(NOBODYS),
     }
 
 

@@ -16,7 +16,7 @@ from billing.connection import active_connection
 from billing.errors import NotConnected
 from billing.gateway import gateway_for
 from billing.intake.draining import TASK
-from billing.intake.event_types import EVERYTHING, FOR_SALE
+from billing.intake.event_types import EVERYTHING, NOBODYS
 from billing.models import InboxEvent, Order, StripeCustomer, Subject
 from billing.refreshing.entitling import ever_linked
 from billing.refreshing.refresh import Outcome, refresh
@@ -78,7 +78,7 @@ def rehearse_replay(event: InboxEvent, *, now: datetime) -> list[Difference]:
     connection = active_connection()
     if connection is None:
         raise NotConnected("No Stripe account is connected.")
-    if event.subject.startswith(FOR_SALE):
+    if event.subject.startswith(NOBODYS):
         return []
     gateway, linked = gateway_for(connection, waiting=True), ever_linked(connection)
     subject, asked_at = _owner_of(event.subject), timezone.now()

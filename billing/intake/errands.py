@@ -44,6 +44,7 @@ class _Row:
     created: datetime
     payment_intent: object
     object_id: str | None
+    invoice: object  # of a credit note
 
 
 def errand_for(lease: Lease, *, facets: Set[Facet], cause: str, moved: Move | None = None) -> Errand:
@@ -67,7 +68,7 @@ def errand_for(lease: Lease, *, facets: Set[Facet], cause: str, moved: Move | No
 
 def _waiting(key: str) -> list[_Row]:
     found = InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).order_by("id")
-    about = ("payload__data__object__payment_intent", "payload__data__object__id")
+    about = [f"payload__data__object__{name}" for name in ("payment_intent", "id", "invoice")]
     return [_Row(*row) for row in found.values_list("id", "facets", "event_id", "type", "created", *about)]
 
 
@@ -80,8 +81,8 @@ def _ask(key: str, rows: Iterable[_Row], *, wanted: set[Facet]) -> Ask:
         if Facet.PAYMENTS in facets and (intent := sid(row.payment_intent)):
             intents.add(intent)
             facets.remove(Facet.PAYMENTS)
-        if Facet.INVOICES in facets and row.object_id:
-            invoices.add(row.object_id)
+        if Facet.INVOICES in facets and (invoice := sid(row.invoice) or row.object_id):
+            invoices.add(invoice)
             facets.remove(Facet.INVOICES)
         wanted = wanted | facets
     orders = set(

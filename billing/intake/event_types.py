@@ -21,7 +21,7 @@ class Facet(StrEnum):
     CATALOGUE = "catalogue"
 
 
-FOR_SALE = ("product:", "payment_link:")
+NOBODYS = ("product:", "payment_link:", "portal:")  # subjects that are about nobody, but what we have at Stripe
 EVERYTHING = frozenset(Facet) - {Facet.CATALOGUE}
 
 
@@ -40,6 +40,11 @@ def _paid_invoice(invoice: Json) -> set[Facet]:
     if one_off_lines_of(invoice) or not facets:
         facets.add(Facet.INVOICES)
     return facets
+
+
+def _credit_note(note: Json) -> set[Facet]:
+    """One after the payment gives money back, perhaps without a refund; one before it is in the invoice's amount."""
+    return {Facet.INVOICES} if note.get("post_payment_amount") else set()
 
 
 def _payment_intent(intent: Json) -> set[Facet]:
@@ -78,6 +83,8 @@ ACCESS_TYPES: dict[str, Callable[[Json], set[Facet]]] = {
     "customer.deleted": _always(Facet.CUSTOMER, Facet.SUBSCRIPTIONS),
     "payment_intent.succeeded": _payment_intent,
 }
+# Of what Stripe offers besides, three say nothing new: an action that a payment requires comes with a failed payment,
+# an expired session was never paid, and a coupon changes no access.
 OTHER_TYPES: dict[str, Callable[[Json], set[Facet]]] = {
     "product.updated": _CATALOGUE,
     "product.deleted": _CATALOGUE,
@@ -85,6 +92,8 @@ OTHER_TYPES: dict[str, Callable[[Json], set[Facet]]] = {
     "price.updated": _CATALOGUE,
     "price.deleted": _CATALOGUE,
     "payment_link.updated": _CATALOGUE,
+    "billing_portal.configuration.updated": _CATALOGUE,
+    "credit_note.created": _credit_note,
     "refund.updated": _PAYMENT,
     "charge.dispute.funds_reinstated": _PAYMENT,
     "customer.subscription.pending_update_applied": _SUBSCRIPTION,
@@ -119,4 +128,6 @@ def subject_of(event: Json) -> str:
         return f"product:{sid(found.get('product'))}"
     if kind in {"product", "payment_link"}:
         return f"{kind}:{found['id']}"
+    if kind == "billing_portal.configuration":
+        return f"portal:{found['id']}"
     return str(found.get("id") or event["id"])

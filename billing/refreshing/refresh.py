@@ -15,13 +15,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from activities import clock
-from billing.connection import active_connection
+from billing.connection import active_connection, adopt_portal_configuration
 from billing.desk import attention
 from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
 from billing.gateway import Gateway, gateway_for
 from billing.intake import leases
 from billing.intake.errands import Errand, Move, errand_for
-from billing.intake.event_types import FOR_SALE, Facet
+from billing.intake.event_types import NOBODYS, Facet
 from billing.intake.inbox import belongs_elsewhere, look_again
 from billing.intake.leases import Lease
 from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
@@ -91,8 +91,8 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
 def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | None:
     """Fetches and applies. Returns where this subject turned out to be part of another one."""
     key, gateway = errand.lease.key, gateway_for(connection, waiting=waiting)
-    if key.startswith(FOR_SALE):
-        _run_catalogue(errand, gateway=gateway, connection=connection)
+    if key.startswith(NOBODYS):
+        _run_nobodys(errand, gateway=gateway, connection=connection)
         return None
     asked_at = timezone.now()
     if key.startswith("cus_"):
@@ -123,8 +123,12 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | Non
     return None
 
 
-def _run_catalogue(errand: Errand, *, gateway: Gateway, connection: Connection) -> None:
-    catalogue.refresh_product(errand.lease.key, gateway=gateway, connection=connection)
+def _run_nobodys(errand: Errand, *, gateway: Gateway, connection: Connection) -> None:
+    kind, _, name = errand.lease.key.partition(":")
+    if kind == "portal":
+        adopt_portal_configuration(connection, gateway, configuration=name)
+    else:
+        catalogue.refresh_product(errand.lease.key, gateway=gateway, connection=connection)
     with transaction.atomic():
         if subject := leases.held(errand.lease):
             subject.due_at = None

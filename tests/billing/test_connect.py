@@ -100,6 +100,6 @@ def test_stripe_is_asked_to_tell_of_everything_that_access_and_sale_depend_on(sh
         *(f"charge.dispute.{what}" for what in ("created", "updated", "closed")),
         *("customer.updated", "customer.deleted", "customer.subscription.trial_will_end"),
         *("product.updated", "product.deleted", "price.created", "price.updated", "price.deleted"),
-        "payment_link.updated",
+        *("payment_link.updated", "billing_portal.configuration.updated", "credit_note.created"),
     }
     assert "invoice.created" not in told, "Stripe holds a renewal up until that is answered"

@@ -4,12 +4,16 @@ from typing import Any
 
 from django.test import Client
 
-from billing.models import Connection
+from billing.models import Connection, InboxEvent
 from hub.models import User
 from tests import cast
 from tests.shops import Shop
 
 PORTAL = "/console/stripe/portal/"
+AT_STRIPE = {
+    "privacy_policy_url": "https://example.org/at-stripe/privacy",
+    "terms_of_service_url": "https://example.org/at-stripe/terms",
+}
 WISHED = {"privacy_url": "https://example.org/privacy", "terms_url": "https://example.org/terms"}
 
 
@@ -35,6 +39,37 @@ def test_nothing_is_kept_that_stripe_has_not_taken(shop: Shop, desk: Client) -> 
     shop.sandbox.behave()
     assert answer.status_code == 422 and "Stripe does not answer" in answer.content.decode()
     assert (Connection.objects.get().privacy_url, Connection.objects.get().members_may_cancel) == ("", True)
+
+
+def test_what_was_changed_in_stripe_is_so_here_too(shop: Shop, desk: Client) -> None:
+    ours = shop.connection.portal_configuration_id
+    change(shop, ours, business_profile=AT_STRIPE, features={"subscription_cancel": {"enabled": False}})
+    found = Connection.objects.get()
+    assert (found.privacy_url, found.terms_url, found.members_may_cancel) == (*AT_STRIPE.values(), False)
+    assert AT_STRIPE["terms_of_service_url"] in desk.get(PORTAL).content.decode()
+    change(shop, ours, business_profile={"privacy_policy_url": "", "terms_of_service_url": ""})
+    assert Connection.objects.get().privacy_url == ""
+
+
+def test_another_configuration_of_the_account_changes_nothing_here(shop: Shop) -> None:
+    features: Any = {"subscription_cancel": {"enabled": False}, "invoice_history": {"enabled": True}}
+    other = shop.sandbox.api.billing_portal.configurations.create({"features": features}).id
+    change(shop, other, business_profile=AT_STRIPE)
+    assert (Connection.objects.get().privacy_url, Connection.objects.get().members_may_cancel) == ("", True)
+
+
+def test_a_configuration_that_was_switched_off_is_switched_on_again(shop: Shop) -> None:
+    """Without it nobody reaches the portal."""
+    change(shop, shop.connection.portal_configuration_id, active=False)
+    found = shop.sandbox.api.billing_portal.configurations.retrieve(shop.connection.portal_configuration_id)
+    assert found.active
+
+
+def change(shop: Shop, configuration: str, **changes: Any) -> None:
+    """In Stripe, by somebody else; and its news comes."""
+    shop.sandbox.api.billing_portal.configurations.update(configuration, changes)  # type: ignore[arg-type]
+    assert "billing_portal.configuration.updated" in shop.deliver()
+    assert not InboxEvent.objects.exclude(state=InboxEvent.State.DONE).exists()
 
 
 def test_what_is_no_address_is_said_beside_it(shop: Shop, desk: Client) -> None:

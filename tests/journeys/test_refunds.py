@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from activities.models import Activity
 from billing.intake.draining import drain
-from billing.models import AccessPolicy, Attention, Order, Subject
+from billing.models import AccessPolicy, Attention, Order, StripeCustomer, Subject
 from hub import grants
 from hub.models import Grant, User
 from tests import cast
@@ -140,6 +141,33 @@ def test_a_refund_of_a_manual_invoice_closes_what_it_sold(shop: Shop) -> None:
     shop.sandbox.api.refunds.create({"payment_intent": Order.objects.get().payment_intent})
     shop.deliver()
     assert not shop.has(ADA, shop.course)
+
+
+@pytest.mark.parametrize("how", ["out_of_band_amount", "credit_amount"])
+def test_a_credit_note_over_all_of_a_paid_invoice_closes_what_it_sold_though_no_refund_tells(
+    shop: Shop, how: str
+) -> None:
+    """The money went back by hand, or as balance."""
+    member, api = Member(shop), shop.sandbox.api
+    member.subscribe(shop.yearly.price_id)
+    shop.deliver()
+    customer = StripeCustomer.objects.get().stripe_id
+    invoice = api.invoices.create({"customer": customer, "collection_method": "charge_automatically"}).id
+    assert invoice
+    api.invoice_items.create({"customer": customer, "invoice": invoice, "pricing": {"price": shop.once.price_id}})
+    api.invoices.pay(invoice)
+    shop.deliver()
+    assert shop.has(member.email, shop.course)
+    some: Any = {"invoice": invoice, "amount": 5000, how: 5000}
+    api.credit_notes.create(some)
+    assert "credit_note.created" in shop.deliver()
+    assert shop.has(member.email, shop.course) and Order.objects.get().amount_refunded == 5000
+    rest: Any = {"invoice": invoice, "amount": 13000, how: 13000}
+    api.credit_notes.create(rest)
+    shop.deliver()
+    assert not shop.has(member.email, shop.course) and Order.objects.get().fully_refunded
+    assert member.steps(shop.course)[-1] == ("active", "ended", "refunded")
+    assert shop.has(member.email, shop.club)
 
 
 def test_what_was_refunded_while_it_was_taken_back_stays_closed(shop: Shop, owner: User, client: Client) -> None:
