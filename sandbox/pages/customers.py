@@ -68,6 +68,8 @@ def customer(request: HttpRequest, account: Account, customer_id: str) -> HttpRe
             "invoices": invoices,
             "open_count": sum(invoice["status"] == "open" for invoice in invoices),
             "methods": method_rows(account, found),
+            "coupon": account.find("coupon", (found["discount"] or {}).get("source", {}).get("coupon")),
+            "clock": account.find("test_helpers.test_clock", found["test_clock"]),
             "swap_cards": SWAPS,
         },
     )

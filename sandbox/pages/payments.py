@@ -21,11 +21,13 @@ from sandbox.types import Obj
 
 DISPUTE_MOVES: Final = [
     "warning_needs_response",
+    "warning_under_review",
     "warning_closed",
     "needs_response",
     "under_review",
     "won",
     "lost",
+    "prevented",
 ]
 
 
@@ -74,6 +76,7 @@ def show_payment(
             "disputable": captured > 0,
             "dispute_moves": DISPUTE_MOVES,
             "invoices": invoices_of(account, intent_id),
+            "receipt": charge if charge.get("receipt_url") else None,
         },
         status=status,
     )

@@ -211,3 +211,26 @@ def test_long_lists_are_paged(sandbox: Sandbox, visitor: Visitor) -> None:
     assert "c29@example.org" in first.text
     assert "c0@example.org" not in first.text
     assert "c0@example.org" in second.text
+
+
+def test_a_customer_shows_what_is_known_of_them(sandbox: Sandbox, visitor: Visitor) -> None:
+    now = int(sandbox.get("/sandbox/clock")["now"])
+    clock = sandbox.api.test_helpers.test_clocks.create(params={"frozen_time": now}).id
+    place = {"line1": "Ofenweg 1", "postal_code": "1010", "city": "Wien", "country": "AT"}
+    params: Any = {"email": "ada@example.org", "phone": "+43 1 2345", "address": place, "test_clock": clock}
+    ada = sandbox.api.customers.create(params=params).id
+    coupon = sandbox.api.coupons.create(params={"percent_off": 25, "duration": "forever"}).id
+    sandbox.post(f"/sandbox/customers/{ada}/discount", {"coupon": coupon})
+    sandbox.api.customers.balance_transactions.create(ada, params={"amount": -500, "currency": "eur"})
+    page = visitor.open(f"/sandbox/customers/{ada}").text
+    for words in ("+43 1 2345", "Ofenweg 1, 1010 Wien, Austria", "25% off every payment", "−€5.00", clock):
+        assert words in page
+
+
+@pytest.mark.parametrize("status", ["warning_under_review", "prevented"])
+def test_a_dispute_moves_to_every_status(sandbox: Sandbox, visitor: Visitor, ada: Any, status: str) -> None:
+    intent = payment_of(sandbox, ada)
+    page = f"/sandbox/payments/{intent.id}"
+    visitor.send(visitor.open(page), "dispute", status="warning_needs_response")
+    moved = visitor.follow(visitor.send(visitor.open(page), "disputes/", status=status))
+    assert f"The dispute is now: {status.replace('_', ' ')}." in moved.text
