@@ -17,7 +17,8 @@ from hub.payments import find_by_id, stages
 from hub.reasons import say
 
 PAGE = 50
-ENDING = ("ending", "canceled_paid_through")
+# Written as the index of what is to be watched is, so that the database reads that.
+ENDING = Q(state=Grant.State.ACTIVE, reason__in=("ending", "canceled_paid_through"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +103,17 @@ def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:
 
 def count_people(*, now: datetime) -> dict[str, int]:
     """How many members there are, how many have access, and how many of these are in grace or have cancelled."""
-    access = open_grants(now=now).aggregate(
-        open=Count("user", distinct=True),
-        grace=Count("user", distinct=True, filter=Q(state=Grant.State.GRACE)),
-        ending=Count("user", distinct=True, filter=Q(reason__in=ENDING)),
-    )
-    return {"members": User.objects.filter(role=User.Role.MEMBER, is_active=True).count(), **access}
+    standing = open_grants(now=now)
+    of = {"open": standing, "grace": standing.filter(state=Grant.State.GRACE), "ending": standing.filter(ENDING)}
+    counts = {name: grants.aggregate(people=Count("user", distinct=True))["people"] for name, grants in of.items()}
+    return {"members": User.objects.filter(role=User.Role.MEMBER, is_active=True).count(), **counts}
 
 
 def at_risk(*, now: datetime, limit: int) -> list[Grant]:
     """Grants in grace, then those that were cancelled, the first to close first, with user and product."""
     grants = open_grants(now=now).select_related("user", "product").order_by("ends_at", "pk")
     failing = list(grants.filter(state=Grant.State.GRACE)[:limit])
-    return failing + list(grants.filter(state=Grant.State.ACTIVE, reason__in=ENDING)[: limit - len(failing)])
+    return failing + list(grants.filter(ENDING)[: limit - len(failing)])
 
 
 def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:
@@ -157,11 +156,11 @@ def _in_state(people: QuerySet[User], filters: Filters, *, now: datetime) -> Que
         case "open":
             return people.filter(Exists(standing))
         case "trial":
-            return people.filter(Exists(standing.filter(reason="trial")))
+            return people.filter(Exists(standing.filter(state=Grant.State.ACTIVE, reason="trial")))
         case "grace":
             return people.filter(Exists(standing.filter(state=Grant.State.GRACE)))
         case "ending":
-            return people.filter(Exists(standing.filter(reason__in=ENDING)))
+            return people.filter(Exists(standing.filter(ENDING)))
         case "ended":
             return people.filter(Exists(theirs), ~Exists(standing))
         case "never":

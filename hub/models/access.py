@@ -64,7 +64,20 @@ class Grant(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["user", "product"], condition=Q(state__in=["active", "grace"]), name="open_grants"),
+            # With the end in them, so that who has access is counted without a look at the rows.
+            models.Index(
+                fields=["user", "product", "ends_at"], condition=Q(state__in=["active", "grace"]), name="open_grants"
+            ),
+            models.Index(
+                fields=["product", "user", "ends_at"],
+                condition=Q(state__in=["active", "grace"]),
+                name="open_grants_by_product",
+            ),
+            models.Index(
+                fields=["ends_at", "id"],
+                condition=Q(state="grace") | Q(state="active", reason__in=["ending", "canceled_paid_through", "trial"]),
+                name="grants_to_watch",
+            ),
             models.Index(fields=["source", "source_ref"], name="grants_by_source"),
             models.Index(fields=["ends_at"], condition=Q(state__in=["active", "grace"]), name="grants_with_an_end"),
         ]
