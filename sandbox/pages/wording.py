@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from sandbox.countries import COUNTRIES
@@ -107,6 +107,12 @@ def words(state: str | None) -> str:
 def pill(state: str | None) -> SafeString:
     """Show a state as a pill: a word, a dot and a tone, so that colour is never alone."""
     return format_html('<span class="pill" data-tone="{}">{}</span>', TONE_OF.get(state or "", "plain"), words(state))
+
+
+@register.filter
+def dotted(name: str) -> SafeString:
+    """Let an event's name break at its dots alone."""
+    return format_html_join(".", "{}<wbr>", ((part,) for part in name.split(".")))
 
 
 @register.filter

@@ -204,3 +204,24 @@ def test_checkout_is_done_with_the_keyboard_alone(chromium: Browser, sandbox: Sa
     page.wait_for_selector("text=Your subscription has begun.")
     assert sandbox.api.customers.list(params={"email": "ada@example.org"}).data
     context.close()
+
+
+def test_a_choice_beside_the_form_takes_along_what_was_typed(chromium: Browser, addresses: list[str]) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(next(address for address in addresses if "/c/pay/" in address and has_extras(page, address)))
+    page.fill("#phone", "12")
+    page.fill("#card", "4242424242424242")
+    page.click("button[name=add]")
+    page.wait_for_selector("button[name=remove]")
+    assert (page.input_value("#phone"), page.input_value("#card")) == ("12", "")
+    page.fill("#email", "ada@example.org")
+    page.click("button[data-size=big]")
+    page.wait_for_selector("#phone-error")
+    assert page.evaluate("document.activeElement.id") == "phone"
+    context.close()
+
+
+def has_extras(page: Page, address: str) -> bool:
+    page.goto(address)
+    return page.locator("button[name=add]").count() > 0
