@@ -16,7 +16,7 @@ from hub.editing.listing import STATE_WORDS, Filters
 from hub.figures import MARKS
 from hub.models import Category, Page, Product, SalesPage, Section
 from hub.pictures.fields import PictureField
-from hub.pictures.preparing import COVER
+from hub.pictures.preparing import COVER, PAGE
 
 
 class EditForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -245,6 +245,18 @@ class PageForm(EditForm):
         if address and embed(address) is None:
             raise forms.ValidationError("Give the address of a video on YouTube or Vimeo.")
         return address
+
+
+class PagePictureForm(forms.Form):
+    """A picture to be put into a page's words."""
+
+    picture = PictureField(purpose=PAGE, help_text="JPEG, PNG or WebP, up to 10 MB.")
+    shows = forms.CharField(
+        label="What it shows",
+        required=False,
+        max_length=200,
+        help_text="For people who cannot see it. Empty, if it only decorates.",
+    )
 
 
 class SalesPageForm(EditForm):

@@ -1,5 +1,6 @@
 """A product's sections and pages, ordered, published and thrown away by hand."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from hub.editing.addresses import free_slug
 from hub.editing.deeds import note_deed
 from hub.editing.order import last_position, number
 from hub.models import Page, Product, Section, User
+from hub.pictures.keeping import address_of, keep
+from hub.pictures.preparing import PAGE, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,16 @@ def arrange_pages(product: Product, *, order: Sequence[tuple[int | None, int]]) 
             page.section_id, page.position = section_id, place
             moved.append(page)
     Page.objects.bulk_update(moved, ["section", "position"], batch_size=200)
+
+
+@transaction.atomic
+def put_picture(product: Product, prepared: Prepared, *, shows: str, body: str, now: datetime) -> str:
+    """The words of a page with the picture at their end. Only the picture is kept: whoever writes has not saved yet."""
+    picture = keep(prepared, now=now)
+    product.pictures.add(picture)
+    address = address_of(picture.name, purpose=PAGE, side=PAGE.sides[-1])
+    words = re.sub(r"[\[\]\\\s]+", " ", shows).strip()
+    return f"{body.rstrip()}\n\n![{words}]({address})\n".lstrip()
 
 
 def _pages_in(product: Product, section: Section | None) -> QuerySet[Page]:

@@ -34,6 +34,7 @@ def duplicate(product: Product, *, actor: User, now: datetime) -> Product:
     copy.name, copy.archived_at = _name_of_copy(product.name), None
     create_product(copy, actor=actor, now=now)
     copy.categories.set(product.categories.all())
+    copy.pictures.set(product.pictures.all())
     _copy_pages(product, copy)
     CollectionItem.objects.bulk_create(
         CollectionItem(collection=copy, product_id=item.product_id, position=item.position)

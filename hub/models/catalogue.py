@@ -40,6 +40,9 @@ class Product(models.Model):
     summary = models.CharField(max_length=240, blank=True)
     description = models.TextField(blank=True, help_text="Markdown.")
     cover = models.ForeignKey(Picture, on_delete=models.PROTECT, null=True, blank=True, related_name="products")
+    pictures = models.ManyToManyField(
+        Picture, related_name="used_in", blank=True, help_text="On its pages: shown to whoever may read them."
+    )
     hue = models.PositiveSmallIntegerField(default=60, help_text="0 to 359: colours the cover.")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.STANDARD)
     contains_all = models.BooleanField(default=False, help_text="A collection of every standard product.")

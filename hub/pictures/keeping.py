@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import ForeignObjectRel, Q, QuerySet
+from django.db.models import ForeignObjectRel, Q
 from django.urls import reverse
 
 from hub import access
 from hub.models import Picture, PictureSize, Product, User
 from hub.permissions import may_preview
-from hub.pictures.preparing import LOGO, PURPOSES, Prepared, Purpose
+from hub.pictures.preparing import COVER, LOGO, PAGE, PURPOSES, Prepared, Purpose
 
 KEPT_UNUSED = timedelta(days=1)
 CONTENT_TYPES = {"WEBP": "image/webp", "PNG": "image/png"}
@@ -40,17 +40,28 @@ def address_of(name: str, *, purpose: Purpose, side: int) -> str:
 
 
 def is_public(picture: Picture) -> bool:
-    """A logo is everybody's; a cover is, where its product is shown to people without access."""
-    return picture.purpose == LOGO.name or _products(picture).filter(_is_listed()).exists()
+    """A logo is everybody's, a cover where its product is shown to people without access, a page's picture where
+    everybody may read the product or finds it in what is said of it.
+    """
+    live = Product.objects.filter(is_live=True)
+    if picture.purpose == COVER.name:
+        return live.filter(_is_listed(), cover=picture).exists()
+    if picture.purpose == PAGE.name:
+        for_all = Q(visibility=Product.Visibility.PUBLIC)
+        said = _is_listed() & Q(description__contains=picture.name)
+        sold = Q(sales_page__is_live=True, archived_at=None, sales_page__body__contains=picture.name)
+        return live.filter(for_all | said | sold, pictures=picture).exists()
+    return picture.purpose == LOGO.name
 
 
 def may_see(picture: Picture, user: User, *, now: datetime) -> bool:
-    """Whether one that is not public is shown to this person."""
+    """Whether one that is not public is shown to this person: as the product is, whose it is."""
     if may_preview(user):
         return True
-    held = access.open_products(user, now=now)
+    its_own = Q(cover=picture) | Q(pictures=picture)
     of_members = Q(visibility=Product.Visibility.MEMBERS, archived_at=None)
-    return _products(picture).filter(of_members | Q(pk__in=held)).exists()
+    reached = of_members | Q(pk__in=access.open_products(user, now=now))
+    return Product.objects.filter(its_own, reached, is_live=True).exists()
 
 
 def forget_unused(*, now: datetime) -> int:
@@ -66,10 +77,6 @@ def forget_unused(*, now: datetime) -> int:
 
 def purpose_of(picture: Picture) -> Purpose:
     return PURPOSES[picture.purpose]
-
-
-def _products(picture: Picture) -> QuerySet[Product]:
-    return Product.objects.filter(cover=picture, is_live=True)
 
 
 def _is_listed() -> Q:

@@ -39,7 +39,8 @@ class Purpose:
 COVER = Purpose("cover", "WEBP", (320, 640, 1280), 16 / 9, (320, 180))
 # E-mail programs show PNG, and not all of them WebP.
 LOGO = Purpose("logo", "PNG", (64, 128, 512), None, (32, 32))
-PURPOSES = {purpose.name: purpose for purpose in (COVER, LOGO)}
+PAGE = Purpose("page", "WEBP", (640, 1280), None, (16, 16))
+PURPOSES = {purpose.name: purpose for purpose in (COVER, LOGO, PAGE)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 // A form with data-unsaved says when it holds what is not saved yet, and the browser asks before it is left.
+// "changed" says so from the start: it was sent, and shown again.
 for (const form of document.querySelectorAll("form[data-unsaved]")) {
   const words = form.querySelector("[data-unsaved-words]");
   const first = new URLSearchParams(new FormData(form)).toString();
-  // A page that shows what was typed and refused, or a preview, was changed from the start.
-  let changed = Boolean(form.querySelector("[aria-invalid], [role=alert]")) || Boolean(document.getElementById("preview"));
+  let changed = form.dataset.unsaved === "changed";
   let sending = false;
 
   const look = () => {

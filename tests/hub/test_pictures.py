@@ -14,11 +14,12 @@ from PIL import Image, PngImagePlugin
 
 from activities.models import Activity
 from billing.sweeping.retention import tidy
-from hub.models import CollectionItem, Picture, PictureSize, Product, User
+from hub.models import CollectionItem, Page, Picture, PictureSize, Product, User
 from hub.pictures.keeping import keep
 from hub.pictures.preparing import COVER, LARGEST_FILE, LOGO, NotAPicture, prepare
 from tests import cast
 from tests.hub.conftest import Studio
+from tests.hub.test_editing import typed
 
 Enter = Callable[[User], Client]
 
@@ -219,3 +220,59 @@ def test_a_sales_page_names_its_cover_to_whoever_shows_a_link_to_it(studio: Stud
     name = give_cover(studio.course).name
     page = Client().get("/buy/wheel/").content.decode()
     assert f'<meta property="og:image" content="http://127.0.0.1:8000/pictures/{name}-1280.webp">' in page
+
+
+def test_a_picture_is_put_into_the_words_of_a_page(
+    studio: Studio, ada: User, dan: User, owner: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    page = studio.pages[0]
+    client, path = signed_in(owner), f"/console/pages/{page.pk}/"
+    sent = typed(client, path, body="Before it.") | {"insert": "1", "picture": upload(picture()), "shows": "A [bowl]"}
+    answer = client.post(path, sent)
+    kept = Picture.objects.get()
+    words = f"Before it.\n\n![A bowl](/pictures/{kept.name}-1280.webp)\n"
+    assert answer.status_code == 200
+    assert answer.context["form"]["body"].value() == words
+    assert Page.objects.get(pk=page.pk).body == "Secret of Clay."  # nothing is saved by it
+    answer = client.post(path, typed(client, path, body=words))
+    assert answer.status_code == 303
+    shown_in = signed_in(ada).get("/products/wheel/clay/").content.decode()
+    assert f'<img src="/pictures/{kept.name}-1280.webp" alt="A bowl"' in shown_in
+
+    address = f"/pictures/{kept.name}-1280.webp"
+    everybody = (Client(), signed_in(dan), signed_in(ada), signed_in(owner))
+    assert [reader.get(address).status_code for reader in everybody] == [404, 404, 200, 200]
+    Product.objects.filter(pk=studio.course.pk).update(visibility=Product.Visibility.PUBLIC)
+    assert Client().get(address).status_code == 200
+    Product.objects.filter(pk=studio.course.pk).update(visibility=Product.Visibility.ACCESS)
+    sales = cast.SalesPageFactory(product=studio.course, body=f"![]({address})")
+    assert Client().get(address).status_code == 200
+    sales.is_live = False
+    sales.save()
+    assert Client().get(address).status_code == 404
+    Product.objects.filter(pk=studio.course.pk).update(description=f"![]({address})")
+    assert Client().get(address).status_code == 200
+
+
+def test_what_is_no_picture_is_not_put_in_and_what_was_typed_stays(
+    studio: Studio, owner: User, signed_in: Enter
+) -> None:
+    client, path = signed_in(owner), f"/console/products/{studio.course.pk}/pages/new/"
+    answer = client.post(path, {"title": "Kept", "body": "Typed.", "insert": "1", "picture": upload(b"<svg/>")})
+    assert answer.status_code == 422
+    for words in ("This is no picture", "Typed.", 'value="Kept"'):
+        assert words in answer.content.decode()
+    answer = client.post(path, {"body": "Typed.", "insert": "1", "picture": upload(picture())})
+    assert answer.context["form"]["body"].value().startswith("Typed.\n\n![](/pictures/")
+    assert studio.course.pages.count() == 4
+
+
+def test_a_picture_of_a_product_is_not_forgotten(studio: Studio, owner: User, signed_in: Enter) -> None:
+    client, path = signed_in(owner), f"/console/products/{studio.course.pk}/pages/new/"
+    client.post(path, {"title": "x", "insert": "1", "picture": upload(picture())})
+    client.post(f"/console/products/{studio.course.pk}/duplicate/")
+    Picture.objects.update(given_at=timezone.now() - timedelta(days=2))
+    tidy()
+    kept = Picture.objects.get()
+    assert {product.name for product in kept.used_in.all()} == {"The Wheel", "Copy of The Wheel"}

@@ -14,7 +14,7 @@ from hub.content import embed, to_html
 from hub.editing import pages as editing
 from hub.editing.collections import Change
 from hub.editing.deeds import note_deed
-from hub.editing.forms import ContentsForm, PageForm, SectionForm
+from hub.editing.forms import ContentsForm, PageForm, PagePictureForm, SectionForm
 from hub.editing.order import PLACES, last_position, move
 from hub.editing.products import count_holders
 from hub.models import Page, Product, Section
@@ -104,6 +104,8 @@ def new_page(request: HttpRequest, pk: int) -> HttpResponse:
     page = Page(product=product, is_published="publish" in request.POST)
     given = request.POST if request.method == "POST" else None
     form = PageForm(given, instance=page, initial={"section": request.GET.get("section")})
+    if "insert" in request.POST:
+        return _insert(request, page)
     if "preview" in request.POST or not form.is_valid():
         return _show_page(request, form, product)
     made = editing.create_page(form.save(commit=False), actor=actor_of(request), now=clock.now())
@@ -114,10 +116,12 @@ def new_page(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.EDIT_PRODUCTS)
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """Saves; with `publish`, publishes what was saved; with `preview`, shows what was typed and saves nothing."""
+    """Saves; with `publish`, publishes what was saved. With `preview` or `insert` it only shows what was typed."""
     row = get_object_or_404(Page.objects.select_related("product"), pk=pk)
     if request.method != "POST":
         return _show_page(request, PageForm(instance=row), row.product)
+    if "insert" in request.POST:
+        return _insert(request, row)
     if "preview" in request.POST:
         return _show_page(request, PageForm(request.POST, instance=row), row.product)
     with transaction.atomic():
@@ -185,7 +189,19 @@ def delete_page(request: HttpRequest, pk: int) -> HttpResponse:
     return _back(row.product)
 
 
-def _show_page(request: HttpRequest, form: PageForm, product: Product) -> HttpResponse:
+def _insert(request: HttpRequest, page: Page) -> HttpResponse:
+    """Shows what was typed with a picture at its end. The picture is kept, the words are not yet."""
+    given, typed = PagePictureForm(request.POST, request.FILES), request.POST.copy()
+    if not given.is_valid():
+        return _show_page(request, PageForm(typed, instance=page), page.product, picture=given)
+    made, body = given.cleaned_data, typed.get("body", "")
+    typed["body"] = editing.put_picture(page.product, made["picture"], shows=made["shows"], body=body, now=clock.now())
+    return _show_page(request, PageForm(typed, instance=page), page.product)
+
+
+def _show_page(
+    request: HttpRequest, form: PageForm, product: Product, *, picture: PagePictureForm | None = None
+) -> HttpResponse:
     preview = None
     if "preview" in request.POST and form.is_valid():
         typed = form.cleaned_data
@@ -195,8 +211,9 @@ def _show_page(request: HttpRequest, form: PageForm, product: Product) -> HttpRe
             "video": embed(typed["video_url"]) if typed["video_url"] else None,
         }
     stored = Page.objects.filter(pk=form.instance.pk).first() if form.instance.pk else None
-    context = {"form": form, "page": stored, "preview": preview}
-    return render_tab(request, product.pk, "page.html", context, tab=TAB, status=form.status)
+    context = {"form": form, "page": stored, "preview": preview, "picture": picture or PagePictureForm()}
+    status = 422 if picture else form.status
+    return render_tab(request, product.pk, "page.html", context, tab=TAB, status=status)
 
 
 def _back(product: Product, place: str = "") -> SeeOther:
