@@ -307,7 +307,7 @@ def test_what_has_happened_since_stays_and_is_named_before(past: Past, browser: 
     drain()
     grants.revoke(Grant.objects.get(user__email=BEN), actor=None, reason="shared it", now=clock.now())
     shown = browser.get(f"{page}undo/").content.decode()
-    assert "<b>1</b> access of <b>1</b> person" in shown and "2 accesses to which something has happened" in shown
+    assert "<b>1</b> grant of <b>1</b> person" in shown and "2 grants to which something has happened" in shown
     assert "Has changed at Stripe since. The subscription was cancelled and ends on" in shown
     assert "Is closed already. Taken back by hand." in shown
     undo(browser, page)

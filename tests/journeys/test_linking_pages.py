@@ -13,6 +13,7 @@ from billing.sweeping.reconcile import full_pass
 from hub import grants
 from hub.models import Grant, Product, User
 from tests import cast
+from tests.members import Member
 from tests.shops import Shop
 
 
@@ -94,6 +95,28 @@ def test_a_subscription_that_ended_before_its_product_was_unlinked_is_not_given_
     shop.deliver()
     linking.unlink(ProductLink.objects.get(product=shop.club), actor=owner)
     assert grants.restore(grant, actor=owner, reason="", now=shop.now()).close_reason == "unlinked"
+
+
+@pytest.mark.parametrize("state", ["ending", "past_due"])
+def test_case_65_a_link_stays_while_a_subscription_ends_or_is_past_due(shop: Shop, desk: Client, state: str) -> None:
+    member = Member(shop)
+    if state == "ending":
+        bought = member.subscribe(shop.monthly.price_id)
+        shop.deliver()
+        member.change(bought, cancel_at_period_end=True)
+    else:
+        bought = member.subscribe(shop.monthly.price_id, card="pm_card_chargeCustomerFail", trial_period_days=1)
+        shop.advance("2d")
+    unlink = f"{_address(shop.club)}unlink/"
+    assert "1 subscription is still live" in desk.post(unlink, follow=True).content.decode()
+    assert shop.club.stripe_links.get().unlinked_at is None
+    if state == "ending":
+        shop.advance("32d")
+    else:
+        shop.sandbox.api.subscriptions.cancel(bought["id"])
+        shop.deliver()
+    assert desk.post(unlink).status_code == 303
+    assert shop.club.stripe_links.get().unlinked_at is not None
 
 
 def _address(product: Product) -> str:
