@@ -55,6 +55,6 @@ def _notes(row: StripeCustomer) -> Iterator[str]:
     if row.deleted_at:
         yield "Deleted at Stripe"
     elif not row.has_card:
-        yield "No card"
+        yield "No default card"
     if row.bound_by:
         yield row.get_bound_by_display()
