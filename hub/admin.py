@@ -11,19 +11,15 @@ import django.contrib.auth.admin  # noqa: F401
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
-from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 
 from activities import clock
 from activities.admin import Link, ReadOnlyAdmin, RecordAdmin, person_finders
 from activities.asking import asks_why
-from activities.models import Activity
-from activities.record import Happening, record_one
 from hub import grants
 from hub.models import (
     Category,
@@ -40,7 +36,6 @@ from hub.models import (
 )
 from hub.payments import find_by_id
 from hub.permissions import Permission, actor_of, may_favour
-from hub.staff import is_last_owner
 
 admin.site.index_title = "Records"
 person_finders.append(find_by_id)
@@ -120,25 +115,15 @@ class SiteAdmin(ReadOnlyAdmin):
         yield Link("Change it in the console", reverse("hub:console_settings"))
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
-    def clean(self) -> dict[str, Any] | None:
-        """The last owner stays one: nobody else could make another."""
-        given = super().clean() or {}
-        if self.instance.pk and not given.get("is_active", True) and is_last_owner(self.instance):
-            raise forms.ValidationError("This is the last owner. Make somebody else an owner first.")
-        return given
-
-
 @admin.register(User)
 class UserAdmin(RecordAdmin):
-    """People. Their address is proved by themselves; who is staff is said in the console, and owners are told."""
+    """People. Their address is proved by themselves; who is staff, and who is let in, is said in the console."""
 
     list_display = ("email", "name", "role", "is_active", "joined_at", "last_seen")
     list_filter = ("role", "is_active")
     search_fields = ("email", "name")
     fields = ("email", "name", "role", "timezone", "is_active", "joined_at", "last_seen")
     readonly_fields = ("joined_at", "last_seen")
-    form = PersonForm
     person = "self"
 
     def links(self, row: User) -> Iterator[Link]:
@@ -150,32 +135,14 @@ class UserAdmin(RecordAdmin):
             User.objects.add_user(obj)
             return
         super().save_model(request, obj, form, change)
-        if "is_active" in form.changed_data:
-            _tell_of_door(obj, actor_id=request.user.pk)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Staff are changed by owners alone: an admin cannot shut an owner out, nor become one."""
-        allowed = obj is None or not obj.is_staff or _is_owner(request)
+        """Staff are changed by owners alone, and nobody writes the name of somebody who was erased."""
+        allowed = obj is None or (not obj.erased_at and (not obj.is_staff or _is_owner(request)))
         return allowed and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        return ("role", "joined_at", "last_seen", *(["email"] if obj else []))
-
-
-def _tell_of_door(person: User, *, actor_id: int | None) -> None:
-    """Whom nobody lets in any more, or again: who decided it, and when, is kept in the feed."""
-    deed, now = "reactivated" if person.is_active else "deactivated", clock.now()
-    record_one(
-        Happening(
-            verb=Activity.Verb.STAFF_ACTION,
-            key=f"{deed}:{person.pk}:{timezone.now().isoformat()}",
-            at=now,
-            user_id=person.pk,
-            actor_id=actor_id,
-            details={"reason": f"{deed} the account"},
-        ),
-        now=now,
-    )
+        return ("role", "is_active", "joined_at", "last_seen", *(["email"] if obj else []))
 
 
 def _is_owner(request: HttpRequest) -> bool:

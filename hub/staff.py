@@ -49,6 +49,8 @@ def is_last_owner(user: User) -> bool:
 def _check(actor: User, person: User, *, role: Role, owners: set[int]) -> None:
     if not actor.may(Permission.MANAGE_STAFF):
         raise Refused("Only owners say who is staff.")
+    if person.erased_at:
+        raise Refused("Whoever is erased does not come back: they join anew.")
     if actor.pk == person.pk and not MAY[role] <= MAY[Role(person.role)]:
         raise Refused("Nobody gives themselves more than they have.")
     if owners == {person.pk} and role != Role.OWNER:

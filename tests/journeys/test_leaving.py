@@ -274,5 +274,10 @@ def test_the_page_of_somebody_erased_offers_nothing_to_do(shop: Shop, member: Me
     page = owner_at.post(f"/console/people/{pk}/reactivate/", follow=True)
     assert "Whoever is erased does not come back: they join anew." in page.content.decode()
     assert not User.objects.get(pk=pk).is_active
-    for act in ("/erase/", "/deactivate/", "/reactivate/", "/data/", "/address/"):
-        assert f"/console/people/{pk}{act}" not in page.content.decode()
+    for act in ("erase", "deactivate", "reactivate", "data", "address", "give", "notes", "see"):
+        assert f"/console/people/{pk}/{act}/" not in page.content.decode()
+    given = {"product": shop.course.pk, "reason": "again", "words": "again", "address": "new@example.org", "why": "x"}
+    for act in ("give", "notes", "address"):
+        assert owner_at.post(f"/console/people/{pk}/{act}/", given).status_code == 404
+    owner_at.post(f"/console/staff/{pk}/role/", {"role": "owner"})
+    assert User.objects.get(pk=pk).role == Role.MEMBER

@@ -19,7 +19,7 @@ from hub.views.console.person import show
 @require_POST
 @staff_only(Permission.WRITE_NOTES)
 def write(request: HttpRequest, pk: int) -> HttpResponse:
-    person, form = get_object_or_404(User, pk=pk), NoteForm(request.POST)
+    person, form = get_object_or_404(User, pk=pk, erased_at=None), NoteForm(request.POST)
     if not form.is_valid():
         return show(request, person, noting=form)
     write_note(person, form.cleaned_data["words"], author=actor_of(request), now=clock.now())

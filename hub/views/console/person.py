@@ -35,7 +35,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff_only(Permission.CHANGE_ACCESS)
 def give(request: HttpRequest, pk: int) -> HttpResponse:
-    user, now = get_object_or_404(User, pk=pk), clock.now()
+    user, now = get_object_or_404(User, pk=pk, erased_at=None), clock.now()
     form = GiveForm(request.POST, now=now)
     if not may_favour(actor_of(request), user):
         form.add_error(None, "Nobody gives access to themselves: ask an owner.")
@@ -59,7 +59,7 @@ def give(request: HttpRequest, pk: int) -> HttpResponse:
 @reauthentication_required(app="allauth.account")
 def move(request: HttpRequest, pk: int) -> HttpResponse:
     """For who lost their address: an owner gives the account another one, and both are written to."""
-    user, form = get_object_or_404(User, pk=pk), MoveForm(request.POST)
+    user, form = get_object_or_404(User, pk=pk, erased_at=None), MoveForm(request.POST)
     if not form.is_valid():
         return show(request, user, moving=form)
     to = form.cleaned_data["address"]
