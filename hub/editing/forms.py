@@ -57,6 +57,9 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in self.changed_data:
             if name in self.stored and name in self.fields:
                 yield str(self[name].label), _in_words(self.stored[name], self.fields[name])
+        for name in self.also_seen:
+            if rows := self.stored.get(name):
+                yield name.capitalize(), "\n\n".join("\n".join(row.values()) for row in rows)
 
     def changes(self) -> str:
         """The labels of what was changed, for the feed: "name, address"."""

@@ -318,56 +318,6 @@ def test_before_a_product_disappears_its_people_are_counted(
     assert Grant.objects.get().is_open
 
 
-def sales_form(client: Client, path: str, **changes: object) -> dict[str, object]:
-    sent = typed(client, path)
-    for formset, *_words in client.get(path).context["lists"]:
-        for bound in formset.management_form:
-            sent[bound.html_name] = bound.value()
-        for row in formset:
-            sent |= {bound.html_name: bound.value() for bound in row if bound.value()}
-    return sent | changes
-
-
-def test_a_sales_page_is_written_looked_at_and_put_live(studio: Studio, owner: User, signed_in: Enter) -> None:
-    client, path = signed_in(owner), f"/console/products/{studio.course.pk}/sales/"
-    answer = client.post(
-        path,
-        sales_form(
-            client,
-            path,
-            headline="Throw your first bowl",
-            **{"questions-0-question": "Do I need a wheel?", "questions-0-answer": "Not for the first weeks."},
-        ),
-    )
-    assert answer.status_code == 303
-    page = SalesPage.objects.get()
-    assert page.questions == [{"question": "Do I need a wheel?", "answer": "Not for the first weeks."}]
-    assert (page.testimonials, page.is_live) == ([], False)
-    assert "Do I need a wheel?" in client.get("/buy/wheel/").content.decode()
-    assert Client().get("/buy/wheel/").status_code == 404
-    client.post(f"{path}live/", {"live": "1"})
-    assert Client().get("/buy/wheel/").status_code == 200
-
-    half = sales_form(client, path, **{"questions-0-answer": "", "headline": "Typed."})
-    answer = client.post(path, half)
-    assert answer.status_code == 422
-    assert "Fill in both" in answer.content.decode()
-    assert "Typed." in answer.content.decode()
-    emptied = sales_form(client, path, **{"questions-0-answer": "", "questions-0-question": ""})
-    assert client.post(path, emptied).status_code == 303
-    assert SalesPage.objects.get().questions == []
-
-
-def test_a_question_that_somebody_else_added_is_not_lost(studio: Studio, owner: User, signed_in: Enter) -> None:
-    cast.SalesPageFactory(product=studio.course)
-    client, path = signed_in(owner), f"/console/products/{studio.course.pk}/sales/"
-    mine = sales_form(client, path, headline="Mine")
-    theirs = {"questions-0-question": "Q?", "questions-0-answer": "A."}
-    assert client.post(path, sales_form(client, path, **theirs)).status_code == 303
-    assert client.post(path, mine).status_code == 409
-    assert SalesPage.objects.get().questions == [{"question": "Q?", "answer": "A."}]
-
-
 def test_links_to_a_former_address_lead_to_the_new_one(
     studio: Studio, ada: User, owner: User, signed_in: Enter
 ) -> None:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from activities import clock
 from hub.editing.deeds import note_deed
 from hub.editing.forms import QuestionForm, SalesPageForm, TestimonialForm
+from hub.editing.sales_pages import begin
 from hub.models import Product, SalesPage
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
@@ -29,9 +30,11 @@ Testimonials = forms.formset_factory(TestimonialForm, extra=EMPTY, max_num=40)
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.EDIT_PRODUCTS)
 def sales_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """While there is none yet, `?like=` fills the form in with an outline, or with another product's page."""
     product = get_object_or_404(Product, pk=pk)
     if request.method != "POST":
-        row = SalesPage.objects.filter(product=product).first() or SalesPage(product=product, headline=product.name)
+        stored = SalesPage.objects.filter(product=product).first()
+        row = stored or begin(product, like=request.GET.get("like", ""))
         return _show(request, product, SalesPageForm(instance=row), *_lists(row))
     with transaction.atomic():
         Product.objects.select_for_update().get(pk=pk)  # two first versions would be two rows
@@ -79,6 +82,7 @@ def _show(request: HttpRequest, product: Product, form: SalesPageForm, questions
         ],
         "sales": SalesPage.objects.filter(product=product).first(),
         "sale": find_sale(product),
+        "patterns": Product.objects.filter(sales_page__isnull=False).exclude(pk=product.pk),
     }
     wrong = any(any(errors) for formset in (questions, voices) if formset.is_bound for errors in formset.errors)
     return render_tab(request, product.pk, "sales.html", context, tab=TAB, status=422 if wrong else form.status)
