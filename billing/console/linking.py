@@ -1,5 +1,7 @@
 """The owner's pages that link a product with a Stripe product, new or known, and end the link."""
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -67,7 +69,7 @@ def create(request: HttpRequest, slug: str) -> HttpResponse:
         except StripeError as error:
             form.add_error(None, str(error))
         else:
-            return _linked(request, product)
+            return _linked(request, product, then="billing:link", args=[slug])
     return render(
         request, "billing/create.html", {"form": form, "product": product}, status=422 if form.errors else 200
     )
@@ -126,7 +128,7 @@ def _set_up(request: HttpRequest, product: Product, chosen: str, *, gateway: Gat
         except StripeError as error:
             form.add_error(None, str(error))
         else:
-            return _linked(request, product)
+            return _linked(request, product, then="billing:imports")
     context = {
         "product": product,
         "form": form,
@@ -138,15 +140,15 @@ def _set_up(request: HttpRequest, product: Product, chosen: str, *, gateway: Gat
     return render(request, "billing/set_up.html", context, status=422 if form.errors else 200)
 
 
-def _linked(request: HttpRequest, product: Product) -> HttpResponse:
-    """Next is who bought it before, but for what Stripe left undone."""
+def _linked(request: HttpRequest, product: Product, *, then: str, args: Sequence[str] = ()) -> HttpResponse:
+    """What was known at Stripe before has buyers to import; what Stripe left undone is seen to first."""
     made = made_for(product.slug)
     messages.success(request, f"{product} opens for everybody who buys {made.stripe_name}.")
     if made.offers.filter(payment_link_id="").exists():
         messages.warning(request, HALF_WAY)
         ring(TASK)
         return SeeOther(reverse("billing:link", args=[product.slug]))
-    return SeeOther(reverse("billing:imports"))
+    return SeeOther(reverse(then, args=args))
 
 
 def _show(request: HttpRequest, made: ProductLink) -> HttpResponse:
