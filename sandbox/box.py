@@ -152,9 +152,11 @@ class Box:
         self.log.clear()
         self.counts.clear()
 
-    def record(self, exchange: Obj) -> None:
-        """Keep one exchange for the check against Stripe's OpenAPI document."""
+    def record(self, exchange: Obj, *, response: str = "") -> None:
+        """Keep one exchange for the check against Stripe's OpenAPI document; `response` is JSON text already."""
         line = json.dumps(exchange, separators=(",", ":"))
+        if response:
+            line = f'{line[:-1]},"response":{response}}}'
         self.exchanges.append(line)
         if self.options.exchanges not in ("", "-"):
             with Path(self.options.exchanges).open("a") as out:

@@ -120,10 +120,8 @@ def note(
             }
         )
         if sandbox.options.exchanges and (route is None or route.published):
-            shown = json.loads(answer.body) if answer.body else None
-            sandbox.record(
-                {"method": request.method, "path": whole, "params": body, "status": answer.status, "response": shown}
-            )
+            asked = {"method": request.method, "path": whole, "params": body, "status": answer.status}
+            sandbox.record(asked, response=answer.body.decode() or "null")
 
 
 def tell_listeners(

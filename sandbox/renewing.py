@@ -234,6 +234,8 @@ def resume_paused(account: Account, subscription: Obj) -> Obj:
         raise InvalidRequest(
             f"This subscription cannot be resumed because its status is `{subscription['status']}`, not `paused`."
         )
+    if subscription["collection_method"] != "charge_automatically":
+        raise InvalidRequest("Only subscriptions that are charged automatically can be resumed.")
     now = account.now()
     data = []
     for item in subscription["items"]["data"]:

@@ -18,10 +18,7 @@ def _paid(account: Account, invoice: Obj) -> None:
     if subscription is None or subscription["status"] in TERMINAL:
         return
     if subscription["status"] == "paused":
-        if account.notes(subscription["id"]).get("resuming") == invoice["id"]:
-            account.change(subscription, event="customer.subscription.updated", status="active")
-            plan(account, subscription)
-            account.emit("customer.subscription.resumed", subscription)
+        finish_resuming(account, subscription, invoice)
         return
     if subscription["status"] == "incomplete":
         account.schedule("first_payment_window", subscription["id"], at=None)
@@ -29,6 +26,13 @@ def _paid(account: Account, invoice: Obj) -> None:
         _set_status(account, subscription, "active")
     elif subscription["status"] in ("past_due", "unpaid") and not owes(account, subscription):
         _set_status(account, subscription, "active")
+
+
+def finish_resuming(account: Account, subscription: Obj, invoice: Obj) -> None:
+    """The bill of a resumption is paid, or written off: the subscription runs again."""
+    if account.notes(subscription["id"]).get("resuming") == invoice["id"]:
+        _set_status(account, subscription, "active")
+        account.emit("customer.subscription.resumed", subscription)
 
 
 def keep_method(account: Account, subscription: Obj, invoice: Obj) -> None:
@@ -86,6 +90,8 @@ def _closed(account: Account, invoice: Obj) -> None:
         return
     if subscription["status"] == "incomplete" and invoice["status"] == "void":
         end_subscription(account, subscription)
+    elif subscription["status"] == "paused" and invoice["status"] == "uncollectible":
+        finish_resuming(account, subscription, invoice)
     elif subscription["status"] in ("past_due", "unpaid") and not owes(account, subscription):
         _set_status(account, subscription, "active")
 

@@ -34,7 +34,7 @@ class Stage(RuleBasedStateMachine):
     rows: Rows
 
     @initialize(
-        after=st.sampled_from(["cancel", "unpaid", "past_due"]),
+        after=st.sampled_from(["cancel", "cancel", "unpaid", "past_due"]),
         day=st.sampled_from([0, 0, 9, 15, 16, 28]),
         mode=st.sampled_from(["flexible", "flexible", "classic"]),
     )

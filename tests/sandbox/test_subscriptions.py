@@ -255,7 +255,8 @@ def test_a_trial_without_a_card_ends_as_its_settings_say(shelf: Shelf, choice: s
     assert shelf.subscription(session["subscription"])["status"] == status
 
 
-def test_a_paused_subscription_resumes_with_a_card(shelf: Shelf) -> None:
+def paused_with(shelf: Shelf, *, card: str) -> str:
+    """A subscription whose trial ended without a payment method, and which has one now."""
     link = shelf.link(
         shelf.monthly,
         payment_method_collection="if_required",
@@ -266,10 +267,27 @@ def test_a_paused_subscription_resumes_with_a_card(shelf: Shelf) -> None:
     )
     session = shelf.sandbox.pay_link(link, email="ada@example.org")["session"]
     shelf.sandbox.advance("8d")
-    shelf.sandbox.post(f"/sandbox/customers/{session['customer']}/card", {"card": GOOD})
-    shelf.sandbox.api.subscriptions.resume(session["subscription"])
-    assert shelf.subscription(session["subscription"])["status"] == "active"
+    shelf.sandbox.post(f"/sandbox/customers/{session['customer']}/card", {"card": card})
+    return str(session["subscription"])
+
+
+def test_a_paused_subscription_resumes_with_a_card(shelf: Shelf) -> None:
+    subscription = paused_with(shelf, card=GOOD)
+    shelf.sandbox.api.subscriptions.resume(subscription)
+    assert shelf.subscription(subscription)["status"] == "active"
     assert {"customer.subscription.paused", "customer.subscription.resumed"} <= set(shelf.events())
+
+
+@pytest.mark.parametrize(("close", "status"), [("mark_uncollectible", "active"), ("void_invoice", "paused")])
+def test_a_resumption_that_is_not_paid_waits_for_its_bill_to_be_written_off(
+    shelf: Shelf, close: str, status: str
+) -> None:
+    subscription = paused_with(shelf, card=FAILS_LATER)
+    bill = str(shelf.sandbox.api.subscriptions.resume(subscription).latest_invoice)
+    assert shelf.subscription(subscription)["status"] == "paused"
+    getattr(shelf.sandbox.api.invoices, close)(bill)
+    assert shelf.subscription(subscription)["status"] == status
+    assert ("customer.subscription.resumed" in shelf.events()) == (status == "active")
 
 
 @pytest.mark.parametrize(
