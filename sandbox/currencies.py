@@ -17,6 +17,12 @@ ZERO_DECIMAL = frozenset(
 )
 THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 SYMBOLS = {"eur": "€", "usd": "$", "gbp": "£", "jpy": "¥", "cad": "CA$", "aud": "A$", "nzd": "NZ$"}
+# The least that can be charged, in minor units (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
+LEAST = {
+    "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50, "gbp": 30,
+    "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300, "nzd": 50, "pln": 200,
+    "ron": 200, "sek": 300, "sgd": 50, "thb": 1000, "usd": 50,
+}  # fmt: skip
 # Written with two digits for old times' sake, but charged in whole units alone.
 WHOLE_UNITS = frozenset(("isk", "ugx"))
 
@@ -51,4 +57,15 @@ def check_rounded(amount: int | None, currency: str, *, param: str) -> None:
     if amount is not None and amount % step:
         raise InvalidRequest(
             f"Invalid amount: amounts in {currency} must be divisible by {step}, but {amount} is not.", param=param
+        )
+
+
+def check_least(amount: int, currency: str, *, what: str = "Amount", param: str | None = "amount") -> None:
+    """Raises Stripe's refusal of an amount that is too small to be charged."""
+    least = LEAST.get(currency.lower(), 1)
+    if amount < least:
+        raise InvalidRequest(
+            f"{what} must be at least {written(least, currency)} {currency.lower()}",
+            code="amount_too_small",
+            param=param,
         )

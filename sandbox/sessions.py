@@ -5,6 +5,7 @@ from fractions import Fraction
 from sandbox.account import Account
 from sandbox.catalogue import WHOLE, new_lines, price_of
 from sandbox.coupons import Purchase, take_off
+from sandbox.currencies import check_least
 from sandbox.discounts import find_coupons
 from sandbox.errors import InvalidRequest
 from sandbox.periods import part_of_period
@@ -29,6 +30,9 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
         amount=sum(line["amount_subtotal"] for line in lines),
         customer=params.get("customer"),
     )
+    if mode == "payment" and purchase.amount and purchase.currency:
+        what = "The Checkout Session's total amount due"
+        check_least(purchase.amount, purchase.currency, what=what, param=None)
     discounts = find_coupons(account, params.get("discounts"), param="discounts", purchase=purchase)
     invoice_creation = params.get("invoice_creation")
     session = account.add(

@@ -4,6 +4,7 @@ from sandbox import payments
 from sandbox.account import Account
 from sandbox.addresses import full_shipping
 from sandbox.cards import attach, default_method, find_method
+from sandbox.currencies import check_least
 from sandbox.errors import CardDeclined, InvalidRequest
 from sandbox.resources.shared_fields import AUTOMATIC_METHODS, CURRENCY, METADATA, METHOD_TYPES, SHIPPING
 from sandbox.routing import Call, endpoint, listing, retrieve
@@ -49,6 +50,7 @@ OFF_SESSION = Either(words=("one_off", "recurring"), other=Flag())
 )
 def create_intent(call: Call) -> Obj:
     account, params = call.account, call.params
+    check_least(params["amount"], params["currency"])
     if params.get("customer"):
         account.get("customer", params["customer"], param="customer")
     intent = payments.create_intent(

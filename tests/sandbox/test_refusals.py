@@ -145,6 +145,22 @@ def test_a_session_refuses_wrong_mixtures(shelf: Shelf, params: dict[str, Any], 
         raw(shelf.sandbox, "post", params, "/v1/checkout/sessions")
 
 
+@pytest.mark.parametrize(("currency", "least"), [("eur", 50), ("gbp", 30), ("jpy", 50), ("huf", 17_500)])
+def test_less_than_a_currency_s_least_amount_cannot_be_charged(shelf: Shelf, currency: str, least: int) -> None:
+    api = shelf.sandbox.api
+    assert api.payment_intents.create({"amount": least, "currency": currency}).amount == least
+    line: Any = {"price_data": {"product": shelf.club, "currency": currency, "unit_amount": least - 1}, "quantity": 1}
+    wish: Any = {"mode": "payment", "line_items": [line], "success_url": "https://shop.example/"}
+    for create in (
+        lambda: api.payment_intents.create({"amount": least - 1, "currency": currency}),
+        lambda: api.charges.create({"amount": least - 1, "currency": currency, "source": "tok_visa"}),
+        lambda: api.checkout.sessions.create(wish),
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            create()
+        assert refused.value.code == "amount_too_small"
+
+
 def test_the_portal_opens_only_with_a_configuration_and_for_the_customers_own(shelf: Shelf) -> None:
     api, subscription = shelf.sandbox.api, shelf.subscribe()
     with pytest.raises(stripe.InvalidRequestError, match="default configuration has not been created"):
