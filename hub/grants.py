@@ -174,9 +174,10 @@ def given_by_import(batch: str) -> QuerySet[Grant]:
 @transaction.atomic
 def undo_import(grants: Iterable[Grant], *, batch: str, actor: User | None, now: datetime) -> list[Ledger]:
     """Takes back what an import gave. Only a person, or another import, gives it again; nobody is written to."""
-    _lock_people({grant.user_id for grant in grants})
+    ids = {grant.pk: grant.user_id for grant in grants}
+    _lock_people(set(ids.values()))
     changes = []
-    for grant in given_by_import(batch).filter(pk__in=[grant.pk for grant in grants]):
+    for grant in given_by_import(batch).filter(pk__in=ids):
         before = grant.state
         grant.state, grant.closed_at, grant.close_reason = Grant.State.REVOKED, now, IMPORT_UNDONE
         changes.append(Change(grant, before, IMPORT_UNDONE, BY_HAND, 0, now, batch))

@@ -64,7 +64,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
             return HttpResponse(headers={"HX-Refresh": "true"})
         return render(request, "billing/_import_progress.html", {"batch": batch, "progress": _progress(batch)})
     form = ImportRowsForm(request.GET, options=showing.options(batch))
-    context = {"batch": batch, "progress": _progress(batch), "connection": active_connection()}
+    context = {"batch": batch, "progress": _progress(batch)}
     if batch.fingerprint:
         show, words = form.narrowed()
         page = showing.find(batch, show=show, words=words, after=request.GET.get("after", ""))
@@ -107,6 +107,9 @@ def rows(request: HttpRequest, pk: int) -> StreamingHttpResponse:
 def apply(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks for exactly the plan that the page has shown."""
     batch = _batch(pk)
+    if batch.connection != active_connection():
+        messages.error(request, f"{batch.connection.account_name} is disconnected: connect it first.")
+        return SeeOther(_page(batch))
     try:
         asking.ask_for(batch, plan=request.POST.get("plan", ""), actor=actor_of(request), now=clock.now())
     except asking.Moved:

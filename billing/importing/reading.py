@@ -13,7 +13,7 @@ from django.db import transaction
 from billing.errors import StripeMissing
 from billing.facts import expanded, products_of, sid
 from billing.gateway import Gateway, gateway_for
-from billing.importing.turns import Note, unnoted
+from billing.importing.turns import Interrupted, Note, unnoted
 from billing.intake.event_types import EVERYTHING
 from billing.models import ImportBatch, ImportRow
 from billing.refreshing.entitling import links_of
@@ -22,10 +22,6 @@ from billing.sweeping import listing
 
 Json = dict[str, Any]
 SUBSCRIPTIONS, INVOICES, SESSIONS, WHOLE, ALL_READ = "subscriptions", "invoices", "sessions", "whole", "all_read"
-
-
-class ReadElsewhere(Exception):
-    """Two processes read one import: this one has to stop."""
 
 
 def read(batch: ImportBatch, *, note: Note = unnoted) -> None:
@@ -92,7 +88,7 @@ def _keep(batch: ImportBatch, bought: dict[str, list[Json]], *, kind: str, page:
     batch.seen += len(page)
     batch.step, batch.after = (then, "") if then else (batch.step, page[-1]["id"])
     if not here.update(seen=batch.seen, step=batch.step, after=batch.after):
-        raise ReadElsewhere(f"{batch} is being read by another process.")
+        raise Interrupted  # somebody else reads it, or it was thrown away
     rows = {row.subject: row for row in batch.rows.filter(subject__in=list(bought))}
     for subject, objects in bought.items():
         if not objects:

@@ -74,8 +74,8 @@ def keep(batch: ImportBatch, rows: list[ImportRow], *, changed: Sequence[str] = 
         return
     ImportRow.objects.bulk_update(rows, ["planned", "verdict", "state", "error"], batch_size=CHUNK)
     batch.fingerprint, batch.state = fingerprint_of(batch, rows), ImportBatch.State.PLANNED
-    batch.totals, batch.changed = totals_of(rows), list(changed)
-    batch.save(update_fields=["fingerprint", "state", "totals", "changed"])
+    batch.totals, batch.changed, batch.stopped_at = totals_of(rows), list(changed), None
+    batch.save(update_fields=["fingerprint", "state", "totals", "changed", "stopped_at"])
 
 
 def fingerprint_of(batch: ImportBatch, rows: list[ImportRow]) -> str:
@@ -169,8 +169,8 @@ def _outcomes(batch: ImportBatch, subjects: list[str], *, newest: Mapping[type[M
             found[mine]["grants"].append([*words, line.from_state, line.to_state, line.reason])
     written = Delivery.objects.filter(pk__gt=newest[Delivery], key__startswith=key_prefix(batch))
     for address in written.values_list("user__email", flat=True):
-        mine = min(subject for subject, said in found.items() if any(grant[0] == address for grant in said["grants"]))
-        found[mine]["letters"].append(address)
+        theirs = [subject for subject, said in found.items() if any(grant[0] == address for grant in said["grants"])]
+        found[min(theirs or found)]["letters"].append(address)
     for doubt in Attention.objects.filter(pk__gt=newest[Attention], subject__in=subject_of):
         found[subject_of[doubt.subject]]["doubts"].append(doubt.kind)
     return {subject: _sorted(outcome) for subject, outcome in found.items()}

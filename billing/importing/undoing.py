@@ -65,11 +65,14 @@ def carry_on(batch: ImportBatch, *, now: datetime, note: Note = unnoted) -> None
     deliveries.withdraw_beginning_with(key_prefix(batch), why="The import was undone before this was sent.")
     undone = Ledger.objects.filter(batch=batch.name, reason=grants.IMPORT_UNDONE)
     given = grants.given_by_import(batch.name)
-    total = undone.count() + given.count()
+    left, done = list(given.order_by("user", "pk").values_list("pk", flat=True)), undone.count()
+    total = done + len(left)
     note(done=0, total=total)
-    while chunk := list(given.order_by("user", "pk")[:CHUNK]):
+    for start in range(0, len(left), CHUNK):
+        chunk = Grant.objects.filter(pk__in=left[start : start + CHUNK])
         grants.undo_import(chunk, batch=batch.name, actor=batch.undone_by, now=now)
-        note(done=undone.count(), total=total)
+        note(done=done + min(start + CHUNK, len(left)), total=total)
+    total = undone.count()
     batch.state, batch.finished_at, batch.done, batch.total = State.UNDONE, now, total, total
     batch.save(update_fields=["state", "finished_at", "done", "total"])
 

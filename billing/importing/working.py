@@ -1,6 +1,7 @@
 """The work of imports, in whatever process: rows say what is left, so that anybody goes on where somebody died."""
 
 import structlog
+from django.db.models import Q
 
 from activities import clock
 from billing.connection import active_connection
@@ -17,8 +18,8 @@ TASK = "billing.tasks.work_on_imports"
 
 def go_on() -> None:
     """Works on what is under way until it is done, stopped, or Stripe is away: then the next sweep tries again."""
-    used = active_connection()
-    for batch in ImportBatch.objects.filter(state__in=ImportBatch.AT_WORK, stopped_at=None, connection=used):
+    reachable = Q(connection=active_connection()) | Q(state=State.UNDOING)
+    for batch in ImportBatch.objects.filter(reachable, state__in=ImportBatch.AT_WORK, stopped_at=None):
         try:
             work(batch)
         except (Interrupted, Moved, StripeUnavailable):

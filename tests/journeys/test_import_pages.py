@@ -1,11 +1,6 @@
-"""The owner imports who bought before, by the pages alone: dry run, import, stop, undo."""
+"""The owner imports who bought before, by the pages alone: dry run, import, stop."""
 
-import csv
-import io
-import re
-import time
 from collections import Counter
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -13,51 +8,16 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from activities import clock
-from activities.deliveries import deliver_due
 from activities.models import Delivery
-from billing.importing import asking, carrying_out, rehearsing, turns, working
-from billing.intake.draining import drain, sweep
+from billing.connection import disconnect
+from billing.importing import asking, carrying_out, reading, rehearsing, turns, working
 from billing.models import Connection, ImportBatch, ImportRow
-from billing.sweeping.reconcile import catch_up, full_pass
-from hub import grants
 from hub.models import Grant, Ledger, User
 from tests import cast
-from tests.members import signed_in
+from tests.importing import ALL, IMPORTS, begin, csv_of, press_import, seed
 from tests.pasts import Past
 
-IMPORTS = "/console/stripe/imports/"
-ALL = {"subscriptions": "on", "orders": "on"}
 ADA, BEN, CLEO, DAN = "ada@example.org", "ben@example.org", "cleo@example.org", "dan@example.org"
-
-
-@pytest.fixture
-def browser(owner: User) -> Client:
-    """Came in by a code a moment ago."""
-    client = Client()
-    client.force_login(owner)
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "code", "at": time.time()}]
-    session["account_authentication_methods_user"] = str(owner.pk)
-    session.save()
-    return client
-
-
-def begin(browser: Client, **choice: str) -> str:
-    """Has a dry run made in the background; returns its page's address."""
-    answer = browser.post(IMPORTS, choice or ALL)
-    assert answer.status_code == 303
-    working.go_on()
-    return str(answer["Location"])
-
-
-def press_import(browser: Client, page: str) -> Any:
-    shown = browser.get(page).content.decode()
-    found = re.search(r'name="plan" value="([^"]+)"', shown)
-    assert found
-    answer = browser.post(f"{page}apply/", {"plan": found[1]})
-    assert answer.status_code == 303
-    working.go_on()
-    return browser.get(page)
 
 
 def test_the_owner_sees_what_would_happen_and_imports_it(past: Past, browser: Client) -> None:
@@ -93,22 +53,6 @@ def test_one_email_for_each_person_and_the_dry_run_names_them(past: Past, browse
     assert sorted(Delivery.objects.values_list("user__email", flat=True)) == [ADA, BEN]
 
 
-def test_undoing_takes_back_what_it_gave_and_says_what_stays(past: Past, browser: Client) -> None:
-    past.subscribe(ADA)
-    past.subscribe(BEN)
-    past.connect()
-    page = begin(browser)
-    press_import(browser, page)
-    shown = browser.get(f"{page}undo/")
-    assert shown.status_code == 200
-    assert "whoever pays goes on paying" in shown.content.decode()
-    assert browser.post(f"{page}undo/").status_code == 303
-    working.go_on()
-    assert "Undone" in browser.get(page).content.decode()
-    assert set(Grant.objects.values_list("state", "close_reason")) == {("revoked", "import_undone")}
-    assert Ledger.objects.count() == 4 and not Delivery.objects.exists()
-
-
 @pytest.mark.parametrize("path", ["", "1/", "1/rows.csv", "1/undo/"])
 def test_only_owners_and_admins_enter(past: Past, browser: Client, dan: User, client: Client, path: str) -> None:
     past.connect()
@@ -123,21 +67,6 @@ def test_only_owners_and_admins_enter(past: Past, browser: Client, dan: User, cl
         assert client.get(address).status_code == 403
     client.force_login(cast.UserFactory(email="amy@example.org", role=User.Role.ADMIN))
     assert client.get(address).status_code in {200, 302, 303}
-
-
-def seed(past: Past, *, subscribers: int) -> None:
-    """Many at once, on a Stripe product of their own, which is what the owner links."""
-    past.sandbox.post("/sandbox/seed", {"subscribers": subscribers, "seed": 5})
-    past.product = next(
-        found.id for found in past.api.products.list({"limit": 100}).data if found.name == "Seeded membership"
-    )
-    past.monthly = past.api.prices.list({"product": past.product}).data[0].id
-
-
-def csv_of(browser: Client, page: str, **narrowed: str) -> list[dict[str, str]]:
-    answer = browser.get(f"{page}rows.csv", narrowed)
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
-    return list(csv.DictReader(io.StringIO(text)))
 
 
 @pytest.mark.timeout(240)
@@ -265,6 +194,36 @@ def test_one_import_at_a_time(past: Past, browser: Client) -> None:
     assert ImportBatch.objects.count() == 1
 
 
+def test_a_dry_run_that_is_thrown_away_while_it_is_read_leaves_nothing(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    page = str(browser.post(IMPORTS, ALL)["Location"])
+    batch = ImportBatch.objects.get()
+    turn = turns.take(batch)
+    assert turn is not None
+
+    def note(*, done: int, total: int = 0) -> None:
+        assert browser.post(f"{page}forget/").status_code == 303
+        turn.note(done=done, total=total)
+
+    with pytest.raises(turns.Interrupted):
+        reading.read(batch, note=note)
+    turn.end()
+    assert not ImportBatch.objects.exists() and not ImportRow.objects.exists()
+
+
+def test_a_plan_waits_while_its_account_is_disconnected(past: Past, browser: Client, owner: User) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    page = begin(browser)
+    batch = ImportBatch.objects.get()
+    disconnect(batch.connection, actor=owner, now=clock.now())
+    answer = browser.post(f"{page}apply/", {"plan": batch.plan}, follow=True).content.decode()
+    assert "is disconnected: connect it first." in answer
+    working.go_on()
+    assert ImportBatch.objects.get().state == ImportBatch.State.PLANNED and not Grant.objects.exists()
+
+
 def test_stripe_away_is_said_and_the_next_sweep_reads_on(past: Past, browser: Client) -> None:
     past.subscribe(ADA)
     past.connect()
@@ -288,71 +247,6 @@ def test_a_row_that_cannot_be_read_is_kept_with_its_error_and_holds_nobody_up(pa
     (broken,) = csv_of(browser, page, show="state:failed")
     assert broken["Stripe id"] == unknown and broken["Error"]
     assert list(Grant.objects.values_list("user__email", flat=True)) == [ADA]
-
-
-def undo(browser: Client, page: str) -> None:
-    assert browser.post(f"{page}undo/").status_code == 303
-    working.go_on()
-
-
-def test_what_has_happened_since_stays_and_is_named_before(past: Past, browser: Client) -> None:
-    cancelled = past.subscribe(ADA)
-    past.subscribe(BEN)
-    past.subscribe(DAN)
-    past.connect()
-    page = begin(browser)
-    press_import(browser, page)
-    past.api.subscriptions.update(cancelled, {"cancel_at_period_end": True})
-    catch_up()
-    drain()
-    grants.revoke(Grant.objects.get(user__email=BEN), actor=None, reason="shared it", now=clock.now())
-    shown = browser.get(f"{page}undo/").content.decode()
-    assert "<b>1</b> grant of <b>1</b> person" in shown and "2 grants to which something has happened" in shown
-    assert "Has changed at Stripe since. The subscription was cancelled and ends on" in shown
-    assert "Is closed already. Taken back by hand." in shown
-    undo(browser, page)
-    assert dict(Grant.objects.values_list("user__email", "state")) == {ADA: "active", BEN: "revoked", DAN: "revoked"}
-    assert dict(Grant.objects.values_list("user__email", "close_reason"))[BEN] == "revoked"
-
-
-def test_what_was_undone_comes_back_by_an_import_and_not_by_the_night(past: Past, browser: Client) -> None:
-    past.subscribe(ADA)
-    past.connect()
-    page = begin(browser)
-    press_import(browser, page)
-    undo(browser, page)
-    past.sandbox.advance("40d")
-    full_pass()
-    sweep()
-    assert Grant.objects.get().state == "revoked"
-    again = begin(browser)
-    assert [row["Access"] for row in csv_of(browser, again)] == ["Studio Membership: open"]
-    press_import(browser, again)
-    assert Grant.objects.get().state == "active"
-    undo(browser, again)
-    assert Grant.objects.get().state == "revoked"
-
-
-def test_undoing_withdraws_the_emails_that_nobody_has_begun_to_send(past: Past, browser: Client) -> None:
-    past.subscribe(ADA)
-    past.connect()
-    page = begin(browser, emails="on", **ALL)
-    press_import(browser, page)
-    assert "1 e-mail that waits is not sent" in browser.get(f"{page}undo/").content.decode()
-    undo(browser, page)
-    assert deliver_due(now=timezone.now()) == 0
-    assert Delivery.objects.get().state == Delivery.State.FAILED
-
-
-def test_undoing_asks_who_it_is(past: Past, browser: Client, owner: User) -> None:
-    past.subscribe(ADA)
-    past.connect()
-    page = begin(browser)
-    press_import(browser, page)
-    borrowed = signed_in(owner)
-    assert "/reauthenticate/" in borrowed.post(f"{page}undo/")["Location"]
-    working.go_on()
-    assert Grant.objects.get().is_open
 
 
 def test_the_rows_cost_the_same_for_ten_and_for_hundreds(

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from activities import clock
 from billing.connection import active_connection
 from billing.errors import StripeUnavailable
-from billing.importing import asking, reading, turns, working
+from billing.importing import asking, turns, working
 from billing.models import ImportBatch, ImportRow
 
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             begun = asking.at_work(connection)
             hint = f" Finish it first: --apply {begun.plan}" if begun and begun.fingerprint else ""
             raise CommandError(f"An import is under way.{hint}") from error
-        except (turns.Interrupted, reading.ReadElsewhere) as error:
+        except turns.Interrupted as error:
             raise CommandError("It is being read by another process, or was stopped.") from error
         except StripeUnavailable as error:
             raise CommandError(f"Stripe could not be read to the end: {error}. Run it again to read on.") from error
