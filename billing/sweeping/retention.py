@@ -1,5 +1,5 @@
-"""What is not kept for ever: events that are done, old passes, plans that nobody carried out, ended sessions, unused
-pictures, spent messages and counters.
+"""What is not kept for ever: events that are done, old passes, plans and drafts that nobody carried out, ended
+sessions, unused pictures, spent messages and counters.
 """
 
 import time
@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from billing.models import ImportBatch, InboxEvent, Order, Pass, StripeCustomer
+from hub.batches.drafting import forget_old
 from hub.pictures.keeping import forget_unused
 
 DAY = 24 * 3600
@@ -30,6 +31,7 @@ def tidy() -> None:
     Pass.objects.filter(finished_at__lt=now - timedelta(days=90)).delete()
     Session.objects.filter(expire_date__lt=now).delete()
     forget_unused(now=now)
+    forget_old(now=now)
     UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
     # The folder broker keeps each message that it handed out, the file cache what ran out and nobody asked for again.
     for folder in (settings.BROKER_DIR / "processed", settings.VAR_DIR / "cache"):

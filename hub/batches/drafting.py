@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -15,6 +15,8 @@ from hub.models import Batch, BatchRow, Grant, Product, User
 from hub.roles import Permission
 
 CHUNK = 2000
+DRAFTS_LIVE = timedelta(days=1)
+LINES_LIVE = timedelta(days=35)
 Deed, Rows = Batch.Deed, BatchRow.State
 
 
@@ -105,6 +107,12 @@ def with_outlook(rows: QuerySet[BatchRow], batch: Batch, *, now: datetime) -> Qu
 def discard(batch: Batch) -> None:
     """A draft that nobody wants."""
     Batch.objects.filter(pk=batch.pk, state=Batch.State.DRAFT).delete()
+
+
+def forget_old(*, now: datetime) -> None:
+    """Drafts that were left lying, and what a file said of people who could not be added."""
+    Batch.objects.filter(state=Batch.State.DRAFT, created_at__lt=now - DRAFTS_LIVE).delete()
+    BatchRow.objects.filter(state=Rows.FAILED, batch__created_at__lt=now - LINES_LIVE).delete()
 
 
 def _may_have(batch: Batch) -> Q:

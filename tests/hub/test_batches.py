@@ -1,6 +1,7 @@
 """What staff do to many people at once: done person for person, told in the ledger, stopped, gone on with, undone."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db.models.signals import post_save
@@ -9,7 +10,7 @@ from django.utils import timezone
 from activities.models import Activity, Delivery
 from hub import grants
 from hub.access import can_open
-from hub.batches import carrying_out
+from hub.batches import carrying_out, drafting
 from hub.models import Batch, BatchRow, Grant, Ledger, Product, User
 from tests import cast
 from tests.hub.conftest import Studio
@@ -163,3 +164,18 @@ def test_staff_give_nothing_to_themselves_by_the_crowd(studio: Studio, ada: User
     carrying_out.start(batch, now=studio.now)
     assert not can_open(admin, studio.course, now=timezone.now())
     assert can_open(ada, studio.course, now=timezone.now())
+
+
+def test_what_nobody_carried_out_is_forgotten_and_so_is_what_a_file_said_of_people_who_are_none(
+    studio: Studio, ada: User, draft: Draft
+) -> None:
+    left, done = draft(Deed.GIVE, [ada], product=studio.course), draft(Deed.INVITE, [ada])
+    carrying_out.start(done, now=studio.now)
+    BatchRow.objects.create(batch=done, state=Rows.FAILED, email="nobody")
+    drafting.forget_old(now=studio.now + timedelta(hours=23))
+    assert Batch.objects.count() == 2
+    drafting.forget_old(now=studio.now + timedelta(days=2))
+    assert not Batch.objects.filter(pk=left.pk).exists()
+    assert done.rows.count() == 2
+    drafting.forget_old(now=studio.now + timedelta(days=36))
+    assert [row.user for row in done.rows.all()] == [ada]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.test import Client
 
+from billing.models import Connection
 from hub.models import Product, User
 from tests import cast
 from tests.hub.conftest import Studio
@@ -30,6 +31,7 @@ def test_when_nothing_waits_the_page_says_so(studio: Studio, owner: User, signed
     client = signed_in(owner)
     assert "Nothing waits for you." not in client.get("/console/").content.decode()
     studio.sell(studio.course)
+    Connection.objects.update(sealed_webhook_secrets="sealed")
     for product in Product.objects.filter(kind=Product.Kind.STANDARD):
         cast.PageFactory(product=product)
     page = client.get("/console/")

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import Connection, Order, Subscription
-from hub.models import User
+from hub.models import Batch, User
 from tests import cast
 from tests.hub.conftest import Studio
 
@@ -15,10 +17,10 @@ Enter = Callable[[User], Client]
 
 
 def subscribe(user: User, studio: Studio, *, status: str, ends: bool = False) -> None:
-    connection, _ = Connection.objects.get_or_create(account_id="acct_1")
+    account, _ = Connection.objects.get_or_create(account_id="acct_1")
     Subscription.objects.create(
         stripe_id=f"sub_{user.pk}",
-        connection=connection,
+        connection=account,
         customer_id=f"cus_{user.pk}",
         user=user,
         status=status,
@@ -106,3 +108,37 @@ def test_of_several_kinds_in_the_feed_one_is_taken_off_at_a_time(studio: Studio,
     ]
     left = client.get(f"/console/activity/{chips[0].without}").context["chips"]
     assert [chip.words for chip in left] == ["Disputed", "1 Jan 2026"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console/people/?state=open&order=name",
+        "/console/activity/?verb=access_granted&live=0",
+        "/console/people/together/",
+        "/console/",
+    ],
+)
+def test_a_list_costs_as_many_queries_whatever_its_length(
+    studio: Studio, owner: User, signed_in: Enter, path: str
+) -> None:
+    client = signed_in(owner)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(path).status_code == 200
+        return len(asked)
+
+    def more(count: int) -> None:
+        for person in cast.UserFactory.create_batch(count, proved=False):
+            studio.give(person, studio.course)
+            studio.subscribe(person, studio.club, state="grace", reason="past_due_grace")
+            Batch.objects.create(
+                deed="invite", state="done", about="x", reason="x", made_by=owner, created_at=studio.now
+            )
+
+    more(2)
+    queries()
+    few = queries()
+    more(30)
+    assert queries() <= few

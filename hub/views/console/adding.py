@@ -25,7 +25,7 @@ def add(request: HttpRequest) -> HttpResponse:
     said, now = form.cleaned_data, clock.now()
     batch = drafting.draft_from(
         [Line(1, said["email"], said["name"])],
-        about=said["email"],
+        about="By hand",
         products=list(said["products"]),
         reason=said["reason"],
         writes=said["writes"],
