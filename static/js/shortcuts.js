@@ -1,5 +1,7 @@
 // Console keys: "/" goes to the search field; "g" and a letter follow the link that carries data-keys.
-document.querySelector(".rail [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+for (const current of document.querySelectorAll(".rail [aria-current], .tabs [aria-current]")) {
+  current.scrollIntoView({ inline: "center", block: "nearest" });
+}
 
 let waiting = false;
 document.addEventListener("keydown", (event) => {

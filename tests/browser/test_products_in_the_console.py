@@ -151,6 +151,18 @@ def test_pages_are_dragged_and_moved_by_keys(stack: Stack, desk: Page) -> None:
     expect(desk.locator(".pages-title b")).to_have_text(before)
 
 
+def test_products_are_dragged_into_the_order_of_the_library(stack: Stack, desk: Page) -> None:
+    desk.goto(f"{stack.site}/console/products/")
+    names = desk.locator("tbody .row-link b")
+    before = names.all_inner_texts()
+    rows = desk.locator("tbody tr")
+    with desk.expect_response(lambda answer: answer.url.endswith("/products/order/")) as sent:
+        rows.nth(2).locator("td").nth(3).drag_to(rows.first.locator("td").nth(3))
+    assert sent.value.status == 204
+    desk.reload()
+    assert names.all_inner_texts() == [before[2], *before[:2], *before[3:]]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_of_a_product_passes_axe_and_fits_a_phone(
     stack: Stack, owner: BrowserContext, chromium: Browser, scheme: str

@@ -36,7 +36,7 @@ def test_from_nothing_to_a_page_that_a_member_reads(ada: User, owner: User, sign
     body = {"title": "Build the kiln", "body": "## Bricks\n\nTwelve of them.", "publish": "1"}
     answer = client.post(f"/console/products/{product.pk}/pages/new/", body)
     page = Page.objects.get()
-    assert (answer.status_code, answer["Location"]) == (303, f"/console/pages/{page.pk}/")
+    assert (answer.status_code, answer["Location"]) == (303, f"/console/products/pages/{page.pk}/")
     assert (page.slug, page.is_published) == ("build-the-kiln", True)
 
     client.post(f"/console/people/{ada.pk}/give/", {"product": product.pk, "reason": "first"})
@@ -60,9 +60,9 @@ def test_every_page_of_the_editor_is_for_owners_and_admins(
         f"/console/products/{course.pk}/live/",
         f"/console/products/{course.pk}/archive/",
         f"/console/products/{course.pk}/pages/new/",
-        f"/console/sections/{section.pk}/",
-        f"/console/pages/{page.pk}/",
-        f"/console/pages/{page.pk}/delete/",
+        f"/console/products/sections/{section.pk}/",
+        f"/console/products/pages/{page.pk}/",
+        f"/console/products/pages/{page.pk}/delete/",
     ]
     acts = [
         f"/console/products/{course.pk}/duplicate/",
@@ -71,10 +71,10 @@ def test_every_page_of_the_editor_is_for_owners_and_admins(
         f"/console/products/{course.pk}/sections/",
         f"/console/products/{course.pk}/sales/live/",
         f"/console/products/{course.pk}/pages/order/",
-        f"/console/sections/{section.pk}/move/",
-        f"/console/sections/{section.pk}/delete/",
-        f"/console/pages/{page.pk}/move/",
-        f"/console/pages/{page.pk}/publish/",
+        f"/console/products/sections/{section.pk}/move/",
+        f"/console/products/sections/{section.pk}/delete/",
+        f"/console/products/pages/{page.pk}/move/",
+        f"/console/products/pages/{page.pk}/publish/",
     ]
     support, admin = (cast.UserFactory(role=role) for role in (User.Role.SUPPORT, User.Role.ADMIN))
     for path in shown:
@@ -130,7 +130,7 @@ def test_a_taken_address_is_refused_and_keeps_what_was_typed(studio: Studio, own
 
 
 def test_who_was_slower_overwrites_nothing_unseen(studio: Studio, owner: User, signed_in: Enter) -> None:
-    client, path = signed_in(owner), f"/console/pages/{studio.pages[0].pk}/"
+    client, path = signed_in(owner), f"/console/products/pages/{studio.pages[0].pk}/"
     mine = typed(client, path, body="My version.")
     client.post(path, typed(client, path, body="Theirs, saved first."))
     answer = client.post(path, mine)
@@ -167,7 +167,7 @@ def test_settings_say_what_is_missing(studio: Studio, owner: User, signed_in: En
 
 
 def test_a_page_is_previewed_without_being_saved(studio: Studio, owner: User, signed_in: Enter) -> None:
-    client, path = signed_in(owner), f"/console/pages/{studio.pages[0].pk}/"
+    client, path = signed_in(owner), f"/console/products/pages/{studio.pages[0].pk}/"
     answer = client.post(path, typed(client, path, body="**Bold** <script>x</script>") | {"preview": "1"})
     assert "<strong>Bold</strong>" in answer.content.decode()
     assert "<script>x" not in answer.content.decode()
@@ -185,7 +185,7 @@ def test_a_page_is_previewed_without_being_saved(studio: Studio, owner: User, si
 def test_a_page_that_is_not_right_says_why(
     studio: Studio, owner: User, signed_in: Enter, change: dict[str, str], words: str
 ) -> None:
-    client, path = signed_in(owner), f"/console/pages/{studio.pages[0].pk}/"
+    client, path = signed_in(owner), f"/console/products/pages/{studio.pages[0].pk}/"
     answer = client.post(path, typed(client, path, body="Kept.", **change))
     assert answer.status_code == 422
     assert words in answer.content.decode()
@@ -194,7 +194,7 @@ def test_a_page_that_is_not_right_says_why(
 
 def test_pages_are_published_one_by_one_and_all_at_once(studio: Studio, owner: User, signed_in: Enter) -> None:
     client, page = signed_in(owner), studio.pages[0]
-    client.post(f"/console/pages/{page.pk}/publish/", {"publish": "0"})
+    client.post(f"/console/products/pages/{page.pk}/publish/", {"publish": "0"})
     assert not Page.objects.get(pk=page.pk).is_published
     answer = client.post(f"/console/products/{studio.course.pk}/publish/", follow=True)
     assert "2 pages published." in answer.content.decode()
@@ -216,7 +216,7 @@ def test_pages_go_up_and_down_and_over_the_edge_of_a_section(studio: Studio, own
 
     def go(title: str, to: str) -> None:
         page = Page.objects.get(title=title)
-        assert client.post(f"/console/pages/{page.pk}/move/", {"to": to}).status_code == 303
+        assert client.post(f"/console/products/pages/{page.pk}/move/", {"to": to}).status_code == 303
 
     go("Clay", "up")
     go("Pulling", "up")
@@ -246,7 +246,7 @@ def test_pages_are_put_where_they_are_dropped(studio: Studio, owner: User, signe
 def test_a_deleted_section_leaves_its_pages(studio: Studio, owner: User, signed_in: Enter) -> None:
     section = cast.SectionFactory(product=studio.course, title="Later")
     cast.PageFactory(product=studio.course, section=section, title="Kept")
-    signed_in(owner).post(f"/console/sections/{section.pk}/delete/")
+    signed_in(owner).post(f"/console/products/sections/{section.pk}/delete/")
     assert outline(studio.course) == [("", ["Clay", "Centring", "Pulling", "Unfinished", "Kept"])]
 
 
@@ -255,7 +255,7 @@ def test_a_page_is_deleted_after_its_readers_were_counted(
 ) -> None:
     studio.give(ada, studio.course)
     signed_in(ada).get("/products/wheel/clay/")
-    client, path = signed_in(owner), f"/console/pages/{studio.pages[0].pk}/delete/"
+    client, path = signed_in(owner), f"/console/products/pages/{studio.pages[0].pk}/delete/"
     assert "1 person has opened it" in client.get(path).content.decode()
     client.post(path)
     assert not Page.objects.filter(pk=studio.pages[0].pk).exists()

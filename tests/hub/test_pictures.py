@@ -227,7 +227,7 @@ def test_a_picture_is_put_into_the_words_of_a_page(
 ) -> None:
     studio.give(ada, studio.course)
     page = studio.pages[0]
-    client, path = signed_in(owner), f"/console/pages/{page.pk}/"
+    client, path = signed_in(owner), f"/console/products/pages/{page.pk}/"
     sent = typed(client, path, body="Before it.") | {"insert": "1", "picture": upload(picture()), "shows": "A [bowl]"}
     answer = client.post(path, sent)
     kept = Picture.objects.get()
