@@ -1,10 +1,13 @@
-"""The access e-mail once more, for whoever cannot find the first."""
+"""Invitations, and the access e-mail once more for whoever cannot find the first."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import uuid4
 
 from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record_one
+from hub.access import open_products
 from hub.models import Product, User
 from hub.throttling import happens_too_often
 
@@ -26,3 +29,46 @@ def send_access_again(user: User, product: Product, *, actor: User, now: datetim
     record_one(happening, now=now)
     notices.queue([notices.access(key=key, user_id=user.pk, product_id=product.pk)], now=now)
     return True
+
+
+def send_invitation(user: User, *, actor: User, now: datetime) -> bool:
+    """What is open to them, and how to come in; at most once a minute for each person. Whether it did."""
+    if happens_too_often(str(user.pk), what="invitation", per_minute=1):
+        return False
+    products = Product.objects.filter(pk__in=open_products(user, now=now)).order_by("position", "pk")
+    key = f"invitation:{user.pk}:{uuid4()}"
+    queue_invitation(user, products=list(products), key=key, actor_id=actor.pk, now=now)
+    return True
+
+
+def queue_invitation(
+    user: User,
+    *,
+    products: Sequence[Product],
+    key: str,
+    actor_id: int | None,
+    now: datetime,
+    cause: str = "",
+    note: str = "",
+) -> None:
+    """One e-mail, whatever the number of products, and once for each key; the feed says so."""
+    activity = record_one(
+        Happening(
+            verb=Activity.Verb.STAFF_ACTION,
+            key=key,
+            at=now,
+            user_id=user.pk,
+            actor_id=actor_id,
+            cause=cause,
+            details={"reason": "Invited", "note": note} if note else {"reason": "Invited"},
+        ),
+        now=now,
+    )
+    about = notices.invitation(
+        key=key,
+        user_id=user.pk,
+        product_id=products[0].pk if len(products) == 1 else None,
+        products=[product.name for product in products],
+        activity=activity,
+    )
+    notices.queue_one(about, now=now)

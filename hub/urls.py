@@ -87,6 +87,7 @@ urlpatterns = [
     path("console/people/together/<int:pk>/discard/", batches.discard, name="console_batch_discard"),
     path("console/people/together/<int:pk>/rows/", batches.rows, name="console_batch_rows"),
     path("console/people/<int:pk>/", person.person, name="console_person"),
+    path("console/people/<int:pk>/invite/", helping.invite, name="console_invite"),
     path("console/people/<int:pk>/see/", seeing.begin, name="console_see"),
     path("console/seeing/stop/", seeing.stop, name="console_see_stop"),
     path("console/people/<int:pk>/deactivate/", leaving.deactivate, name="console_deactivate"),

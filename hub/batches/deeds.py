@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from activities import notices
-from activities.models import Activity
-from activities.record import Happening, record_one
 from hub import grants
 from hub.access import open_grants, open_products
 from hub.addresses import usable_address
+from hub.invitations import queue_invitation
 from hub.joining import add_member
 from hub.models import Batch, BatchRow, Grant, Ledger, Product, User
 from hub.permissions import may_favour
@@ -137,27 +135,15 @@ def _invite(row: BatchRow, *, now: datetime) -> str:
 def _invite_to(row: BatchRow, user: User, *, products: list[Product], now: datetime) -> None:
     """One e-mail, whatever the number of products, and once for each batch."""
     batch = row.batch
-    key = f"invitation:{batch.pk}:{user.pk}"
-    activity = record_one(
-        Happening(
-            verb=Activity.Verb.STAFF_ACTION,
-            key=key,
-            at=now,
-            user_id=user.pk,
-            actor_id=batch.made_by_id,
-            cause=batch.name,
-            details={"reason": "Invited", "note": batch.reason},
-        ),
+    queue_invitation(
+        user,
+        products=products,
+        key=f"invitation:{batch.pk}:{user.pk}",
+        actor_id=batch.made_by_id,
+        cause=batch.name,
+        note=batch.reason,
         now=now,
     )
-    about = notices.invitation(
-        key=key,
-        user_id=user.pk,
-        product_id=products[0].pk if len(products) == 1 else None,
-        products=[product.name for product in products],
-        activity=activity,
-    )
-    notices.queue_one(about, now=now)
 
 
 def _person(row: BatchRow) -> User:

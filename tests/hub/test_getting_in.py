@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from activities import notices
+from activities.letters import render
 from activities.models import Activity, Delivery
 from activities.record import Happening, record_one
 from hub.models import User
@@ -92,3 +93,22 @@ def test_the_page_costs_the_same_however_much_there_is(
     with django_assert_max_num_queries(32):
         page = sam.get(f"/console/people/{ada.pk}/").content.decode()
     assert page.count("Note ") >= 12
+
+
+def test_who_never_came_in_is_invited_once_a_minute_with_what_is_open(
+    studio: Studio, sam: Client, ada: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    Delivery.objects.all().delete()
+    path = f"/console/people/{ada.pk}/invite/"
+    assert path in sam.get(f"/console/people/{ada.pk}/").content.decode()
+    page = sam.post(path, follow=True).content.decode()
+    assert "The invitation is on its way to ada@example.org." in page and "Sam Ode" in page
+    letter = render(Delivery.objects.select_related("user", "product").get(notice="invitation"))
+    assert letter.to == ["ada@example.org"] and "The Wheel" in letter.body
+    assert "It was sent a moment ago." in sam.post(path, follow=True).content.decode()
+    User.objects.filter(pk=ada.pk).update(last_seen=timezone.now())
+    assert path not in sam.get(f"/console/people/{ada.pk}/").content.decode()
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    assert "is deactivated: nothing was sent." in sam.post(path, follow=True).content.decode()
+    assert Delivery.objects.count() == 1

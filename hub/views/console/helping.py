@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from activities import clock
 from hub.access import open_products
 from hub.forms import ReasonForm
-from hub.invitations import send_access_again
+from hub.invitations import send_access_again, send_invitation
 from hub.models import Product, User
 from hub.payments import ask_again
 from hub.permissions import Permission, actor_of, staff_only
@@ -38,6 +38,20 @@ def send_again(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
         else:
             messages.warning(request, "It was sent a moment ago. Wait a minute.")
     return SeeOther(reverse("hub:console_person", args=[user.pk]))
+
+
+@require_POST
+@staff_only(Permission.HELP_PEOPLE)
+def invite(request: HttpRequest, pk: int) -> HttpResponse:
+    """For who never came in: how to, and what is open to them."""
+    user = get_object_or_404(User, pk=pk)
+    if not user.is_active:
+        messages.error(request, f"{user} is deactivated: nothing was sent.")
+    elif send_invitation(user, actor=actor_of(request), now=clock.now()):
+        messages.success(request, f"The invitation is on its way to {user.email}.")
+    else:
+        messages.warning(request, "It was sent a moment ago. Wait a minute.")
+    return SeeOther(reverse("hub:console_person", args=[pk]))
 
 
 @require_POST
