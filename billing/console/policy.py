@@ -1,6 +1,7 @@
 """The owner's knobs: the site's, each product's own, and who would gain or lose access before either is saved."""
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -72,8 +73,7 @@ def _show(
     context = {
         "preview": shown,
         "product": change.product,
-        "listed": shown.effects[:LISTED],
-        "left": max(len(shown.effects) - LISTED, 0),
+        "page": Paginator(shown.effects, LISTED).get_page(request.POST.get("page")),
         "has_moved": has_moved,
         "sent": [(name, value) for name, value in request.POST.items() if name in DEFAULTS],
         "back": _address(change.product),

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from itertools import islice
 from typing import Any
 
 from django.db import transaction
@@ -19,21 +18,22 @@ from activities.models import Activity
 from activities.record import Happening, record_one
 from billing.intake.inbox import look_again
 from billing.models import AccessPolicy, Connection, Order, Subscription
-from billing.refreshing import applying
 from billing.refreshing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
-from billing.rules import policies
+from billing.rules import effects, policies
+from billing.rules.effects import Effect, batched
 from billing.rules.knobs import DEFAULTS, say_differences
-from hub.models import Grant, Ledger, Product, User
+from hub.models import Product, User
 
 CAUSE = "policy_preview"
 CHUNK = 200
+SETTLED_AT_MOST = 300  # subjects, while somebody waits
 # The subscriptions that a knob can speak of: nothing else is read when it is turned.
 TOUCHED = {
     "trial_access": Q(status="trialing"),
     "past_due_policy": Q(status="past_due"),
     "past_due_grace_days": Q(status="past_due"),
-    "paused_collection_access": Q(status="active"),
-    "require_first_payment": Q(status="active"),
+    "paused_collection_access": Q(status="active", data__pause_collection__has_key="behavior"),
+    "require_first_payment": Q(status="active", last_paid_invoice=""),
     "immediate_cancel": Q(status="canceled"),
     "sub_full_refund": ~Q(refunded_invoices=[]),
     "dispute_policy": ~Q(disputes={}),
@@ -64,18 +64,6 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """One person who gains or loses one product."""
-
-    email: str
-    name: str
-    product: str
-    gains: bool
-    reason: str
-    until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
     """`words` says what changes; `effects` for whom; `subjects` are looked at again; `fingerprint` is of it all."""
 
@@ -100,12 +88,12 @@ def preview(change: Change, *, connection: Connection | None, now: datetime) -> 
     after = before | {_key(change): AccessPolicy(product=change.product, knobs=change.knobs, version=_next(mine))}
     old, new = policies.build(before.values()), policies.build(after.values())
     subjects = sorted(_affected(old, new, connection=connection, now=now)) if connection else []
-    effects = _effects(change, subjects, connection=connection, now=now) if connection and subjects else []
+    found = _effects(change, new, subjects, connection=connection, now=now) if connection and subjects else []
     return Preview(
         words=_words(change, mine),
-        effects=effects,
+        effects=found,
         subjects=subjects,
-        fingerprint=_fingerprint(change, version=_next(mine), effects=effects),
+        fingerprint=_fingerprint(change, version=_next(mine), found=found),
     )
 
 
@@ -175,62 +163,28 @@ def _chunks(model: Any, connection: Connection, conditions: Iterable[Q]) -> Iter
         either |= condition
     if either:
         rows = model.objects.filter(either, connection=connection).order_by("pk").iterator(chunk_size=CHUNK)
-        yield from _steps(rows)
-
-
-def _steps(found: Iterable[Any]) -> Iterator[list[Any]]:
-    """Some hundred at a time."""
-    rest = iter(found)
-    while step := list(islice(rest, CHUNK)):
-        yield step
+        yield from batched(rows, size=CHUNK)
 
 
 def _differs(was: list[Entitlement], becomes: list[Entitlement]) -> bool:
     return [found.decision for found in was] != [found.decision for found in becomes]
 
 
-def _effects(change: Change, subjects: list[str], *, connection: Connection, now: datetime) -> list[Effect]:
-    """Settles the subjects under the change, reads what came of it, and takes it all back."""
+def _effects(
+    change: Change, new: policies.Policies, subjects: list[str], *, connection: Connection, now: datetime
+) -> list[Effect]:
+    """By doing it and taking it back; of very many whose people are known, by comparing what is with what would be."""
+    if len(subjects) <= SETTLED_AT_MOST:
+        settled, projected = subjects, []
+    else:
+        unbound = effects.without_a_person(subjects)
+        settled, projected = sorted(unbound), [subject for subject in subjects if subject not in unbound]
+    found = effects.project(projected, policies=new, connection=connection, now=now)
     with transaction.atomic():
-        newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        had = _open_to(subjects)
         _write(change, actor=None)
-        for chunk in _steps(subjects):
-            rows = list(Subscription.objects.filter(customer_id__in=chunk))
-            applying.settle(
-                rows,
-                list(Order.objects.filter(subject__in=chunk)),
-                connection=connection,
-                before={row.stripe_id: row for row in rows},
-                cause=CAUSE,
-                happened_at=now,
-                now=now,
-            )
-        have = _open_to(subjects)
-        told = Ledger.objects.filter(pk__gt=newest, cause=CAUSE).select_related("grant__user", "grant__product")
-        last = {(row.grant.user_id, row.grant.product_id): row for row in told.order_by("pk")}
+        found += effects.settle(settled, connection=connection, cause=CAUSE, now=now)
         transaction.set_rollback(True)
-    changed = [(pair, row) for pair, row in last.items() if (pair in had) != (pair in have)]
-    effects = [_effect(row, gains=pair in have) for pair, row in changed]
-    return sorted(effects, key=lambda effect: (effect.gains, effect.product, effect.email))
-
-
-def _open_to(subjects: list[str]) -> set[tuple[int, int]]:
-    """Who of the people behind these subjects has what, whatever gave it to them."""
-    pairs: set[tuple[int, int]] = set()
-    for chunk in _steps(subjects):
-        people = set(
-            Subscription.objects.filter(customer_id__in=chunk, user__isnull=False).values_list("user", flat=True)
-        )
-        people |= set(Order.objects.filter(subject__in=chunk, user__isnull=False).values_list("user", flat=True))
-        still_open = Grant.objects.filter(user_id__in=people, state__in=Grant.OPEN)
-        pairs |= set(still_open.values_list("user_id", "product_id"))
-    return pairs
-
-
-def _effect(row: Ledger, *, gains: bool) -> Effect:
-    person = row.grant.user
-    return Effect(person.email, person.name, row.grant.product.name, gains, row.reason, row.until)
+    return sorted(found, key=lambda effect: (effect.gains, effect.product, effect.email))
 
 
 def _words(change: Change, mine: AccessPolicy | None) -> list[str]:
@@ -240,8 +194,8 @@ def _words(change: Change, mine: AccessPolicy | None) -> list[str]:
     return say_differences(was, change.knobs, unset="as the site")
 
 
-def _fingerprint(change: Change, *, version: int, effects: list[Effect]) -> str:
-    rows = [[effect.email, effect.product, effect.gains, effect.reason] for effect in effects]
+def _fingerprint(change: Change, *, version: int, found: list[Effect]) -> str:
+    rows = [[effect.email, effect.product, effect.gains, effect.reason] for effect in found]
     said = json.dumps([_key(change), change.knobs, version, rows], sort_keys=True)
     return sha256(said.encode()).hexdigest()
 

@@ -8,11 +8,16 @@ import pytest
 from django.test import Client
 
 from activities.models import Activity
+from billing.forms import PolicyForm
 from billing.intake.draining import drain
 from billing.models import AccessPolicy, Subscription
-from billing.rules.policies import load
+from billing.rules import effects, policy_change
+from billing.rules.knobs import DEFAULTS
+from billing.rules.policies import build, load
+from billing.rules.policy_change import Change
 from hub.models import Grant, User
 from tests import cast
+from tests.members import Member
 from tests.shops import Shop
 
 SITE = "/console/stripe/policy/"
@@ -60,7 +65,7 @@ def rows_of(page: str) -> Rows:
     return [
         (
             unescape(re.findall(r"[\w.]+@[\w.]+", row)[0]),
-            unescape(re.findall(r"<td>([^<]+)</td>", row)[0]),
+            unescape(re.findall(r'data-label="Product">([^<]+)</td>', row)[0]),
             "gains" if "Gains access" in row else "loses",
         )
         for row in found
@@ -196,3 +201,108 @@ def test_only_the_owner_sets_rules(shop: Shop, client: Client, dan: User, path: 
         client.force_login(person)
         assert client.get(path).status_code == 403
         assert client.post(path, USUAL).status_code == 403
+
+
+KNOB_BY_KNOB: list[dict[str, str]] = [
+    {"trial_access": "False"},
+    {"past_due_policy": "none"},
+    {"past_due_policy": "until_stripe_gives_up"},
+    {"past_due_grace_days": "3"},
+    {"paused_collection_access": "suspend"},
+    {"require_first_payment": "True"},
+    {"immediate_cancel": "end_of_paid_period"},
+    {"sub_full_refund": "revoke"},
+    {"order_full_refund": "ignore"},
+    {"order_partial_refund_percent": "25"},
+    {"dispute_policy": "suspend_on_open"},
+    {"dispute_policy": "ignore"},
+    {"restore_on_won": "False"},
+]
+
+
+def test_every_knob_is_turned_here() -> None:
+    assert {name for change in KNOB_BY_KNOB for name in change} == set(DEFAULTS) == set(USUAL)
+
+
+@pytest.fixture
+def everything(shop: Shop) -> Shop:
+    """One person in every state that a knob speaks of, each of another address."""
+    api = shop.sandbox.api
+    people = {name: Member(shop, f"{name}@example.org") for name in ("trial", "late", "paused", "ended", "refunded")}
+    people["trial"].subscribe(shop.monthly.price_id, trial_period_days=60)
+    paused = people["paused"].subscribe(shop.monthly.price_id)
+    ended = people["ended"].subscribe(shop.yearly.price_id)
+    refunded = people["refunded"].subscribe(shop.yearly.price_id)
+    shop.buy(shop.monthly, email="late@example.org")
+    bought = {
+        name: shop.buy(shop.once, email=f"{name}@example.org") for name in ("back", "part", "open", "lost", "won")
+    }
+    shop.deliver()
+    late = Subscription.objects.get(user__email="late@example.org")
+    shop.sandbox.post(f"/sandbox/customers/{late.customer_id}/card", {"card": "4000000000000341"})
+    shop.advance("35d")
+    api.subscriptions.update(paused["id"], {"pause_collection": {"behavior": "void"}})
+    api.subscriptions.cancel(ended["id"])
+    api.refunds.create({"payment_intent": bought["back"]["payment_intent"]})
+    api.refunds.create({"payment_intent": bought["part"]["payment_intent"], "amount": 9000})
+    invoice = api.subscriptions.retrieve(refunded["id"]).latest_invoice
+    paid = api.invoice_payments.list({"invoice": str(invoice)}).data[0].payment.payment_intent
+    api.refunds.create({"payment_intent": str(paid)})
+    for name, status in (("open", "needs_response"), ("lost", "lost"), ("won", "won")):
+        charge = api.payment_intents.retrieve(bought[name]["payment_intent"]).latest_charge
+        shop.sandbox.post(f"/sandbox/charges/{charge}/dispute", {"status": "needs_response"})
+        if status != "needs_response":
+            disputed = api.disputes.list({"charge": str(charge)}).data[0].id
+            shop.sandbox.set_fields(disputed, status=status)
+    shop.deliver()
+    return shop
+
+
+@pytest.mark.parametrize("change", KNOB_BY_KNOB, ids=lambda change: "-".join(f"{k}={v}" for k, v in change.items()))
+def test_of_every_knob_the_preview_is_the_result_and_so_is_the_faster_one(
+    everything: Shop, desk: Client, change: dict[str, str]
+) -> None:
+    """Row for row, through the pages; and as it is reckoned of very many."""
+    before, now = opened(), everything.now()
+    form = PolicyForm(USUAL | change, knobs={})
+    assert form.is_valid()
+    asked = Change(None, form.knobs())
+    shown = policy_change.preview(asked, connection=everything.connection, now=now)
+    new = build([AccessPolicy(product=None, knobs=asked.knobs, version=1)])
+    reckoned = effects.project(shown.subjects, policies=new, connection=everything.connection, now=now)
+    assert {(e.email, e.product, e.gains, e.reason) for e in reckoned} == {
+        (e.email, e.product, e.gains, e.reason) for e in shown.effects
+    }
+    page = desk.post(SITE, USUAL | change).content.decode()
+    rows = rows_of(page)
+    assert len(rows) == len(shown.effects)
+    desk.post(SITE, sent_back(page))
+    drain()
+    assert sorted(moved(before, opened())) == sorted(rows)
+
+
+def clone(row: Subscription, *, of: User, stripe_id: str) -> Subscription:
+    """The same for somebody else."""
+    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    values |= {"id": None, "user_id": of.pk, "stripe_id": stripe_id, "customer_id": f"cus_{of.email}"}
+    return Subscription(**values)
+
+
+def test_many_are_shown_a_page_at_a_time(late: Shop, desk: Client) -> None:
+    """Of 320 whose card fails 200 stand on the first page; no page but the button that says so saves anything."""
+    ben = Subscription.objects.get(user__email="ben@example.org")
+    people = User.objects.bulk_create(User(email=f"late{number:03}@example.org") for number in range(319))
+    ref = "sub_{}".format
+    Subscription.objects.bulk_create(clone(ben, of=person, stripe_id=ref(person.email)) for person in people)
+    grant = Grant.objects.get(source_ref=ben.stripe_id)
+    fields = {"product": grant.product, "source": grant.source, "state": grant.state, "reason": grant.reason}
+    fields |= {"starts_at": grant.starts_at, "until": grant.until, "ends_at": grant.ends_at}
+    Grant.objects.bulk_create(Grant(user=person, source_ref=ref(person.email), **fields) for person in people)
+    given = USUAL | {"past_due_policy": "none"}
+    first, second = (desk.post(SITE, given | {"page": str(number)}).content.decode() for number in (1, 2))
+    assert "Page 1 of 2" in first and "Page 2 of 2" in second and "close it for 320" in second
+    listed = [row[0] for row in rows_of(first) + rows_of(second)]
+    assert (len(rows_of(first)), len(listed), len(set(listed))) == (200, 320, 320)
+    assert not AccessPolicy.objects.exists()
+    assert desk.post(SITE, sent_back(second)).status_code == 303
+    assert AccessPolicy.objects.get().knobs == {"past_due_policy": "none"}
