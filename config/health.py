@@ -173,7 +173,7 @@ def _passes(*, now: datetime) -> Section:
     if brake := brakes.order_by("-opened_at").first():
         words = (
             f"A full pass stopped: it would have closed {len(brake.details.get('closing', []))} grants. Read its list "
-            "in the console; if it is right, the owner runs full_pass --confirm."
+            "in the console: an owner closes it, or has everything compared again."
         )
         return Section("passes", Level.RED, words, figures)
     if connected and _age(catch_up or connected.created_at, now=at) > CATCH_UP_LATE:
