@@ -20,10 +20,14 @@ def bought(shop: Shop) -> Shop:
     return shop
 
 
-def test_case_41_an_inquiry_never_changes_access(bought: Shop) -> None:
+@pytest.mark.parametrize("said", [False, True])
+def test_case_41_an_inquiry_never_changes_access(bought: Shop, said: bool) -> None:
+    """Whether or not Stripe calls the charge itself disputed."""
     AccessPolicy.objects.create(knobs={"dispute_policy": "suspend_on_open"})
     dispute = _dispute(bought, status="warning_needs_response")
+    bought.sandbox.set_fields(dispute["charge"], disputed=said)
     bought.deliver()
+    assert Order.objects.get().disputes == ({dispute["id"]: "warning_needs_response"} if said else {})
     assert bought.has(ADA, bought.course)
     for status in ("warning_under_review", "warning_closed"):
         bought.sandbox.set_fields(dispute["id"], status=status)
@@ -31,7 +35,7 @@ def test_case_41_an_inquiry_never_changes_access(bought: Shop) -> None:
         assert bought.has(ADA, bought.course)
     ada = Member(bought)
     assert ada.steps(bought.course) == [("", "active", "bought")]
-    assert ada.verbs("disputed", "access_removed") == []
+    assert ada.verbs("disputed", "access_removed") == (["disputed"] * 3 if said else [])
     assert ada.mails() == ["access"]
 
 

@@ -160,9 +160,11 @@ def test_case_20_a_schedules_events_say_nothing_when_they_come_all_the_same(shop
     assert member.nobody
 
 
+@pytest.mark.parametrize("still_listed", [True, False])
 def test_case_23_a_customer_deleted_at_stripe_keeps_the_account_and_what_was_bought_once(
-    shop: Shop, member: Member
+    shop: Shop, member: Member, still_listed: bool
 ) -> None:
+    """Also where Stripe will not list the subscriptions of a customer who is gone."""
     subscription = member.subscribe(shop.monthly.price_id)
     shop.buy(shop.once, email=member.email)
     shop.deliver()
@@ -171,6 +173,8 @@ def test_case_23_a_customer_deleted_at_stripe_keeps_the_account_and_what_was_bou
 
     for customer in StripeCustomer.objects.all():
         shop.sandbox.api.customers.delete(customer.stripe_id)
+    if not still_listed:
+        shop.sandbox.answer_with(404, path="/v1/subscriptions", times=1)
     shop.deliver()
     assert member.row(subscription).status == "canceled"
     assert not member.has(shop.club)
