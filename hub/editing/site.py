@@ -9,7 +9,7 @@ from django.db import transaction
 from activities.letter_texts import BUTTON, Letter, Unknown, check
 from activities.models import LetterText
 from activities.record import record_deed
-from hub.editing.forms import CoverForm, EditForm
+from hub.editing.forms import EditForm
 from hub.models import Site, User
 from hub.pictures.fields import PictureField
 from hub.pictures.keeping import keep
@@ -46,8 +46,8 @@ class SiteForm(EditForm):
         }
 
 
-class LogoForm(CoverForm):
-    """Another logo. Nothing given, and `remove`: the drawn one again."""
+class LogoForm(forms.Form):
+    """Another logo."""
 
     picture = PictureField(
         purpose=LOGO,

@@ -40,10 +40,14 @@ def settings(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff_only(Permission.CHANGE_SITE)
 def logo(request: HttpRequest) -> HttpResponse:
+    """Another logo; with `remove`, the drawn one."""
     form = LogoForm(request.POST, request.FILES)
-    if not form.is_valid():
+    if "remove" in request.POST:
+        editing.change_logo(None, actor=actor_of(request), now=clock.now())
+    elif form.is_valid():
+        editing.change_logo(form.cleaned_data["picture"], actor=actor_of(request), now=clock.now())
+    else:
         return _show(request, logo_form=form, status=422)
-    editing.change_logo(form.cleaned_data["picture"], actor=actor_of(request), now=clock.now())
     messages.success(request, "The logo is changed.")
     return SeeOther(reverse("hub:console_settings"))
 
