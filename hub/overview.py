@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activities.models import Activity
+from hub.editing.products import find_empty
 from hub.models import Page, Product
 
 VERBS = Activity.Verb
@@ -80,14 +81,13 @@ def steps() -> list[Step]:
 
 def matters() -> list[Matter]:
     """What needs a decision or a repair, the worst first."""
-    empty = Product.objects.filter(is_live=True, archived_at=None, kind=Product.Kind.STANDARD)
     found = [
         Matter(
             f"{product} is live and has no published page.",
             reverse("hub:console_product_content", args=[product.pk]),
             "Write one",
         )
-        for product in empty.exclude(pages__is_published=True)[:5]
+        for product in find_empty()[:5]
     ]
     found += chain.from_iterable(source() for source in further_matters)
     return sorted(found, key=lambda matter: matter.tone != "bad")

@@ -218,13 +218,13 @@ class PageForm(EditForm):
     class Meta:
         model = Page
         fields = ("title", "section", "body", "video_url", "minutes", "slug")
-        widgets = {"body": forms.Textarea(attrs={"rows": 18, "class": "input-prose"})}
+        widgets = {"body": forms.Textarea(attrs={"rows": 18})}
         labels = {"video_url": "Video", "minutes": "Minutes it takes", "slug": "Address"}
         help_texts = {
             "body": "Markdown: ## a heading, **bold**, [a link](https://…), - a list, > a quote, "
             "> [!TIP] a call-out, ``` code.",
             "video_url": "A YouTube or Vimeo address.",
-            "slug": "The last part of its address. Empty: made of the title.",
+            "slug": "The last part of its address. Empty: made of the title. Links to the old one stop working.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -270,7 +270,7 @@ class SalesPageForm(EditForm):
         fields = ("headline", "lead", "body")
         widgets = {
             "lead": forms.Textarea(attrs={"rows": 3}),
-            "body": forms.Textarea(attrs={"rows": 12, "class": "input-prose"}),
+            "body": forms.Textarea(attrs={"rows": 12}),
         }
         labels = {"lead": "Below the headline", "body": "What you say about it"}
         help_texts = {

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from hub.access import open_grants
 from hub.editing.addresses import free_slug
@@ -74,6 +75,12 @@ def archive(product: Product, *, actor: User, now: datetime) -> None:
 def unarchive(product: Product, *, actor: User, now: datetime) -> None:
     if Product.objects.filter(pk=product.pk, archived_at__isnull=False).update(archived_at=None):
         note_deed(product, "took out of the archive", actor=actor, now=now)
+
+
+def find_empty() -> QuerySet[Product]:
+    """What is live and has nothing to read: a collection may be so, a product with pages of its own not."""
+    live = Product.objects.filter(is_live=True, archived_at=None, kind=Product.Kind.STANDARD)
+    return live.exclude(pages__is_published=True)
 
 
 def count_holders(product: Product, *, now: datetime) -> int:

@@ -345,3 +345,14 @@ def test_links_to_a_former_address_lead_to_the_new_one(
     assert reader.get("/products/the-wheel/").status_code == 200
     Product.objects.filter(pk=studio.course.pk).update(is_live=False)
     assert reader.get("/products/wheels/").status_code == 404
+
+
+def test_whoever_publishes_nothing_to_read_is_told(studio: Studio, owner: User, signed_in: Enter) -> None:
+    client, words = signed_in(owner), "finds nothing to read"
+    assert words in client.get(f"/console/products/{studio.kit.pk}/content/").content.decode()
+    answer = client.post(f"/console/products/{studio.kit.pk}/live/", {"live": "1"}, follow=True)
+    assert words in answer.content.decode()
+    for product in (studio.course, studio.club):
+        answer = client.post(f"/console/products/{product.pk}/live/", {"live": "1"}, follow=True)
+        assert words not in answer.content.decode()
+        assert words not in client.get(f"/console/products/{product.pk}/content/").content.decode()

@@ -16,7 +16,7 @@ from hub.editing.collections import Change
 from hub.editing.deeds import note_deed
 from hub.editing.forms import ContentsForm, PageForm, PagePictureForm, SectionForm
 from hub.editing.order import PLACES, last_position, move
-from hub.editing.products import count_holders
+from hub.editing.products import count_holders, find_empty
 from hub.models import Page, Product, Section
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
@@ -35,6 +35,7 @@ def show_content(
 ) -> HttpResponse:
     """`contents`: the form of what a collection opens, as sent; `asked`: what it would change, to be confirmed."""
     context: dict[str, Any] = {"parts": editing.parts_of(product), "form": form, "asked": asked}
+    context["is_empty"] = find_empty().filter(pk=product.pk).exists()
     if product.kind == Product.Kind.COLLECTION:
         context["contents"] = contents or ContentsForm(collection=product)
         context["items"] = [] if product.contains_all else product.items.select_related("product")

@@ -108,6 +108,8 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     is_live = request.POST.get("live") == "1"
     editing.set_live(product, is_live=is_live, actor=actor_of(request), now=now)
     messages.success(request, f"{product} is {'live' if is_live else 'a draft now: only owners and admins see it'}.")
+    if editing.find_empty().filter(pk=pk).exists():
+        messages.warning(request, "It has no published page yet: whoever opens it finds nothing to read.")
     return SeeOther(reverse("hub:console_product", args=[pk]))
 
 
