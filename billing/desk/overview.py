@@ -8,7 +8,7 @@ from django.urls import reverse
 from billing.connection import active_connection
 from billing.desk.evidence import counts
 from billing.desk.failed_events import failed
-from billing.models import Attention, Connection, Offer, ProductLink
+from billing.models import Attention, Connection, ImportBatch, Offer, ProductLink
 from hub.overview import Matter, Step
 
 MANY = 5  # of a kind: more would hide what else waits
@@ -26,6 +26,9 @@ def matters() -> Iterator[Matter]:
     if dead := failed().count():
         words = "1 event from Stripe" if dead == 1 else f"{dead} events from Stripe"
         yield Matter(f"{words} could not be worked off.", reverse("billing:failed_events"), "See events", "bad")
+    for batch in ImportBatch.objects.filter(stopped_at__isnull=False).exclude(trouble=""):
+        address = reverse("billing:import", args=[batch.pk])
+        yield Matter(f"Import {batch.pk} could not go on and has stopped.", address, "See why", "bad")
     yield from _broken_sales()
     for kind, count in sorted(counts().items()):
         words, address = Attention.Kind(kind).label, f"{reverse('billing:decide')}?kind={kind}"

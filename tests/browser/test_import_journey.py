@@ -5,16 +5,29 @@ import subprocess
 import sys
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ROOT, Stack, eventually
+from tests.browser.test_console_pages import SIZES
 from tests.browser.test_member_journey import pay, sign_in
-from tests.browser.test_sandbox_pages import listen
+from tests.browser.test_sandbox_pages import RULES, listen
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MANY = 500
 AT_WORK = 180_000  # milliseconds that a busy machine may take for an import's step
+
+
+def look_at(page: Page) -> None:
+    """Nothing is too wide, and axe finds nothing."""
+    for width, scheme in SIZES:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        broken = Axe().run(page, options=RULES).response["violations"]
+        assert [f"{rule['id']} at {rule['nodes'][0]['target']}" for rule in broken] == []
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_500_are_imported_as_shown_and_the_next_purchase_appears(page: Page, chromium: Browser, stack: Stack) -> None:
@@ -38,6 +51,7 @@ def test_500_are_imported_as_shown_and_the_next_purchase_appears(page: Page, chr
     do_it = page.get_by_role("button", name=f"Import {MANY} and send {MANY} e-mails")
     expect(do_it).to_be_visible(timeout=AT_WORK)
     assert stack.mails_to("1-7@seeded.example") == []
+    look_at(page)
     page.get_by_label("Person or Stripe id").fill("1-7@seeded")
     page.get_by_role("button", name="Show", exact=True).click()
     row = page.get_by_role("row").filter(has_text="1-7@seeded.example")
@@ -49,8 +63,20 @@ def test_500_are_imported_as_shown_and_the_next_purchase_appears(page: Page, chr
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.get_by_role("heading", name="Imported")).to_be_visible(timeout=AT_WORK)
     expect(page.locator(".stat").filter(has_text="imported").first).to_contain_text(str(MANY))
+    look_at(page)
     assert stack.why("1-7@seeded.example", "kiln-log")["access"] is True
     eventually(lambda: stack.mails_to("1-7@seeded.example"), seconds=60)
+
+    # It can be undone, which says first what stays.
+    page.get_by_role("link", name="Undo…").click()
+    if "/reauthenticate/" in page.url:
+        before = len(stack.mails_to("owner@example.com"))
+        page.get_by_role("button", name="Send me a code").click()
+        eventually(lambda: len(stack.mails_to("owner@example.com")) > before)
+        page.locator("[name=code]").fill(stack.code_for("owner@example.com"))
+        page.locator("[name=code]").press("Enter")
+    expect(page.get_by_role("heading", name="What stays")).to_be_visible()
+    look_at(page)
 
     # Whoever buys next is in the feed beside them.
     visitor = chromium.new_context().new_page()

@@ -235,6 +235,21 @@ def test_stripe_away_is_said_and_the_next_sweep_reads_on(past: Past, browser: Cl
     assert "Import 1" in browser.get(page).content.decode()
 
 
+def test_what_nobody_foresaw_stops_it_and_the_first_page_says_so(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    past.sandbox.answer_with(400, path="/v1/checkout/sessions")
+    page = begin(browser)
+    past.sandbox.behave()
+    working.go_on()
+    assert "StripeInvalid" in browser.get(page).content.decode()
+    assert "could not go on and has stopped" in browser.get("/console/").content.decode()
+    assert browser.post(f"{page}resume/").status_code == 303
+    working.go_on()
+    assert "Import 1" in browser.get(page).content.decode()
+    assert "has stopped" not in browser.get("/console/").content.decode()
+
+
 def test_a_row_that_cannot_be_read_is_kept_with_its_error_and_holds_nobody_up(past: Past, browser: Client) -> None:
     unknown = past.bill(BEN)
     past.subscribe(ADA)
