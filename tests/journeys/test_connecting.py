@@ -85,7 +85,7 @@ def test_a_restricted_key_with_all_that_is_needed_connects(sandbox: Sandbox, des
         ({"payment_link": "read"}, ["Payment Links: Write"]),
         ({"checkout_session": ""}, ["Checkout Sessions: Write"]),
         ({"customer_portal": ""}, ["Customer portal: Write"]),
-        ({"subscription": "read"}, ["Subscriptions: Write"]),
+        ({"subscription": ""}, ["Subscriptions: Read", "Subscriptions: Write"]),
         ({"customer": ""}, ["Customers: Read"]),
         ({"invoice": ""}, ["Invoices: Read"]),
         ({"coupon": ""}, ["Coupons: Read"]),
@@ -104,6 +104,10 @@ def test_each_missing_permission_is_named_and_nothing_is_kept(
     assert [str(need) for need in NEEDS if f"<b>{need}</b>" in page] == named
     assert not Connection.objects.exists()
     assert sandbox.api.webhook_endpoints.list().data == []
+
+
+def test_what_can_be_done_by_hand_keeps_nobody_from_connecting(sandbox: Sandbox, desk: Client) -> None:
+    assert "Connected to" in paste(desk, restricted(sandbox, subscription="read", webhook="read"))
 
 
 def test_trying_a_key_changes_nothing_at_stripe(sandbox: Sandbox, desk: Client) -> None:
