@@ -1,5 +1,6 @@
 """The owner's pages about the connection: which account, is it well, its key, and its end."""
 
+from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
 from django.forms import model_to_dict
@@ -70,6 +71,7 @@ def stripe(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.CONNECT_STRIPE)
+@reauthentication_required(app="allauth.account", allow_get=True)
 def disconnect(request: HttpRequest) -> HttpResponse:
     """Says what happens, then does it."""
     used = active_connection()

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from activities import clock
 from activities.models import Activity
@@ -12,6 +13,7 @@ from billing.models import Connection, InboxEvent, Offer, ProductLink, Subject
 from billing.sweeping.reconcile import catch_up
 from hub.models import SalesPage, User
 from tests import cast
+from tests.hub.test_reentry import prove
 from tests.members import signed_in
 from tests.sandboxes import KEY
 from tests.shops import Shop
@@ -19,6 +21,14 @@ from tests.shops import Shop
 STRIPE = "/console/stripe/"
 DISCONNECT = "/console/stripe/disconnect/"
 ADA, BEN = "ada@example.org", "ben@example.org"
+
+
+@pytest.fixture
+def desk(desk: Client, settings: Settings) -> Client:
+    """The owner's browser, in which she has just proved that it is her."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    prove(desk)
+    return desk
 
 
 @pytest.fixture
@@ -135,6 +145,12 @@ def test_a_key_of_another_account_is_refused_until_this_one_is_disconnected(shop
     assert desk.post(STRIPE, {"key": other["key"]}).status_code == 303
     states = dict(Connection.objects.values_list("account_id", "state"))
     assert states == {shop.connection.account_id: Connection.State.OFF, other["id"]: Connection.State.OK}
+
+
+def test_who_came_in_long_ago_proves_to_be_there_first(shop: Shop, owner: User) -> None:
+    answer = signed_in(owner).post(DISCONNECT)
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/accounts/reauthenticate/code/")
+    assert Connection.objects.get().state == Connection.State.OK
 
 
 def test_only_the_owner_disconnects(shop: Shop, client: Client, dan: User) -> None:

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.db import connection as database
 from django.test import Client
+from pytest_django import Settings
 
 from activities import clock
 from billing.intake.draining import drain, sweep
@@ -17,6 +18,7 @@ from billing.shop.linking import link
 from billing.sweeping.reconcile import full_pass
 from hub.models import Grant, Ledger, User
 from tests import cast
+from tests.hub.test_reentry import prove
 from tests.members import signed_in
 from tests.sandboxes import KEY
 from tests.shops import Shop
@@ -24,6 +26,14 @@ from tests.shops import Shop
 STRIPE = "/console/stripe/"
 DISCONNECT = "/console/stripe/disconnect/"
 ADA, BEN = "ada@example.org", "ben@example.org"
+
+
+@pytest.fixture
+def desk(desk: Client, settings: Settings) -> Client:
+    """The owner's browser, in which she has just proved that it is her."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    prove(desk)
+    return desk
 
 
 @pytest.fixture
