@@ -140,11 +140,16 @@ def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:
 
 
 def _matching(words: str) -> QuerySet[User]:
+    """Whoever was erased is found by an id of Stripe's alone."""
     people = User.objects.all()
+    there = Q(erased_at=None)
     for word in words.split()[:6]:
         by_name = Q(email__icontains=word) | Q(name__icontains=word)
-        people = people.filter(by_name | Q(pk__in=found) if (found := find_by_id(word)) else by_name)
-    return people
+        if found := find_by_id(word):
+            by_name |= Q(pk__in=found)
+            there |= Q(pk__in=found)
+        people = people.filter(by_name)
+    return people.filter(there)
 
 
 def _in_state(people: QuerySet[User], filters: Filters, *, now: datetime) -> QuerySet[User]:

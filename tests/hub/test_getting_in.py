@@ -105,10 +105,13 @@ def test_who_never_came_in_is_invited_once_a_minute_with_what_is_open(
     page = sam.post(path, follow=True).content.decode()
     assert "The invitation is on its way to ada@example.org." in page and "Sam Ode" in page
     letter = render(Delivery.objects.select_related("user", "product").get(notice="invitation"))
+    # A new minute may begin between two tries, not between three.
+    again = [sam.post(path, follow=True).content.decode() for _try in range(2)]
+    assert any("It was sent a moment ago." in page for page in again)
     assert letter.to == ["ada@example.org"] and "The Wheel" in letter.body
-    assert "It was sent a moment ago." in sam.post(path, follow=True).content.decode()
     User.objects.filter(pk=ada.pk).update(last_seen=timezone.now())
     assert path not in sam.get(f"/console/people/{ada.pk}/").content.decode()
     User.objects.filter(pk=ada.pk).update(is_active=False)
+    before = Delivery.objects.count()
     assert "is deactivated: nothing was sent." in sam.post(path, follow=True).content.decode()
-    assert Delivery.objects.count() == 1
+    assert Delivery.objects.count() == before

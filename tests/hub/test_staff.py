@@ -154,6 +154,6 @@ def test_the_page_costs_the_same_however_many_work_here(
     studio: Studio, console: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     cast.UserFactory.create_batch(12, role=Role.SUPPORT)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(8):
         page = console.get(STAFF).content.decode()
     assert page.count("Save<span") == 12

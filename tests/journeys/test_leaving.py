@@ -271,6 +271,10 @@ def test_the_page_of_somebody_erased_offers_nothing_to_do(shop: Shop, member: Me
     shop.deliver()
     pk = member.user.pk
     owner_at.post(f"/console/people/{pk}/erase/", {"address": ADDRESS})
+    assert f"/console/people/{pk}/" not in words_of(owner_at.get("/console/people/"))
+    for ref in (Order.objects.get().key, Order.objects.get().customer_id):
+        if ref:
+            assert f"Erased person {pk}" in words_of(owner_at.get("/console/people/", {"q": ref}))
     page = owner_at.post(f"/console/people/{pk}/reactivate/", follow=True)
     assert "Whoever is erased does not come back: they join anew." in page.content.decode()
     assert not User.objects.get(pk=pk).is_active
