@@ -251,7 +251,9 @@ class PageForm(EditForm):
 
 
 class PagePictureForm(forms.Form):
-    """A picture to be put into a page's words."""
+    """A picture to be put into a page's words. It stands in the page's own form, which is sent without one too."""
+
+    use_required_attribute = False
 
     picture = PictureField(purpose=PAGE, help_text="JPEG, PNG or WebP, up to 10 MB.")
     shows = forms.CharField(

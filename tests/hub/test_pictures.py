@@ -1,5 +1,6 @@
 """Pictures that owners give: what is taken, what is kept of it, who is shown it."""
 
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -228,6 +229,8 @@ def test_a_picture_is_put_into_the_words_of_a_page(
     studio.give(ada, studio.course)
     page = studio.pages[0]
     client, path = signed_in(owner), f"/console/products/pages/{page.pk}/"
+    assert 'type="file" name="picture" accept' in client.get(path).content.decode()
+    assert not re.search(r"<input type=\"file\"[^>]*required", client.get(path).content.decode())
     sent = typed(client, path, body="Before it.") | {"insert": "1", "picture": upload(picture()), "shows": "A [bowl]"}
     answer = client.post(path, sent)
     kept = Picture.objects.get()
