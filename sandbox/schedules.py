@@ -1,5 +1,6 @@
 """Subscription schedules: phases that follow one another, from a start that may lie ahead to a release or an end."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from sandbox import renewing
@@ -8,9 +9,9 @@ from sandbox.cards import default_method
 from sandbox.catalogue import ItemWish
 from sandbox.changing import Change, apply_change
 from sandbox.clock import due
-from sandbox.coupons import Purchase
+from sandbox.coupons import Purchase, find_coupon
 from sandbox.discounts import find_coupons, replace_discounts
-from sandbox.errors import InvalidRequest
+from sandbox.errors import InvalidRequest, NotFound
 from sandbox.subscribing import Terms, start_subscription
 from sandbox.types import DAY, Obj, Params
 
@@ -85,7 +86,7 @@ def start(account: Account, schedule: Obj) -> None:
     before = {name: schedule[name] for name in ("current_phase", "status", "subscription")}
     # Set before its subscription is told: whoever looks from there finds the schedule under way.
     account.change(schedule, current_phase=span(phase), status="active")
-    subscription = start_subscription(account, customer, wishes_of(account, phase), terms)
+    subscription = start_subscription(account, customer, wishes_of(account, schedule, phase), terms)
     account.change(schedule, subscription=subscription["id"])
     account.emit("subscription_schedule.updated", schedule, before=before)
     plan(account, schedule)
@@ -93,7 +94,7 @@ def start(account: Account, schedule: Obj) -> None:
 
 def first_terms(account: Account, schedule: Obj, phase: Obj) -> Terms:
     settings, now = schedule["default_settings"], account.now()
-    purchase = Purchase(phase["currency"], None, schedule["customer"])
+    purchase = purchase_of(schedule, phase)
     return Terms(
         metadata=dict(phase["metadata"] or {}),
         description=phase["description"] or settings["description"],
@@ -103,7 +104,9 @@ def first_terms(account: Account, schedule: Obj, phase: Obj) -> Terms:
         days_until_due=days_until_due(schedule, phase),
         default_payment_method=phase["default_payment_method"] or settings["default_payment_method"],
         billing_mode=schedule["billing_mode"]["type"],
-        discounts=find_coupons(account, wished_discounts(phase), param="phases[0][discounts]", purchase=purchase),
+        discounts=find_coupons(
+            account, still_wished(account, phase, purchase=purchase), param="phases[0][discounts]", purchase=purchase
+        ),
         one_time=extras_of(account, phase),
         start_date=phase["start_date"] if phase["start_date"] < now else None,
         schedule=schedule["id"],
@@ -119,21 +122,42 @@ def days_until_due(schedule: Obj, phase: Obj) -> int | None:
     return int(own or settings["invoice_settings"]["days_until_due"] or 30)
 
 
-def wishes_of(account: Account, phase: Obj) -> list[ItemWish]:
-    return [
-        ItemWish(account.get("price", item["price"]), item["quantity"], dict(item["metadata"] or {}))
-        for item in phase["items"]
-    ]
+def wishes_of(account: Account, schedule: Obj, phase: Obj) -> list[ItemWish]:
+    purchase = purchase_of(schedule, phase)
+    wishes = []
+    for item in phase["items"]:
+        redeemed = still_wished(account, item, purchase=purchase)
+        found = find_coupons(account, redeemed, param="phases[0][items][discounts]", purchase=purchase)
+        price = account.get("price", item["price"])
+        wishes.append(ItemWish(price, item["quantity"], dict(item["metadata"] or {}), found))
+    return wishes
 
 
 def extras_of(account: Account, phase: Obj) -> list[ItemWish]:
     return [ItemWish(account.get("price", row["price"]), row["quantity"] or 1) for row in phase["add_invoice_items"]]
 
 
-def wished_discounts(phase: Obj) -> list[Params]:
-    """A phase's discounts as `discounts[]` wants them."""
-    named = [{name: entry[name] for name in ("coupon", "discount", "promotion_code")} for entry in phase["discounts"]]
+def purchase_of(schedule: Obj, phase: Obj) -> Purchase:
+    return Purchase(phase["currency"], None, schedule["customer"])
+
+
+def wished_discounts(owner: Obj) -> list[Params]:
+    """The discounts of a phase or of one of its items, as `discounts[]` wants them."""
+    named = [{name: entry[name] for name in ("coupon", "discount", "promotion_code")} for entry in owner["discounts"]]
     return [{name: value for name, value in entry.items() if value} for entry in named]
+
+
+def still_wished(account: Account, owner: Obj, *, purchase: Purchase, among: Sequence[str] = ()) -> list[Params]:
+    """Those of `wished_discounts` that can be had when their phase begins: `among` are the discounts to be kept."""
+    usable = []
+    for wish in wished_discounts(owner):
+        try:
+            if wish.get("discount") not in among:
+                find_coupon(account, wish, param="discounts", purchase=purchase)
+        except (InvalidRequest, NotFound):
+            continue
+        usable.append(wish)
+    return usable
 
 
 def span(phase: Obj) -> Obj:
@@ -171,11 +195,12 @@ def make_phase(account: Account, schedule: Obj, phase: Obj, *, proration: str) -
         "description": phase["description"] or settings["description"],
     }
     changes = {name: value for name, value in plain.items() if value is not None}
+    purchase = purchase_of(schedule, phase)
     discounts = replace_discounts(
         account,
         subscription["discounts"],
-        wished_discounts(phase),
-        purchase=Purchase(subscription["currency"], None, subscription["customer"]),
+        still_wished(account, phase, purchase=purchase, among=subscription["discounts"]),
+        purchase=purchase,
         owner={"subscription": subscription["id"]},
     )
     metadata = {**subscription["metadata"], **(phase["metadata"] or {})}
@@ -186,7 +211,7 @@ def make_phase(account: Account, schedule: Obj, phase: Obj, *, proration: str) -
         account,
         subscription,
         Change(
-            items=tuple(item_changes(subscription, phase)),
+            items=tuple(item_changes(account, subscription, phase, purchase=purchase)),
             extras=tuple(extras_of(account, phase)),
             proration=proration,
             trial_end=phase["trial_end"],
@@ -194,21 +219,36 @@ def make_phase(account: Account, schedule: Obj, phase: Obj, *, proration: str) -
     )
 
 
-def item_changes(subscription: Obj, phase: Obj) -> list[Params]:
+def item_changes(account: Account, subscription: Obj, phase: Obj, *, purchase: Purchase) -> list[Params]:
     """`items[]` that turn a subscription's items into a phase's: what has its price already stays the same item."""
+
+    def discounts_of(item: Obj, old: Obj | None) -> Params:
+        """Nothing where the item has them already."""
+        had = old["discounts"] if old else []
+        redeemed = still_wished(account, item, purchase=purchase, among=had)
+        return {} if redeemed == [{"discount": name} for name in had] else {"discounts": redeemed}
+
     wanted = {item["price"]: item for item in phase["items"]}
     left = [item for item in subscription["items"]["data"] if item["price"]["id"] not in wanted]
     kept = {item["price"]["id"]: item for item in subscription["items"]["data"] if item["price"]["id"] in wanted}
     changes: list[Params] = []
     for price, item in kept.items():
+        change = discounts_of(wanted[price], item)
         if item["quantity"] != wanted[price]["quantity"]:
-            changes.append({"id": item["id"], "quantity": wanted[price]["quantity"]})
+            change["quantity"] = wanted[price]["quantity"]
+        if change:
+            changes.append({"id": item["id"], **change})
     fresh = [item for price, item in wanted.items() if price not in kept]
     for old, new in zip_longest(left, fresh):
         if new is None:
             changes.append({"id": old["id"], "deleted": True})
         else:
-            wish = {"price": new["price"], "quantity": new["quantity"], "metadata": dict(new["metadata"] or {})}
+            wish = {
+                "price": new["price"],
+                "quantity": new["quantity"],
+                "metadata": dict(new["metadata"] or {}),
+                **discounts_of(new, old),
+            }
             changes.append({**wish, "id": old["id"]} if old else wish)
     return changes
 

@@ -6,6 +6,7 @@ from sandbox import schedules
 from sandbox.account import Account
 from sandbox.catalogue import price_of
 from sandbox.changing import interval_of
+from sandbox.coupons import Purchase, find_coupon
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
 from sandbox.periods import period_end
@@ -46,6 +47,7 @@ PHASE = Hash(
             Listed(
                 each=Hash(
                     fields={
+                        "discounts": DISCOUNTS,
                         "metadata": METADATA,
                         "price": Text(),
                         "price_data": ITEM_PRICE_DATA,
@@ -103,7 +105,7 @@ def create_schedule(call: Call) -> Obj:
     schedule = schedules.new_schedule(
         account,
         customer,
-        phases=new_phases(account, params["phases"], start=at),
+        phases=new_phases(account, params["phases"], start=at, customer=customer["id"]),
         settings=new_settings(params.get("default_settings") or {}),
         billing_mode={"type": mode, "flexible": flexible},
         end_behavior=params.get("end_behavior", "release"),
@@ -129,7 +131,15 @@ def adopt(account: Account, params: Params) -> Obj:
         **blank_phase(subscription["currency"]),
         "collection_method": subscription["collection_method"],
         "end_date": max(item["current_period_end"] for item in items),
-        "items": [new_item(item["price"]["id"], item["quantity"], item["metadata"]) for item in items],
+        "items": [
+            new_item(
+                item["price"]["id"],
+                item["quantity"],
+                item["metadata"],
+                discounts=[new_discount({"discount": row}) for row in item["discounts"]],
+            )
+            for item in items
+        ],
         "discounts": [new_discount({"discount": row}) for row in subscription["discounts"]],
         "start_date": min(item["current_period_start"] for item in items),
         "trial_end": subscription["trial_end"] if subscription["status"] == "trialing" else None,
@@ -170,7 +180,7 @@ def new_settings(wish: Params) -> Obj:
     }
 
 
-def new_phases(account: Account, wishes: list[Params], *, start: int) -> list[Obj]:
+def new_phases(account: Account, wishes: list[Params], *, start: int, customer: str) -> list[Obj]:
     """Phases one after the other; each has an end or a length, the last one else lasts one period."""
     phases: list[Obj] = []
     for at, wish in enumerate(wishes):
@@ -181,8 +191,19 @@ def new_phases(account: Account, wishes: list[Params], *, start: int) -> list[Ob
                 "Each phase has to begin where the one before it ends.", param=f"phases[{at}][start_date]"
             )
         phase = new_phase(account, wish, start=begins, last=at + 1 == len(wishes), param=f"phases[{at}]")
+        check_discounts(account, phase, customer=customer, param=f"phases[{at}]")
         phases.append(phase)
     return phases
+
+
+def check_discounts(account: Account, phase: Obj, *, customer: str, param: str) -> None:
+    """Raises Stripe's refusal of a coupon or code that is of no use today."""
+    purchase = Purchase(phase["currency"], None, customer)
+    owners = [(phase, param), *((item, f"{param}[items][{at}]") for at, item in enumerate(phase["items"]))]
+    for owner, name in owners:
+        for number, wish in enumerate(schedules.wished_discounts(owner)):
+            if "discount" not in wish:
+                find_coupon(account, wish, param=f"{name}[discounts][{number}]", purchase=purchase)
 
 
 def new_phase(account: Account, wish: Params, *, start: int, last: bool, param: str) -> Obj:
@@ -206,7 +227,12 @@ def new_phase(account: Account, wish: Params, *, start: int, last: bool, param: 
         "end_date": end,
         "invoice_settings": shown_invoice_settings(wish.get("invoice_settings")),
         "items": [
-            new_item(price["id"], row.get("quantity", 1), merge_metadata(None, row.get("metadata", {})))
+            new_item(
+                price["id"],
+                row.get("quantity", 1),
+                merge_metadata(None, row.get("metadata", {})),
+                discounts=[new_discount(entry) for entry in row.get("discounts") or []],
+            )
             for price, row in zip(prices, rows, strict=True)
         ],
         "metadata": merge_metadata(None, wish.get("metadata", {})),
@@ -255,10 +281,10 @@ def blank_phase(currency: str) -> Obj:
     }
 
 
-def new_item(price: str, quantity: int, metadata: Obj) -> Obj:
+def new_item(price: str, quantity: int, metadata: Obj, *, discounts: list[Obj]) -> Obj:
     return {
         "billing_thresholds": None,
-        "discounts": [],
+        "discounts": discounts,
         "metadata": dict(metadata or {}),
         "price": price,
         "quantity": quantity,
@@ -303,11 +329,14 @@ def update_schedule(call: Call) -> Obj:
         old = {**schedule["default_settings"], **schedule["default_settings"]["invoice_settings"]}
         changes["default_settings"] = new_settings({**old, **params["default_settings"]})
     if "phases" in params:
-        changes["phases"] = new_phases(account, params["phases"], start=first_start(account, schedule, params))
+        start = first_start(account, schedule, params)
+        changes["phases"] = new_phases(account, params["phases"], start=start, customer=schedule["customer"])
+    before = {name: schedule[name] for name in (*changes, "current_phase")}
     account.change(schedule, **changes)
     if "phases" in params and schedule["status"] == "active":
         follow(account, schedule, proration=params.get("proration_behavior", "create_prorations"))
-    account.emit("subscription_schedule.updated", schedule)
+    changed = {name: old for name, old in before.items() if old != schedule[name]}
+    account.emit("subscription_schedule.updated", schedule, before=changed)
     schedules.plan(account, schedule)
     return schedule
 

@@ -35,7 +35,8 @@ class MemberDealings(Stage):
     def fall_behind(self, then: str, card: str) -> None:
         """A member whose renewal fails, and who may put in another card, or settle the bill when it is too late."""
         session = self.pay("plain", FAILS_LATER)
-        for span in ("16d", "16d"):  # the event list goes back thirty days, and everything has to be heard of
+        # The event list goes back thirty days, and everything has to be heard of.
+        for span in ("16d", "16d") if then == "card" else ("16d", "16d", "8d"):
             self.look()
             self.sandbox.advance(span)
         if not session:

@@ -134,7 +134,9 @@ class OwnerDealings(Stage):
     def schedule(self, pick: int, start: int, prices: tuple[int, int], end: int) -> None:
         if row := self.one("customers", pick):
             month = {"interval": "month", "interval_count": 1}
+            coupons = [{"coupon": row["id"]} for row in self.those("coupons")[:1]]
             phases: Any = [{"items": [{"price": self.prices[at]}], "duration": month} for at in prices]
+            phases[end % 2]["items"][0]["discounts"] = coupons
             if self.prices[prices[1]] == self.yearly:
                 phases[1]["duration"] = {"interval": "year", "interval_count": 1}
             begin: Any = self.now_of(row) + start * DAY if start else "now"
@@ -149,10 +151,12 @@ class OwnerDealings(Stage):
             self.try_to(self.api.subscription_schedules.create, {"from_subscription": row["id"]})
 
     @when("subscription_schedules", status={"not_started", "active"})
-    @rule(pick=PICK, how=st.sampled_from(["release", "cancel"]))
-    def end_a_schedule(self, pick: int, how: str) -> None:
+    @rule(pick=PICK, how=st.sampled_from(["release", "cancel", "update"]))
+    def change_a_schedule(self, pick: int, how: str) -> None:
         if row := self.one("subscription_schedules", pick, status={"not_started", "active"}):
-            self.try_to(getattr(self.api.subscription_schedules, how), row["id"])
+            other = {"release": "cancel", "cancel": "release"}[row["end_behavior"]]
+            wish: Json = {"end_behavior": other} if how == "update" else {}
+            self.try_to(getattr(self.api.subscription_schedules, how), row["id"], wish)
 
     # What is over stays over
 

@@ -37,8 +37,12 @@ class Stage(RuleBasedStateMachine):
         after=st.sampled_from(["cancel", "cancel", "unpaid", "past_due"]),
         day=st.sampled_from([0, 0, 9, 15, 16, 28]),
         mode=st.sampled_from(["flexible", "flexible", "classic"]),
+        monthly=ANY_CARD,
+        once=ANY_CARD,
+        clocked=st.sampled_from(["pm_card_visa", "pm_card_chargeCustomerFail"]),
     )
-    def open(self, after: str, day: int, mode: str) -> None:
+    def open(self, after: str, day: int, mode: str, monthly: str, once: str, clocked: str) -> None:
+        """A few people are there from the first moment, each with a card that may be anything."""
         self.sandbox.reset()
         self.api = self.sandbox.api
         self.view = View(self.sandbox)
@@ -50,9 +54,9 @@ class Stage(RuleBasedStateMachine):
         self.clocks = [self.new_clock()]
         self.people = 0
         self.begun: set[tuple[str, int]] = set()  # (subscription, when a new period was asked to begin)
-        self.pay("plain", GOOD)
-        self.pay("once", GOOD)
-        self.join(self.clocks[0], "pm_card_visa")
+        for link, card in (("plain", GOOD), ("plain", monthly), ("once", once)):
+            self.pay(link, card, **({"authenticated": True} if card == ASKS else {}))
+        self.join(self.clocks[0], clocked)
         self.rows = self.view.look()
 
     def teardown(self) -> None:

@@ -204,6 +204,7 @@ def test_discounts_trials_and_extras_belong_to_phases(shelf: Shelf, ada: str) ->
         ({"phases": [{"duration": MONTH, "end_date": 4_000_000_000}]}, "phases[0]"),
         ({"phases": [{"end_date": 5}]}, "phases[0][end_date]"),
         ({"phases": [{"colour": "red"}]}, "phases[0][colour]"),
+        ({"phases": [{"discounts": [{"coupon": "none"}]}]}, "phases[0][discounts][0][coupon]"),
     ],
 )
 def test_a_wrong_schedule_is_refused(shelf: Shelf, ada: str, params: dict[str, Any], param: str) -> None:
@@ -212,6 +213,38 @@ def test_a_wrong_schedule_is_refused(shelf: Shelf, ada: str, params: dict[str, A
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         schedule_of(shelf, ada, *phases, start_date="now")
     assert refusal.value.param == param
+
+
+def test_an_item_has_a_discount_for_as_long_as_its_phase_lasts(shelf: Shelf, ada: str) -> None:
+    api = shelf.sandbox.api
+    half = api.coupons.create({"percent_off": 50, "duration": "forever"}).id
+    cheaper = {"items": [{"price": shelf.monthly, "discounts": [{"coupon": half}]}], "duration": MONTH}
+    made = schedule_of(shelf, ada, cheaper, {"items": [{"price": shelf.monthly}]}, start_date="now")
+    assert made.phases[0]["items"][0].discounts[0].coupon == half
+    item = shelf.subscription(made.subscription)["items"]["data"][0]
+    assert len(item["discounts"]) == 1
+    shelf.sandbox.advance("32d")
+    after = shelf.subscription(made.subscription)["items"]["data"][0]
+    assert (after["id"], after["discounts"]) == (item["id"], [])
+    assert [bill.total for bill in api.invoices.list({"subscription": made.subscription}).data] == [2400, 1200]
+
+
+def test_a_coupon_that_is_gone_when_its_phase_begins_takes_nothing_off(shelf: Shelf, ada: str) -> None:
+    api = shelf.sandbox.api
+    half = api.coupons.create({"percent_off": 50, "duration": "forever"}).id
+    later = {"items": [{"price": shelf.monthly, "discounts": [{"coupon": half}]}], "discounts": [{"coupon": half}]}
+    first = {"items": [{"price": shelf.monthly}], "duration": MONTH}
+    made = schedule_of(shelf, ada, first, later, start_date="now")
+    api.coupons.delete(half)
+    shelf.sandbox.advance("32d")
+    assert [bill.total for bill in api.invoices.list({"subscription": made.subscription}).data] == [2400, 2400]
+
+
+def test_a_change_of_a_schedule_tells_what_was_before(shelf: Shelf, ada: str) -> None:
+    made = schedule_of(shelf, ada, {"items": [{"price": shelf.monthly}]}, start_date="now")
+    shelf.sandbox.api.subscription_schedules.update(made.id, {"end_behavior": "cancel"})
+    told = shelf.sandbox.api.events.list({"type": "subscription_schedule.updated"}).data[0].data.to_dict()
+    assert told["previous_attributes"] == {"end_behavior": "release"}
 
 
 def test_no_card_at_the_start_leaves_the_subscription_incomplete(shelf: Shelf) -> None:
