@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from sandbox import portal_plans as engine
+from sandbox.coupons import Purchase, find_coupon
 from sandbox.errors import InvalidRequest, StripeRefusal
 from sandbox.pages.notes import leave_note
 from sandbox.pages.portal_visit import Visit, in_portal, show, show_done
@@ -114,6 +115,7 @@ def confirm(request: HttpRequest, visit: Visit, subscription: Obj, plan: Plan, b
     context = {
         "before": {"name": product_name(account, item["price"]), "price": item_text(item)},
         "after": {"name": product_name(account, price), "price": item_text(after)},
+        "coupons": [find_coupon(account, wish, param="discounts", purchase=Purchase())[0] for wish in plan.discounts],
         "asked": {name: request.GET[name] for name in CHOICES if request.GET.get(name)},
         "bill": bill_rows(account.now(), bill),
         "effect": change_effect(account.now(), bill),

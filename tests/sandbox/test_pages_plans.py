@@ -82,6 +82,7 @@ def test_a_code_is_taken_where_codes_are(shelf: Shelf, visitor: Visitor) -> None
     assert "This code is invalid." in visitor.open(f"{url}?promotion_code=nope").text
     seen = visitor.open(f"{url}?promotion_code=kiln")
     assert "Your next payment is €18.00" in seen.text
+    assert "25% off every payment" in seen.text
     assert shelf.subscription(ada["id"])["discounts"] == []
     visitor.send(seen)
     assert len(shelf.subscription(ada["id"])["discounts"]) == 1
