@@ -9,14 +9,15 @@ from activities.record import record_deed
 from hub.errors import Refused
 from hub.models import User
 from hub.permissions import Permission
-from hub.staff import is_last_owner
+from hub.staff import lock_owners
 
 
 @transaction.atomic
 def deactivate(person: User, *, actor: User, reason: str, now: datetime) -> None:
     """Signs them out everywhere, and shuts every door at once. What charges them goes on charging. Raises Refused."""
+    owners = lock_owners()
     person = User.objects.select_for_update().get(pk=person.pk)
-    _check(person, actor=actor)
+    _check(person, owners=owners, actor=actor)
     if not person.is_active:
         return
     person.is_active = False
@@ -28,8 +29,9 @@ def deactivate(person: User, *, actor: User, reason: str, now: datetime) -> None
 @transaction.atomic
 def reactivate(person: User, *, actor: User, now: datetime) -> None:
     """What is open of their grants opens again. Raises Refused."""
+    owners = lock_owners()
     person = User.objects.select_for_update().get(pk=person.pk)
-    _check(person, actor=actor)
+    _check(person, owners=owners, actor=actor)
     if person.erased_at:
         raise Refused("Whoever is erased does not come back: they join anew.")
     if person.is_active:
@@ -44,10 +46,10 @@ def end_sessions(person: User) -> None:
         session.end()
 
 
-def _check(person: User, *, actor: User) -> None:
+def _check(person: User, *, owners: set[int], actor: User) -> None:
     if person.pk == actor.pk:
         raise Refused("Nobody deactivates themselves.")
     if person.is_staff and not actor.may(Permission.MANAGE_STAFF):
         raise Refused("Only owners decide about staff.")
-    if is_last_owner(person):
+    if owners == {person.pk}:
         raise Refused(f"{person} is the last owner. Make somebody else an owner first.")

@@ -25,7 +25,7 @@ def invite(address: str, *, name: str, role: Role, actor: User, now: datetime) -
 @transaction.atomic
 def change_role(person: User, *, role: Role, actor: User, now: datetime) -> User:
     """Another role from this moment on: `Role.MEMBER` lets somebody go. Raises Refused."""
-    owners = {owner.pk for owner in User.objects.select_for_update().filter(role=Role.OWNER, is_active=True)}
+    owners = lock_owners()
     person = User.objects.select_for_update().get(pk=person.pk)
     before = Role(person.role)
     _check(actor, person, role=role, owners=owners)
@@ -40,10 +40,10 @@ def change_role(person: User, *, role: Role, actor: User, now: datetime) -> User
     return person
 
 
-def is_last_owner(user: User) -> bool:
-    """Without whom nobody could say who is staff."""
-    owners = User.objects.filter(role=Role.OWNER, is_active=True)
-    return owners.filter(pk=user.pk).exists() and not owners.exclude(pk=user.pk).exists()
+def lock_owners() -> set[int]:
+    """Who is an owner now, held until the transaction ends: two who let each other go would leave nobody."""
+    owners = User.objects.select_for_update().filter(role=Role.OWNER, is_active=True).order_by("pk")
+    return {owner.pk for owner in owners}
 
 
 def _check(actor: User, person: User, *, role: Role, owners: set[int]) -> None:
