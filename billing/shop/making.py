@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+
 from billing.connection import required_connection
 from billing.errors import StripeInvalid
 from billing.facts import sid
@@ -9,6 +11,7 @@ from billing.gateway import Gateway, fingerprint_of, gateway_for
 from billing.shop import selling
 from billing.shop.prices import selectable
 from hub.models import Product
+from hub.pictures.keeping import is_public, url_of_cover
 
 Json = dict[str, Any]
 
@@ -60,7 +63,17 @@ def _product_params(product: Product) -> Json:
     params: Json = {"name": product.name, "metadata": selling.marks_of(product.pk)}
     if product.summary:
         params["description"] = product.summary
+    if images := _images_of(product):
+        params["images"] = images
     return params
+
+
+def _images_of(product: Product) -> list[str]:
+    """Its cover, where everybody may fetch it: Stripe shows a picture from the address that it is given."""
+    cover = product.cover
+    if cover is None or not settings.SITE_URL.startswith("https://") or not is_public(cover):
+        return []
+    return [url_of_cover(product)]
 
 
 def _same_price(known: Json, price: Json) -> bool:

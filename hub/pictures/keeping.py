@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import ForeignObjectRel, Q
 from django.urls import reverse
 
+from activities.links import absolute
 from hub import access
 from hub.models import Picture, PictureSize, Product, User
 from hub.permissions import may_preview
@@ -37,6 +38,11 @@ def keep(prepared: Prepared, *, now: datetime) -> Picture:
 def address_of(name: str, *, purpose: Purpose, side: int) -> str:
     """The path of one size of a picture, by its name alone: no row is read for it."""
     return reverse("hub:picture", args=[name, side, purpose.format.lower()])
+
+
+def url_of_cover(product: Product) -> str:
+    """Of the owner's picture at its largest, for whoever shows the product elsewhere."""
+    return absolute(address_of(product.cover_id or "", purpose=COVER, side=COVER.sides[-1]))
 
 
 def is_public(picture: Picture) -> bool:

@@ -12,12 +12,11 @@ from django.utils.timezone import localtime
 from lucide.templatetags.lucide import lucide
 
 from activities import clock
-from activities.links import absolute
 from hub.access import Explanation
 from hub.covers import draw_cover
 from hub.models import Product
 from hub.overview import count_waiting
-from hub.pictures.keeping import address_of
+from hub.pictures.keeping import address_of, url_of_cover
 from hub.pictures.preparing import COVER, LOGO
 from hub.reasons import last_moment
 
@@ -102,7 +101,7 @@ def logo(context: dict[str, Any], height: int) -> SafeString:
 @register.simple_tag
 def cover_url(product: Product) -> str:
     """Of the owner's picture at its largest, for whoever shows a link to the product elsewhere."""
-    return absolute(address_of(product.cover_id or "", purpose=COVER, side=COVER.sides[-1]))
+    return url_of_cover(product)
 
 
 @register.inclusion_tag("parts/pill.html")

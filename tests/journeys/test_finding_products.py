@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from billing.models import Offer, ProductLink
 from hub.models import Product, User
 from tests import cast
 from tests.counting import counted
+from tests.hub.test_pictures import give_cover
 from tests.members import Member, signed_in
 from tests.shops import Shop
 
@@ -224,6 +225,21 @@ def form_of(desk: Client) -> dict[str, str]:
     found = re.search(r'name="token" value="([^"]+)"', desk.get(f"{KIT}new/").content.decode())
     assert found
     return {"token": found[1], "billed": "once"}
+
+
+@pytest.mark.parametrize(
+    ("site", "show_locked", "sent"),
+    [("https://foyer.example.org", True, True), ("https://foyer.example.org", False, False), ("", True, False)],
+)
+def test_a_cover_that_everybody_may_fetch_goes_along(
+    shop: Shop, desk: Client, kit: Product, settings: Settings, site: str, show_locked: bool, sent: bool
+) -> None:
+    settings.SITE_URL = site or settings.SITE_URL
+    give_cover(kit)
+    Product.objects.filter(pk=kit.pk).update(show_locked=show_locked)
+    desk.post(f"{KIT}new/", form_of(desk) | {"amount": "42", "currency": "EUR"})
+    made = shop.sandbox.api.products.retrieve(ProductLink.objects.get(product=kit).stripe_product)
+    assert [image.startswith(f"{site}/pictures/") for image in made.images] == [True] * sent
 
 
 def test_case_66_a_double_click_in_the_console_makes_one_product_with_one_price(
