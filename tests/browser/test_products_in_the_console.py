@@ -72,6 +72,13 @@ def test_from_nothing_to_what_a_member_reads(stack: Stack, desk: Page, visitor: 
     desk.get_by_role("button", name="Preview").click()
     expect(desk.locator("#preview strong")).to_have_text("split small")
     check(desk)
+    photo = BytesIO()
+    Image.new("RGB", (900, 600), "peru").save(photo, "PNG")
+    desk.get_by_text("Put a picture in").click()
+    desk.get_by_label("Picture").set_input_files({"name": "w.png", "mimeType": "image/png", "buffer": photo.getvalue()})
+    desk.get_by_label("What it shows").fill("Split wood")
+    desk.get_by_role("button", name="Put it at the end").click()
+    expect(desk.get_by_label("Body")).to_have_value(re.compile(r"!\[Split wood\]\(/pictures/"))
     desk.get_by_role("button", name="Save and publish").click()
     expect(desk.get_by_role("status")).to_contain_text("Published.")
     check(desk)
@@ -92,6 +99,9 @@ def test_from_nothing_to_what_a_member_reads(stack: Stack, desk: Page, visitor: 
     member.get_by_role("link", name="Salt Glazing at Night").click()
     member.get_by_role("link", name="Start").click()
     expect(member.locator(".prose strong")).to_have_text("split small")
+    shown = member.get_by_role("img", name="Split wood")
+    shown.scroll_into_view_if_needed()
+    expect(shown).to_have_js_property("naturalWidth", 900)
 
 
 def test_a_picture_is_given_and_shown(stack: Stack, desk: Page) -> None:
