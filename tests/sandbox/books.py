@@ -140,6 +140,14 @@ def check_balance(customer: Json, transactions: list[Json], invoices: list[Json]
             assert taken[invoice["id"]] == (0 if invoice["status"] == "void" else took)
 
 
+def check_given_back(notes: list[Json], transactions: list[Json]) -> None:
+    """What a paid invoice's note takes off is given back whole: as refunds, as credit, or by other means."""
+    credits = {row["id"]: -row["amount"] for row in transactions}
+    for note in notes:
+        back = sum(row["amount_refunded"] for row in note["refunds"]) + (note["out_of_band_amount"] or 0)
+        assert back + credits.get(note["customer_balance_transaction"], 0) == note["post_payment_amount"]
+
+
 def check_periods(invoices: list[Json], *, yearly: str, begun: set[tuple[str, int]]) -> None:
     """Nothing is billed twice: what an invoice bills of an item begins where the one before ended, if not later.
     Only another interval begins at once, and what was asked to begin anew: `begun` has (subscription, when)."""

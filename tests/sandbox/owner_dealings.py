@@ -28,9 +28,13 @@ class OwnerDealings(Stage):
         pick=PICK,
         amount=st.integers(1, 9_000),
         then=st.sampled_from(["pay", "send_invoice", "void_invoice", "draft", "item"]),
+        credit=st.sampled_from([0, -400]),
     )
-    def bill_by_hand(self, pick: int, amount: int, then: str) -> None:
+    def bill_by_hand(self, pick: int, amount: int, then: str, credit: int) -> None:
         if row := self.one("customers", pick):
+            if credit:
+                given = {"amount": credit, "currency": "eur"}
+                self.try_to(self.api.customers.balance_transactions.create, row["id"], given)
             self.api.invoice_items.create({"customer": row["id"], "amount": amount, "currency": "eur"})
             if then == "item":
                 return

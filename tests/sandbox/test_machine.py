@@ -8,7 +8,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
 from tests.contract.check import violations_in
-from tests.sandbox.books import check_balance, check_books, check_cycles, check_periods, check_standing
+from tests.sandbox.books import (
+    check_balance,
+    check_books,
+    check_cycles,
+    check_given_back,
+    check_periods,
+    check_standing,
+)
 from tests.sandbox.lives import Lives
 from tests.sandbox.member_dealings import MemberDealings
 from tests.sandbox.owner_dealings import OwnerDealings, subscription_of
@@ -51,11 +58,13 @@ class Examined(MemberDealings, OwnerDealings):
         """Of customers who ever had a credit or a debt."""
         for customer in self.rows["customers"]:
             own = [invoice for invoice in invoices if invoice["customer"] == customer["id"]]
-            if customer["balance"] or any(row["starting_balance"] or row["ending_balance"] for row in own):
+            notes = [note for note in self.rows["credit_notes"] if note["customer"] == customer["id"]]
+            if customer["balance"] or notes or any(row["starting_balance"] or row["ending_balance"] for row in own):
                 self.credited.add(customer["id"])
             if customer["id"] in self.credited:
                 transactions = self.view.every(f"customers/{customer['id']}/balance_transactions")
                 check_balance(customer, transactions, own)
+                check_given_back(notes, transactions)
 
 
 @pytest.fixture(scope="module")
