@@ -112,6 +112,8 @@ def check_split(account: Account, invoice: Obj, wish: Params, *, total: int) -> 
             f"amount of the credit note ({total}).",
             param="refund_amount",
         )
+    if wish.get("credit_amount"):
+        account.get("customer", invoice["customer"])  # who is gone has no balance
     if amounts[0]:
         charge = charge_of(account, invoice)
         if charge is None:
