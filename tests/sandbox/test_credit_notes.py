@@ -86,3 +86,15 @@ def test_a_note_that_cannot_refund_leaves_nothing_behind(sandbox: Sandbox, shelf
     assert len(shelf.events()) == before
     assert api.credit_notes.list().data == []
     assert api.invoices.retrieve(invoice.id).post_payment_credit_notes_amount == 0
+
+
+def test_who_is_gone_is_given_no_credit(sandbox: Sandbox, ada: str) -> None:
+    """A balance needs a customer; other money back does not."""
+    api: Any = sandbox.api
+    invoice = bill(api, ada)
+    api.customers.delete(ada)
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        api.credit_notes.create({"invoice": invoice.id, "amount": 500, "credit_amount": 500})
+    assert api.credit_notes.list({"invoice": invoice.id}).data == []
+    assert api.invoices.retrieve(invoice.id).post_payment_credit_notes_amount == 0
+    assert api.credit_notes.create({"invoice": invoice.id, "amount": 500, "refund_amount": 500}).status == "issued"
