@@ -60,14 +60,14 @@ def carry_on_all() -> None:
 
 def carry_on(batch: Batch) -> None:
     """Does what waits, until nothing does or somebody stops it."""
-    waiting, end, deed = TO_DO[batch.state]
-    while Batch.objects.filter(pk=batch.pk, state=batch.state).exists():
-        chunk = list(batch.rows.filter(state=waiting).order_by("pk").values_list("pk", flat=True)[:CHUNK])
-        if not chunk:
-            _turn(batch, to=end, of=[batch.state], finished_at=clock.now())
-            return
+    work = batch.state
+    waiting, end, _deed = TO_DO[work]
+    to_do = batch.rows.filter(state=waiting).order_by("pk").values_list("pk", flat=True)
+    while chunk := list(to_do[:CHUNK]):
         for pk in chunk:
-            _do(pk, waiting=waiting, deed=deed)
+            if not _do(pk, of=batch.pk, work=work):
+                return
+    _turn(batch, to=end, of=[work], finished_at=clock.now())
 
 
 def _tell(batch: Batch, words: str, *, now: datetime, actor: User | None = None) -> None:
@@ -87,10 +87,16 @@ def _tell(batch: Batch, words: str, *, now: datetime, actor: User | None = None)
     record_one(happening, now=now)
 
 
-def _do(pk: int, *, waiting: str, deed: deeds.Deal) -> None:
-    """One person. Whose deed fails is marked, and the others go on; a database that is away is no failure of theirs."""
+def _do(pk: int, *, of: int, work: str) -> bool:
+    """One person, unless the batch is at this work no more: False then. Who stops it waits for the person at work.
+
+    Whose deed fails is marked, and the others go on; a database that is away is no failure of theirs.
+    """
+    waiting, _end, deed = TO_DO[work]
     try:
         with transaction.atomic():
+            if not Batch.objects.select_for_update().filter(pk=of, state=work).exists():
+                return False
             found = BatchRow.objects.select_for_update(of=("self",)).select_related(
                 "batch__made_by", "batch__undone_by", "batch__product", "user"
             )
@@ -105,6 +111,7 @@ def _do(pk: int, *, waiting: str, deed: deeds.Deal) -> None:
         failed = Rows.FAILED if waiting == Rows.WAITING else Rows.KEPT
         words = f"It could not be done: {type(error).__name__}."
         BatchRow.objects.filter(pk=pk, state=waiting).update(state=failed, words=words)
+    return True
 
 
 def _turn(batch: Batch, *, to: str, of: list[str], **changes: datetime | User) -> None:

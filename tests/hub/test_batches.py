@@ -136,14 +136,32 @@ def test_beyond_fifty_it_is_a_worker_that_does_it_and_it_goes_on_where_it_was_st
         carrying_out.carry_on_all()
     finally:
         post_save.disconnect(stop_it, sender=BatchRow)
-    assert carrying_out.count(batch) == {Rows.WAITING: 60, Rows.DONE: 50}
+    assert carrying_out.count(batch) == {Rows.WAITING: 109, Rows.DONE: 1}
     carrying_out.carry_on_all()
-    assert Grant.objects.count() == 50
+    assert Grant.objects.count() == 1
     batch.refresh_from_db()
     carrying_out.start(batch, now=studio.now)
     carrying_out.carry_on_all()
     assert carrying_out.count(batch) == {Rows.DONE: 110}
     assert Grant.objects.count() == 110
+
+
+def test_who_undoes_it_while_it_works_finds_nobody_done_afterwards(
+    studio: Studio, ada: User, ben: User, dan: User, draft: Draft
+) -> None:
+    batch = draft(Deed.GIVE, [ada, ben, dan], product=studio.course)
+
+    def undo_it(**_kwargs: object) -> None:
+        post_save.disconnect(undo_it, sender=BatchRow)
+        found = Batch.objects.get(pk=batch.pk)
+        carrying_out.stop(found)
+        carrying_out.undo(found, actor=found.made_by)
+
+    post_save.connect(undo_it, sender=BatchRow)
+    carrying_out.start(batch, now=studio.now)
+    assert batch.state == State.UNDONE
+    assert carrying_out.count(batch) == {Rows.WAITING: 2, Rows.UNDONE: 1}
+    assert not Grant.objects.filter(state__in=Grant.OPEN).exists()
 
 
 def test_whose_deed_fails_is_marked_and_the_others_go_on(studio: Studio, ada: User, ben: User, draft: Draft) -> None:

@@ -1,9 +1,11 @@
-"""Two workers carry one batch out at once: nobody is done twice, and nobody is left out."""
+"""Two hands at one batch: nobody is done twice, nobody is left out, and nobody after it was undone."""
 
 import threading
+import time
 
 import pytest
 from django.db import connections
+from django.db.models.signals import post_save
 from django.utils import timezone
 
 from hub.batches import carrying_out, drafting
@@ -21,7 +23,7 @@ def work() -> None:
         connections.close_all()
 
 
-def test_two_workers_give_each_person_one_grant() -> None:
+def party() -> Batch:
     owner, course = cast.owner(), cast.ProductFactory()
     cast.UserFactory.create_batch(PEOPLE, proved=False)
     now = timezone.now()
@@ -30,6 +32,11 @@ def test_two_workers_give_each_person_one_grant() -> None:
     batch.product, batch.reason = course, "party"
     batch.save()
     carrying_out.start(batch, now=now)
+    return batch
+
+
+def test_two_workers_give_each_person_one_grant() -> None:
+    batch = party()
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:
         worker.start()
@@ -39,3 +46,28 @@ def test_two_workers_give_each_person_one_grant() -> None:
     assert batch.state == Batch.State.DONE
     assert carrying_out.count(batch) == {BatchRow.State.DONE: PEOPLE}
     assert Grant.objects.count() == Ledger.objects.count() == PEOPLE
+
+
+def test_undoing_waits_for_the_person_at_work_and_leaves_nobody_with_access() -> None:
+    batch, at_work = party(), threading.Event()
+
+    def say_so(**_kwargs: object) -> None:
+        if not at_work.is_set():
+            at_work.set()
+            time.sleep(0.5)  # so that the others ask while the first person's deed is not committed
+
+    post_save.connect(say_so, sender=BatchRow)
+    worker = threading.Thread(target=work)
+    try:
+        worker.start()
+        assert at_work.wait(timeout=20)
+        carrying_out.stop(batch)
+        carrying_out.undo(batch, actor=batch.made_by)
+        worker.join()
+        carrying_out.carry_on_all()
+    finally:
+        post_save.disconnect(say_so, sender=BatchRow)
+    batch.refresh_from_db()
+    assert batch.state == Batch.State.UNDONE
+    assert BatchRow.State.DONE not in carrying_out.count(batch)
+    assert not Grant.objects.filter(state__in=Grant.OPEN).exists()
