@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from hub.editing.sales_pages import begin
 from hub.models import SalesPage, User
 from tests import cast
 from tests.hub.conftest import Studio
@@ -92,3 +93,25 @@ def test_two_who_begin_it_at_once_do_not_overwrite_each_other(studio: Studio, ow
     assert client.post(path, theirs).status_code == 303
     assert client.post(path, mine).status_code == 409
     assert SalesPage.objects.get().headline == "Theirs"
+
+
+def test_what_cannot_be_saved_is_said_at_the_top(studio: Studio, owner: User, signed_in: Enter) -> None:
+    client, path = signed_in(owner), f"/console/products/{studio.course.pk}/sales/"
+    answer = client.post(path, sales_form(client, path, **{"questions-0-question": "How long?"}))
+    assert answer.status_code == 422
+    assert "Nothing was saved yet: see below." in answer.content.decode()
+
+
+def test_the_outlines_advice_is_never_shown_to_buyers(studio: Studio, owner: User, signed_in: Enter) -> None:
+    page = begin(studio.course, like="outline")
+    page.save()
+    console, live = signed_in(owner), f"/console/products/{studio.course.pk}/sales/live/"
+    answer = console.post(live, {"live": "1"}, follow=True).content.decode()
+    assert "The outline still speaks where you should: “Say whom you have in mind" in answer
+    page.body = "For whoever has ten fingers."
+    page.save()
+    assert "“Say how long" in console.post(live, {"live": "1"}, follow=True).content.decode()
+    assert not SalesPage.objects.get().is_live
+    SalesPage.objects.update(questions=[{"question": "How long do I have access?", "answer": "For ever."}])
+    console.post(live, {"live": "1"})
+    assert SalesPage.objects.get().is_live

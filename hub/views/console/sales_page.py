@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from activities import clock
 from hub.editing.deeds import note_deed
 from hub.editing.forms import QuestionForm, SalesPageForm, TestimonialForm
-from hub.editing.sales_pages import begin
+from hub.editing.sales_pages import begin, put_live
+from hub.errors import Refused
 from hub.models import Product, SalesPage
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
@@ -54,10 +55,13 @@ def sales_page(request: HttpRequest, pk: int) -> HttpResponse:
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     page = get_object_or_404(SalesPage.objects.select_related("product"), product=pk)
     is_live = request.POST.get("live") == "1"
-    if SalesPage.objects.filter(pk=page.pk, is_live=not is_live).update(is_live=is_live):
-        deed = "put the sales page live" if is_live else "made the sales page a draft"
-        note_deed(page.product, deed, actor=actor_of(request), now=clock.now())
-    messages.success(request, f"The sales page is {'live' if is_live else 'a draft: only owners and admins see it'}.")
+    try:
+        put_live(page, is_live=is_live, actor=actor_of(request), now=clock.now())
+    except Refused as error:
+        messages.error(request, str(error))
+    else:
+        state = "live" if is_live else "a draft: only owners and admins see it"
+        messages.success(request, f"The sales page is {state}.")
     return SeeOther(reverse(f"hub:{TAB}", args=[pk]))
 
 
@@ -74,8 +78,10 @@ def _rows(formset: Any) -> list[dict[str, str]]:
 
 
 def _show(request: HttpRequest, product: Product, form: SalesPageForm, questions: Any, voices: Any) -> HttpResponse:
+    wrong = any(any(errors) for formset in (questions, voices) if formset.is_bound for errors in formset.errors)
     context = {
         "form": form,
+        "wrong": wrong,
         "lists": [
             (questions, "Questions", "What people ask before they buy. Another empty row appears when you save."),
             (voices, "What people say", "With their permission."),
@@ -84,5 +90,4 @@ def _show(request: HttpRequest, product: Product, form: SalesPageForm, questions
         "sale": find_sale(product),
         "patterns": Product.objects.filter(sales_page__isnull=False).exclude(pk=product.pk),
     }
-    wrong = any(any(errors) for formset in (questions, voices) if formset.is_bound for errors in formset.errors)
     return render_tab(request, product.pk, "sales.html", context, tab=TAB, status=422 if wrong else form.status)
