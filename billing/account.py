@@ -10,10 +10,12 @@ from activities.money import format_money
 from billing.facts import expanded, moment, products_of, subscription_facts
 from billing.models import Attention, Connection, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
+from billing.refreshing.identity import customers_managed_by
 from hub.models import Grant, User
 
 Json = dict[str, Any]
 LATELY = timedelta(minutes=5)
+LATE = ("past_due", "unpaid")
 NEWS: dict[str, str] = {
     Activity.Verb.PAYMENT_RECOVERED: "{}: your payment went through. Everything is in order again.",
     Activity.Verb.SUBSCRIPTION_CANCELLED: "{}: your cancellation is noted.",
@@ -103,7 +105,7 @@ def account_of(user: User, *, customers: list[StripeCustomer], connection: Conne
     ]
     managed = {customer.stripe_id: customer for customer in customers}
     may_cancel = connection is not None and connection.members_may_cancel
-    late = [row for row in rows if row.status in {"past_due", "unpaid"}]
+    late = [row for row in rows if row.status in LATE]
     return Account(
         subscriptions=[_subscription_row(row, names, managed, may_cancel=may_cancel) for row in rows],
         purchases=[
@@ -129,6 +131,17 @@ def news_of(user: User, *, now: datetime) -> list[str]:
     return [
         NEWS[told.verb].format(told.product.name if told.product else "Your subscription") for told in newest.values()
     ]
+
+
+def invoices_due(user: User) -> dict[str, str]:
+    """Their late subscriptions that are sent invoices, each with the page where the newest one is paid: two queries.
+
+    The page is empty where the invoice is somebody else's to pay, or none was finalised.
+    """
+    late = Subscription.objects.filter(user=user, status__in=LATE)
+    rows = [row for row in late if subscription_facts(row).is_invoiced]
+    managed = set(customers_managed_by(user).values_list("stripe_id", flat=True)) if rows else set()
+    return {row.stripe_id: _pay_url(row) if row.customer_id in managed else "" for row in rows}
 
 
 def _subscription_row(
@@ -157,8 +170,8 @@ def _subscription_row(
         has_card=facts.is_invoiced or _has_card(row, customer),
         can_cancel=may_cancel and customer is not None and not over and not ending and row.status != "incomplete",
         can_keep=may_cancel and customer is not None and ending,
-        is_invoice_due=facts.is_invoiced and row.status in {"past_due", "unpaid"},
-        invoice_url=_invoice(row).get("hosted_invoice_url") or "" if customer else "",
+        is_invoice_due=facts.is_invoiced and row.status in LATE,
+        invoice_url=_pay_url(row) if customer else "",
     )
 
 
@@ -169,6 +182,10 @@ def _has_card(row: Subscription, customer: StripeCustomer | None) -> bool:
 
 def _invoice(row: Subscription) -> Json:
     return expanded(row.data.get("latest_invoice")) or {}
+
+
+def _pay_url(row: Subscription) -> str:
+    return _invoice(row).get("hosted_invoice_url") or ""
 
 
 def _purchase_row(order: Order, names: dict[str, str], *, until: datetime | None) -> PurchaseRow:
@@ -200,7 +217,7 @@ def _banner(
         amount_text=format_money(due["amount_due"], due["currency"]) if due.get("amount_due") else "",
         is_over=bool(grants) and not any(grant.is_open for grant in grants),
         failed_on=row.past_due_since,
-        pay_url=due.get("hosted_invoice_url") or "" if customer and subscription_facts(row).is_invoiced else "",
+        pay_url=_pay_url(row) if customer and subscription_facts(row).is_invoiced else "",
         keep_until=keep[0] if keep else None,
         next_try=moment(due.get("next_payment_attempt")) if _has_card(row, customer) else None,
         subscription_id=row.stripe_id,

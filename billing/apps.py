@@ -6,13 +6,14 @@ class BillingConfig(AppConfig):
     verbose_name = "Stripe"
 
     def ready(self) -> None:
+        from billing.account import invoices_due
         from billing.console.stages import STAGES
         from billing.desk import evidence, forgetting, overview, standing, strangers, support
         from billing.insight.products import figures_of
         from billing.refreshing.giving_back import follow_stripe
         from billing.rules import notes
         from billing.rules.why import reasons_of
-        from hub import figures, own_data, payments
+        from hub import figures, invoiced, own_data, payments
         from hub.access import further_reasons
         from hub.erasing import erasers
         from hub.getting_in import further_facts
@@ -20,6 +21,7 @@ class BillingConfig(AppConfig):
         from hub.overview import further_counts, further_matters, further_steps
 
         further_reasons.append(reasons_of)
+        invoiced.sources.append(invoices_due)
         sellers.append(follow_stripe)
         further_steps.append(overview.steps)
         further_matters.append(overview.matters)

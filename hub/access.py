@@ -117,13 +117,8 @@ def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
     return Held.read(open_grants(now=now).filter(user=user)).open(now=now)
 
 
-def late_grants(user: User, *, now: datetime) -> list[Grant]:
-    """What failed payments endanger or have closed, for a banner: one query."""
-    return late_among(Grant.objects.filter(user=user).select_related("product"), now=now)
-
-
 def late_among(grants: Iterable[Grant], *, now: datetime) -> list[Grant]:
-    """Those in grace, the first to close first; then those closed by it, where nothing else opens the product."""
+    """Those in grace, the first to close first; then those closed unpaid, where nothing else opens the product."""
     grants = list(grants)
     opened = {grant.product_id for grant in grants if _is_open(grant, at=now)}
     grace = [grant for grant in grants if grant.state == Grant.State.GRACE and _is_open(grant, at=now)]

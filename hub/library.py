@@ -1,7 +1,7 @@
 """The library: what is somebody's own, where they left off, and what else there is."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, 
 from django.db.models.functions import Coalesce
 
 from hub import access, locked
+from hub.invoiced import Late, late_of
 from hub.models import Category, CollectionItem, Grant, Page, PageProgress, Product, User
 from hub.reading import outline_of
 from hub.reasons import RENEWING
@@ -76,7 +77,7 @@ class Shelf:
     categories: Sequence[Category]
     category: Category | None
     resume: Resume | None
-    late: Sequence[Grant]
+    late: Sequence[Late]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf
         categories=categories,
         category=chosen,
         resume=_resume(tiles, progress, user),
-        late=access.late_among(held.grants, now=now) if held else [],
+        late=late_of(user, held.grants, now=now) if user and held else [],
     )
 
 
@@ -151,12 +152,13 @@ def _with_standings(others: list[Other], user: User | None, *, held: access.Held
     if user is None or held is None or not others:
         return others
     explained = access.explain_briefly(user, [other.product for other in others], held=held, now=now)
-    return [_standing(other, why) for other, why in zip(others, explained, strict=True)]
+    due = locked.invoices_behind(user, explained)
+    return [_standing(other, why, due=due) for other, why in zip(others, explained, strict=True)]
 
 
-def _standing(other: Other, why: access.Explanation) -> Other:
-    may_buy = locked.for_person(why, sale=other.sale, support_email="").step == "buy"
-    return Other(other.product, other.sale, locked.in_short(why, sale=other.sale), may_buy)
+def _standing(other: Other, why: access.Explanation, *, due: Mapping[str, str]) -> Other:
+    may_buy = locked.for_person(why, due=due, sale=other.sale, support_email="").step == "buy"
+    return Other(other.product, other.sale, locked.in_short(why, due=due, sale=other.sale), may_buy)
 
 
 def _products() -> QuerySet[Product]:

@@ -1,12 +1,14 @@
 """What the closed door says: the one reason, and the one thing to do about it."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from hub.access import Explanation
-from hub.models import Grant
+from hub.invoiced import invoices_due
+from hub.models import Grant, User
 from hub.sale import Sale
 
 # The step for a reason, in the order of preference; the first that is possible is the one shown.
@@ -59,14 +61,24 @@ WORDS: dict[str, tuple[str, str]] = {
     "disputed": ("The payment for this was disputed at your bank, so it is closed.",) * 2,
 }
 
+# Instead of those above for whoever is sent invoices.
+INVOICED: dict[str, tuple[str, str]] = {
+    "past_due_expired": (
+        "Your last invoice was not paid, and your access ended on {date}. Pay it to come back.",
+        "Your last invoice was not paid, and your access ended. Pay it to come back.",
+    ),
+    "past_due": ("Your last invoice was not paid. Pay it to come back.",) * 2,
+    "unpaid": ("Your last invoices were not paid. Pay them to come back.",) * 2,
+}
+
 TITLES = {"none": "Get this", "pending": "Not open yet"}
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """`step` is sign_in, update_card, resume, buy, ask, wait or nothing. `is_new`: this person never had it.
+    """`step` is sign_in, update_card, pay_invoice, resume, buy, ask, wait or nothing. `is_new`: they never had it.
 
-    `subscription` is the one whose card is to be updated, where it is known.
+    `subscription` is the one whose card is to be updated, where it is known; `invoice_url` where to pay instead.
     """
 
     title: str
@@ -74,6 +86,7 @@ class Locked:
     step: str
     is_new: bool = True
     subscription: str = ""
+    invoice_url: str = ""
 
 
 def for_visitor(sale: Sale | None) -> Locked:
@@ -82,19 +95,30 @@ def for_visitor(sale: Sale | None) -> Locked:
     return Locked("For members", "Sign in to open this, if it is in your library.", "sign_in")
 
 
-def for_person(explanation: Explanation, *, sale: Sale | None, support_email: str) -> Locked:
+def invoices_behind(user: User, explanations: Iterable[Explanation]) -> dict[str, str]:
+    """The `due` of the functions below: this person's invoices, asked for only where one may be the reason."""
+    return invoices_due(user) if any(explanation.reason in INVOICED for explanation in explanations) else {}
+
+
+def for_person(explanation: Explanation, *, due: Mapping[str, str], sale: Sale | None, support_email: str) -> Locked:
     """The reason in the reader's words, and the step that can be taken now."""
     is_new = explanation.reason == "never_had"
     waits = explanation.reason in WAIT
     title = "Your payment is on its way" if waits else TITLES.get(explanation.state, "This is closed for you now")
+    subscription = _subscription(explanation)
+    if _is_invoiced(explanation, due):
+        step = "pay_invoice" if due[subscription] else "ask" if support_email else "nothing"
+        return Locked(title, _sentence(explanation, INVOICED), step, is_new, subscription, due[subscription])
     step = _step(explanation.reason, sale=sale, support_email=support_email)
-    return Locked(title, _sentence(explanation), step, is_new, _subscription(explanation))
+    return Locked(title, _sentence(explanation, WORDS), step, is_new, subscription)
 
 
-def in_short(explanation: Explanation, *, sale: Sale | None) -> str:
+def in_short(explanation: Explanation, *, due: Mapping[str, str], sale: Sale | None) -> str:
     """What a tile says in the place of the price; empty where the price is what there is to say."""
     if explanation.state == "pending":
         return "Payment on its way" if explanation.reason in WAIT else "Waiting for your first payment"
+    if _is_invoiced(explanation, due):
+        return "Pay your invoice to come back"
     if explanation.reason in PAY:
         return "Update your card to come back"
     if explanation.reason in RESUME:
@@ -118,6 +142,10 @@ def _step(reason: str, *, sale: Sale | None, support_email: str) -> str:
     return "ask" if support_email else "nothing"
 
 
+def _is_invoiced(explanation: Explanation, due: Mapping[str, str]) -> bool:
+    return explanation.reason in INVOICED and _subscription(explanation) in due
+
+
 def _subscription(explanation: Explanation) -> str:
     """Of the grants that closed for this reason, the newest one's."""
     closed = [grant for grant in explanation.grants if grant.close_reason == explanation.reason]
@@ -125,9 +153,9 @@ def _subscription(explanation: Explanation) -> str:
     return bought[-1] if bought else ""
 
 
-def _sentence(explanation: Explanation) -> str:
-    if explanation.reason not in WORDS:
+def _sentence(explanation: Explanation, words_of: Mapping[str, tuple[str, str]]) -> str:
+    if explanation.reason not in words_of:
         return explanation.sentence
-    dated, plain = WORDS[explanation.reason]
+    dated, plain = words_of[explanation.reason]
     words = dated.format(date=date_format(localtime(explanation.until), "j F Y")) if explanation.until else plain
     return f"It was part of {explanation.via.name}. {words}" if explanation.via else words

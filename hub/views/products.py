@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from activities import clock
-from hub import access, locked, reading
+from hub import access, invoiced, locked, reading
 from hub.content import embed, to_html
 from hub.context import site_of
 from hub.library import fill_collection
@@ -29,7 +29,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "outline": reading.outline_of(item, user=user, drafts=may_preview(user)),
             "contents": fill_collection(item, user=user) if item.kind == Product.Kind.COLLECTION else [],
             "blurb": to_html(item.description),
-            "late": access.late_grants(user, now=now) if user else [],
+            "late": invoiced.late(user, now=now) if user else [],
         }
         return render(request, "hub/product.html", context)
     return _closed(request, item, user, now=now)
@@ -99,8 +99,10 @@ def _closed(request: HttpRequest, item: Product, user: User | None, *, now: date
     if not (sale or (item.show_locked and not item.archived_at) or is_known):
         raise Http404
     door = (
-        locked.for_person(had, sale=sale, support_email=site_of(request).support_email)
-        if had
+        locked.for_person(
+            had, due=locked.invoices_behind(user, [had]), sale=sale, support_email=site_of(request).support_email
+        )
+        if user and had
         else locked.for_visitor(sale)
     )
     outline = reading.outline_of(item, user=None)

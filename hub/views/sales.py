@@ -3,11 +3,11 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from activities import clock
-from hub import access, locked, reading
+from hub import access, invoiced, locked, reading
 from hub.content import to_html
 from hub.context import site_of
 from hub.library import fill_collection
-from hub.models import Product, SalesPage
+from hub.models import Product, SalesPage, User
 from hub.permissions import may_preview, signed_in
 from hub.redirects import following_moves
 from hub.sale import Sale, find_sale
@@ -26,13 +26,13 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     sale = find_sale(page.product)
     had = access.explain(user, page.product, at=now, now=now) if user else None
-    door = _door(request, had, sale=sale)
+    door = _door(request, user, had, sale=sale)
     context = {
         "sales": page,
         "product": page.product,
         "sale": sale,
         "door": door,
-        "late": access.late_grants(user, now=now) if user and not door else [],
+        "late": invoiced.late(user, now=now) if user and not door else [],
         "body": to_html(page.body),
         "outline": reading.outline_of(page.product, user=None),
         "contents": fill_collection(page.product, user=None) if page.product.kind == Product.Kind.COLLECTION else [],
@@ -42,9 +42,12 @@ def buy(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "hub/buy.html", context)
 
 
-def _door(request: HttpRequest, had: access.Explanation | None, *, sale: Sale | None) -> locked.Locked | None:
+def _door(
+    request: HttpRequest, user: User | None, had: access.Explanation | None, *, sale: Sale | None
+) -> locked.Locked | None:
     """What stands before buying: a payment on its way, a card to update. None for whoever may buy."""
-    if had is None or had.access:
+    if user is None or had is None or had.access:
         return None
-    door = locked.for_person(had, sale=sale, support_email=site_of(request).support_email)
+    due = locked.invoices_behind(user, [had])
+    door = locked.for_person(had, due=due, sale=sale, support_email=site_of(request).support_email)
     return None if door.is_new or door.step == "buy" else door

@@ -2,6 +2,7 @@
 
 import pytest
 
+from billing.models import StripeCustomer
 from hub.access import explain
 from tests.members import Member
 from tests.shops import Json, Shop
@@ -152,6 +153,12 @@ def test_case_25_an_invoice_sent_by_mail_is_active_while_open_and_past_due_after
     assert f'href="{member.row(subscription).data["latest_invoice"]["hosted_invoice_url"]}"' in page
     assert "failed" not in page
     assert "Update card" not in page
+    invoice = member.row(subscription).data["latest_invoice"]["hosted_invoice_url"]
+    for path in ("/", shop.club.get_absolute_url()):
+        page = member.browser().get(path).content.decode()
+        assert "Your invoice for Studio Membership is due." in page and "You keep access until" in page
+        assert f'href="{invoice}"' in page
+        assert "failed" not in page and "Update card" not in page
     shop.sandbox.api.invoices.pay(member.row(subscription).data["latest_invoice"]["id"], {"paid_out_of_band": True})
     shop.deliver()
     assert member.row(subscription).status == "active"
@@ -160,6 +167,27 @@ def test_case_25_an_invoice_sent_by_mail_is_active_while_open_and_past_due_after
         "product_purchased",
         "access_granted",
     ]
+
+
+def test_an_invoice_that_stays_unpaid_is_what_the_closed_door_asks_for(shop: Shop, member: Member) -> None:
+    subscription = member.subscribe(shop.monthly.price_id, collection_method="send_invoice", days_until_due=7)
+    shop.deliver()
+    shop.advance("8d")
+    go_to(shop, start_of_grace(member, subscription) + 15 * DAY)
+    assert member.why(shop.club) == "past_due_expired"
+    invoice = member.row(subscription).data["latest_invoice"]["hosted_invoice_url"]
+    door = member.browser().get(shop.club.get_absolute_url()).content.decode()
+    assert "Your last invoice was not paid, and your access ended on" in door
+    assert f'href="{invoice}">Pay invoice' in door
+    library = member.browser().get("/").content.decode()
+    assert "Your invoice for Studio Membership is due." in library and "Pay your invoice to come back" in library
+    assert f'href="{invoice}"' in library
+    assert "failed" not in door + library and "Update" not in door + library
+    StripeCustomer.objects.update(bound_by=StripeCustomer.Binding.REFERENCE, email="payer@example.org")
+    door, library = (member.browser().get(path).content.decode() for path in (shop.club.get_absolute_url(), "/"))
+    assert "Your last invoice was not paid" in door and "Your invoice for Studio Membership is due." in library
+    assert invoice not in door + library, "somebody else's invoice, with their name and address"
+    assert "Update card" not in door + library
 
 
 @pytest.mark.parametrize("act", ["void_invoice", "mark_uncollectible"])
