@@ -187,6 +187,8 @@ class GrantAdmin(ReadOnlyAdmin):
         def act(grant: Grant, reason: str) -> bool:
             if grant.state != Grant.State.REVOKED or not may_favour(actor_of(request), grant.user):
                 return False
+            if grant.user.erased_at:
+                return False
             grants.restore(grant, actor=actor_of(request), reason=reason, now=clock.now())
             return True
 

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from activities import notices
 from hub import telling
+from hub.errors import Refused
 from hub.models import Grant, Ledger, Product, User
 from hub.telling import BY_HAND, Pair
 
@@ -118,8 +119,11 @@ def give(
     batch: str = "",
     writes: bool = True,
 ) -> Grant:
-    """A grant by hand. Stripe never changes it. `batch` names what it is one of; `writes`: the person is told."""
-    _lock_people({user.pk})
+    """A grant by hand. Stripe never changes it. `batch` names what it is one of; `writes`: the person is told.
+
+    Raises Refused for an erased person.
+    """
+    _lock_living(user.pk)
     grant = Grant(
         user=user,
         product=product,
@@ -154,8 +158,11 @@ def revoke(grant: Grant, *, actor: User | None, reason: str, now: datetime, batc
 
 @transaction.atomic
 def restore(grant: Grant, *, actor: User | None, reason: str, now: datetime, batch: str = "") -> Grant:
-    """Undoes a person's revocation. What was bought is then as its purchase is: a refunded one stays closed."""
-    _lock_people({grant.user_id})
+    """Undoes a person's revocation. What was bought is then as its purchase is: a refunded one stays closed.
+
+    Raises Refused for an erased person.
+    """
+    _lock_living(grant.user_id)
     grant = Grant.objects.get(pk=grant.pk)
     if grant.state == Grant.State.REVOKED:
         asked = (seller(grant, now=now) for seller in sellers)
@@ -337,6 +344,13 @@ def _open_pairs(user_ids: set[int]) -> set[Pair]:
 def _lock_people(user_ids: set[int]) -> None:
     """Two refreshes of one person's customers must not both believe that they opened the door."""
     list(User.objects.select_for_update().filter(pk__in=user_ids).order_by("pk").values_list("pk"))
+
+
+def _lock_living(user_id: int) -> None:
+    """As `_lock_people`, and raises Refused where the person was erased: nobody opens a door for nobody."""
+    _lock_people({user_id})
+    if User.objects.filter(pk=user_id, erased_at__isnull=False).exists():
+        raise Refused("This account was erased: nothing is given to it.")
 
 
 def _by(actor: User | None) -> str:

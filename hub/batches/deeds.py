@@ -6,6 +6,7 @@ from datetime import datetime
 from hub import grants
 from hub.access import open_grants, open_products
 from hub.addresses import usable_address
+from hub.errors import Refused
 from hub.invitations import queue_invitation
 from hub.joining import add_member
 from hub.models import Batch, BatchRow, Grant, Ledger, Product, User
@@ -27,21 +28,25 @@ def do(row: BatchRow, *, now: datetime) -> None:
     try:
         row.words = DEEDS[row.batch.deed](row, now=now)
         row.state = State.DONE
-    except Left as why:
+    except (Left, Refused) as why:
         row.state, row.words = State.LEFT, str(why)
 
 
 def undo(row: BatchRow, *, now: datetime) -> None:
     """Brings the grants that the row changed back to what they were, unless something happened to them since."""
     batch, undone = row.batch, 0
-    actor = batch.undone_by or batch.made_by
     reason = f"Undone: {batch.reason}"[:240]
+    turn = grants.restore if batch.deed == Deed.TAKE else grants.revoke
+    actor = batch.undone_by or batch.made_by
     for grant in Grant.objects.filter(pk__in=row.grants):
         last = Ledger.objects.filter(grant=grant).order_by("-pk").first()
         if last is None or last.batch != batch.name:
             continue
-        turn = grants.restore if batch.deed == Deed.TAKE else grants.revoke
-        turn(grant, actor=actor, reason=reason, now=now, batch=batch.name)
+        try:
+            turn(grant, actor=actor, reason=reason, now=now, batch=batch.name)
+        except Refused as why:
+            row.state, row.words = State.KEPT, str(why)
+            return
         undone += 1
     if undone < len(row.grants):
         row.state, row.words = State.KEPT, "Something has changed since: it was left as it is."

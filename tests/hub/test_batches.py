@@ -8,7 +8,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from activities.models import Activity, Delivery
-from hub import grants
+from hub import erasing, grants
 from hub.access import can_open
 from hub.batches import carrying_out, drafting
 from hub.models import Batch, BatchRow, Grant, Ledger, Product, User
@@ -102,6 +102,20 @@ def test_what_many_were_given_is_taken_back_by_undoing_and_nothing_else(
     assert can_open(ada, studio.kit, now=timezone.now())
     assert not can_open(ben, studio.kit, now=timezone.now())
     assert [row.note for row in Ledger.objects.filter(grant__user=ben)] == ["a prize", "Undone: a prize"]
+
+
+def test_undoing_opens_nothing_for_somebody_who_was_erased_since(
+    studio: Studio, owner: User, ada: User, draft: Draft
+) -> None:
+    studio.give(ada, studio.kit)
+    batch = draft(Deed.TAKE, [ada], product=studio.kit)
+    carrying_out.start(batch, now=studio.now)
+    erasing.erase(ada, actor=owner, now=studio.now)
+    carrying_out.undo(batch, actor=owner)
+    assert batch.state == State.UNDONE
+    (row,) = batch.rows.all()
+    assert (row.state, row.words) == (Rows.KEPT, "This account was erased: nothing is given to it.")
+    assert not Grant.objects.filter(state__in=Grant.OPEN).exists()
 
 
 def test_an_invitation_is_one_e_mail_whatever_is_open_and_is_never_undone(

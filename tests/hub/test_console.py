@@ -14,8 +14,9 @@ from django.utils.formats import date_format
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from activities.models import Activity
-from hub import grants
+from hub import erasing, grants
 from hub.access import can_open
+from hub.errors import Refused
 from hub.models import Grant, Ledger, User
 from tests import cast
 from tests.hub.conftest import Studio
@@ -83,6 +84,22 @@ def test_a_form_that_is_not_right_says_why_and_gives_nothing(
     assert response.status_code == 422
     assert 'aria-invalid="true"' in response.content.decode()
     assert not Grant.objects.exists()
+
+
+def test_what_an_erased_person_had_is_given_back_by_nobody(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    grant = Grant.objects.get()
+    erasing.erase(ada, actor=owner, now=studio.now)
+    client = signed_in(owner)
+    page = client.post(f"/console/grants/{grant.pk}/restore/", {"reason": "a mistake"}, follow=True)
+    assert "This account was erased: nothing is given to it." in page.content.decode()
+    with pytest.raises(Refused):
+        grants.give(ada, studio.kit, actor=owner, reason="a gift", now=studio.now)
+    chosen = {"action": "give_back", "_selected_action": [grant.pk], "reason": "a mistake"}
+    assert client.post("/admin/hub/grant/", chosen).status_code == 302
+    assert not Grant.objects.filter(state__in=Grant.OPEN).exists()
 
 
 def test_taking_back_needs_a_reason_and_can_be_undone(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:

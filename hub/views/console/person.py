@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from activities import clock
 from activities.days import end_of
 from hub import access, grants
+from hub.errors import Refused
 from hub.factors import factors_of
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, NoteForm, ReasonForm
 from hub.getting_in import facts_on
@@ -105,7 +106,11 @@ def restore(request: HttpRequest, pk: int) -> HttpResponse:
     elif not form.is_valid():
         messages.error(request, "That reason is too long: nothing was changed.")
     else:
-        given = grants.restore(grant, actor=actor_of(request), reason=form.cleaned_data["reason"], now=clock.now())
+        try:
+            given = grants.restore(grant, actor=actor_of(request), reason=form.cleaned_data["reason"], now=clock.now())
+        except Refused as why:
+            messages.error(request, str(why))
+            return SeeOther(reverse("hub:console_person", args=[grant.user_id]))
         if given.is_open:
             messages.success(request, f"Given back: {grant.product}.")
         else:
