@@ -33,11 +33,12 @@ CLOSED = ("/accounts/", "/portal/", "/checkout/", "/account/data/", "/account/er
 
 @dataclass(frozen=True, slots=True)
 class Seeing:
-    """Who looks, as whom, and until when in real time."""
+    """Who looks, as whom, until when in real time; and whether they are themselves on this page."""
 
     staff: User
     person: User
     until: datetime
+    is_oneself: bool
 
 
 def is_seeing(request: HttpRequest) -> bool:
@@ -74,8 +75,9 @@ def answer_as_member(request: HttpRequest, get_response: Callable[[HttpRequest],
     allowed = person is not None and may_be_seen_as(person) and staff.may(Permission.SEE_AS_MEMBER)
     if person is None or not allowed or timezone.now() >= until:
         return _over(request, person)
-    request.seeing = Seeing(staff, person, until)  # type: ignore[attr-defined]
-    if request.path.startswith(OWN):
+    is_oneself = request.path.startswith(OWN)
+    request.seeing = Seeing(staff, person, until, is_oneself)  # type: ignore[attr-defined]
+    if is_oneself:
         return get_response(request)
     request.user = person
     if request.method not in SAFE or request.path.startswith(CLOSED):

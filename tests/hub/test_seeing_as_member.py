@@ -39,7 +39,7 @@ def templates(client: Client, method: str, path: str) -> tuple[int, bool]:
 
 
 def test_what_the_member_sees_is_seen_under_a_banner_on_every_page(studio: Studio, seen: Client, ada: User) -> None:
-    for path in ("/", "/account/", "/account/profile/", "/products/wheel/", "/products/wheel/clay/", "/console/"):
+    for path in ("/", "/account/", "/account/profile/", "/products/wheel/", "/products/wheel/clay/"):
         assert BANNER in seen.get(path).content.decode(), path
     assert "Secret of Clay." in seen.get("/products/wheel/clay/").content.decode()
     assert ada.email in seen.get("/account/").content.decode()
@@ -104,6 +104,14 @@ def test_in_the_console_they_are_themselves(studio: Studio, seen: Client, ada: U
     assert seen.post(f"/console/people/{ada.pk}/give/", body).status_code == 303
     assert ada.grants.get(product=studio.kit).granted_by == sam
     assert seen.get("/console/people/export/").status_code == 403
+
+
+def test_in_the_console_the_banner_says_that_what_they_do_counts(seen: Client, ada: User) -> None:
+    for path in ("/console/", f"/console/people/{ada.pk}/", "/accounts/logout/"):
+        page = seen.get(path).content.decode()
+        assert "Here you are yourself, and what you do counts." in page, path
+        assert "Nothing can be changed" not in page and 'action="/console/seeing/stop/"' in page, path
+    assert "Here you are yourself" not in seen.get("/account/").content.decode()
 
 
 def test_it_stops_when_they_say_so(seen: Client, ada: User) -> None:
