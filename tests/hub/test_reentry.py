@@ -64,6 +64,8 @@ def test_a_code_to_the_present_address_lets_the_change_go_on(studio: Studio, ada
     client.post(REENTER, {"action": "send", "next": CHANGE[0]})
     assert mail.outbox[-1].to == [ada.email]
     assert mail.outbox[-1].subject == "Confirm that it is you at Hillside Pottery"
+    for asked in ("change how you sign in", "take a copy of your data", "erase your account", "in the console"):
+        assert asked in mail.outbox[-1].body
     answer = client.post(REENTER, {"code": code_sent(), "next": CHANGE[0]})
     assert mail.outbox[-1].to == [NEW]
     client.post(answer["Location"], {"code": code_sent()})
