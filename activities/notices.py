@@ -4,7 +4,7 @@ Queueing only writes rows, in the caller's transaction; the mail is rendered and
 (`activities.letters`, `activities.deliveries`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -70,6 +70,16 @@ def access(
     """
     context = {"trial_end": trial_end.isoformat() if trial_end else "", "others": list(others)}
     return Notice(kind=ACCESS, key=key, user_id=user_id, product_id=product_id, activity=activity, context=context)
+
+
+def told_of_access(user_ids: Iterable[int | None]) -> set[tuple[int, str]]:
+    """Each person with the name of each product that a letter of access told of, or is going to, or perhaps did."""
+    letters = Delivery.objects.filter(notice=ACCESS, user__in=user_ids).exclude(state=Delivery.State.FAILED)
+    return {
+        (user_id, name)
+        for user_id, first, context in letters.values_list("user", "product__name", "context")
+        for name in [first, *context.get("others", [])]
+    }
 
 
 def payment_failed(

@@ -96,11 +96,10 @@ def ask_to_undo(batch: ImportBatch, *, actor: User, now: datetime) -> None:
 
 def stop(batch: ImportBatch) -> None:
     """Between two steps: what was done stays, and it goes on from there. What is only checked is a plan again."""
-    if batch.state == State.CHECKING:
-        ImportBatch.objects.filter(pk=batch.pk, state=State.CHECKING).update(state=State.PLANNED)
-    else:
-        going = ImportBatch.objects.filter(pk=batch.pk, state__in=ImportBatch.AT_WORK, stopped_at=None)
-        going.update(stopped_at=timezone.now())
+    mine = ImportBatch.objects.filter(pk=batch.pk)
+    # As it stands in the database: the work may have gone on from checking since `batch` was read.
+    if not mine.filter(state=State.CHECKING).update(state=State.PLANNED):
+        mine.filter(state__in=ImportBatch.AT_WORK, stopped_at=None).update(stopped_at=timezone.now())
     batch.refresh_from_db()
 
 

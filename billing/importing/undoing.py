@@ -55,7 +55,7 @@ def preview(batch: ImportBatch) -> Preview:
 def kept(batch: ImportBatch, *, limit: int) -> Iterator[Kept]:
     """What the import opened and would stay, with the reason."""
     for grant in _kept(batch).select_related("user", "product").order_by("user__email", "pk")[:limit]:
-        since = "Has changed at Stripe since" if grant.is_open else "Is closed already"
+        since = "Has changed since" if grant.is_open else "Is closed already"
         reason, until = (grant.reason, grant.until) if grant.is_open else (grant.close_reason, grant.closed_at)
         yield Kept(grant, f"{since}. {say(reason, until=until)}")
 

@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_datetime
 from activities import notices
 from activities.models import Activity
 from billing.models import ImportBatch
-from hub.models import Ledger
+from hub.models import Grant, Ledger
 
 
 def key_prefix(batch: ImportBatch) -> str:
@@ -18,13 +18,17 @@ def key_prefix(batch: ImportBatch) -> str:
 
 
 def welcome(batch: ImportBatch, told: Iterable[Activity], *, brought: Iterable[Ledger], now: datetime) -> None:
-    """Queues them for access that is new: what somebody had before and has again they know of.
+    """Queues them for access that is new: what somebody had before and has again they know of. What an undone import
+    gave they know of only from a letter that was not withdrawn.
 
     `told`: the chunk's openings, with person and product, in the order in which they are named.
     """
     if not batch.sends_emails:
         return
-    new = {row.grant_id for row in brought if not row.from_state}
+    rows = list(brought)
+    new = {row.grant_id for row in rows if not row.from_state}
+    # An import opens what was revoked only where the undoing of another one revoked it.
+    back = {row.grant_id for row in rows if row.from_state == Grant.State.REVOKED}
     news = [
         activity
         for activity in told
@@ -32,7 +36,13 @@ def welcome(batch: ImportBatch, told: Iterable[Activity], *, brought: Iterable[L
         and activity.user.is_active
         and activity.product
         and activity.product.send_access_email
-        and activity.details["grant"] in new
+        and activity.details["grant"] in new | back
+    ]
+    known = notices.told_of_access({activity.user_id for activity in news if activity.details["grant"] in back})
+    news = [
+        activity
+        for activity in news
+        if activity.details["grant"] in new or (activity.user_id, str(activity.product)) not in known
     ]
     letters = []
     for user_id, mine in groupby(sorted(news, key=lambda activity: activity.user_id or 0), key=lambda a: a.user_id):

@@ -162,6 +162,20 @@ def test_what_is_stopped_while_it_is_checked_is_a_plan_again(past: Past, browser
     assert Grant.objects.count() == 1
 
 
+def test_stop_holds_though_checking_was_over_when_it_was_pressed(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    begin(browser)
+    batch = ImportBatch.objects.get()
+    asking.ask_for(batch, plan=batch.plan, now=batch.created_at)
+    as_the_page_read_it = ImportBatch.objects.get()
+    carrying_out.check(batch, now=batch.created_at)
+    asking.stop(as_the_page_read_it)
+    working.go_on()
+    assert ImportBatch.objects.get().stopped_at is not None
+    assert not Grant.objects.exists()
+
+
 def test_past_purchases_or_subscriptions_alone(past: Past, browser: Client) -> None:
     past.subscribe(ADA)
     past.buy_once(BEN)

@@ -8,9 +8,11 @@ from activities.deliveries import deliver_due
 from activities.models import Delivery
 from billing.importing import working
 from billing.intake.draining import drain, sweep
+from billing.shop.linking import link
 from billing.sweeping.reconcile import catch_up, full_pass
 from hub import grants
 from hub.models import Grant, Ledger, User
+from tests import cast
 from tests.importing import ALL, begin, csv_of, press_import, undo
 from tests.members import signed_in
 from tests.pasts import Past
@@ -47,7 +49,7 @@ def test_what_has_happened_since_stays_and_is_named_before(past: Past, browser: 
     grants.revoke(Grant.objects.get(user__email=BEN), actor=None, reason="shared it", now=clock.now())
     shown = browser.get(f"{page}undo/").content.decode()
     assert "<b>1</b> grant of <b>1</b> person" in shown and "2 grants to which something has happened" in shown
-    assert "Has changed at Stripe since. The subscription was cancelled and ends on" in shown
+    assert "Has changed since. The subscription was cancelled and ends on" in shown
     assert "Is closed already. Taken back by hand." in shown
     undo(browser, page)
     assert dict(Grant.objects.values_list("user__email", "state")) == {ADA: "active", BEN: "revoked", DAN: "revoked"}
@@ -81,6 +83,43 @@ def test_undoing_withdraws_the_emails_that_nobody_has_begun_to_send(past: Past, 
     undo(browser, page)
     assert deliver_due(now=timezone.now()) == 0
     assert Delivery.objects.get().state == Delivery.State.FAILED
+
+
+def test_what_comes_back_is_written_about_to_whoever_never_heard_of_it(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.buy_once(ADA)
+    past.subscribe(BEN)
+    past.connect()
+    page = begin(browser, emails="on", **ALL)
+    press_import(browser, page)
+    Delivery.objects.filter(user__email=BEN).update(state=Delivery.State.SENT, sent_at=timezone.now())
+    undo(browser, page)
+    again = begin(browser, emails="on", **ALL)
+    assert "and send 1 e-mail" in browser.get(again).content.decode(), "Ben had his"
+    press_import(browser, again)
+    assert list(Delivery.objects.filter(state="waiting").values_list("user__email", flat=True)) == [ADA]
+
+
+def test_a_letter_told_of_all_that_it_named_and_of_nothing_else(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    past.subscribe(ADA, price=past.unlinked)
+    past.connect()
+    clay = cast.ProductFactory(name="Clay", slug="clay")
+    link(clay, stripe_product=past.other, prices=[past.unlinked], actor=None)
+    page = begin(browser, emails="on", **ALL)
+    press_import(browser, page)
+    letter = Delivery.objects.get()
+    assert letter.context["others"]
+    letter.state, letter.sent_at = Delivery.State.SENT, timezone.now()
+    letter.save()
+    undo(browser, page)
+    again = begin(browser, emails="on", **ALL)
+    assert "Nobody gets an e-mail" in browser.get(again).content.decode()
+    letter.context = letter.context | {"others": []}
+    letter.save()
+    press_import(browser, begin(browser, emails="on", **ALL))
+    second = Delivery.objects.exclude(pk=letter.pk).get()
+    assert second.product_id != letter.product_id and second.context["others"] == []
 
 
 def test_undoing_asks_who_it_is(past: Past, browser: Client, owner: User) -> None:
