@@ -16,6 +16,7 @@ def issue_credit_note(account: Account, invoice: Obj, wish: Params) -> Obj:
             f"You can only create credit notes for open or paid invoices. This invoice is {invoice['status']}.",
             param="invoice",
         )
+    refuse_while_processing(account, invoice)
     lines = [new_line(account, invoice, line, at=at) for at, line in enumerate(wished_lines(wish))]
     total = sum(line["amount"] for line in lines)
     check_total(invoice, total)
@@ -27,6 +28,17 @@ def issue_credit_note(account: Account, invoice: Obj, wish: Params) -> Obj:
     account.emit("credit_note.created", note)
     recount(account, invoice)
     return note
+
+
+def refuse_while_processing(account: Account, invoice: Obj) -> None:
+    """The bank was already told how much to take."""
+    for payment in account.list("invoice_payment", invoice=invoice["id"]):
+        intent = account.find("payment_intent", payment["payment"].get("payment_intent"))
+        if payment["status"] == "open" and intent and intent["status"] == "processing":
+            raise InvalidRequest(
+                "This invoice has a payment that is still processing: what it asks for cannot be changed.",
+                param="invoice",
+            )
 
 
 def wished_lines(wish: Params) -> list[Params]:
@@ -238,6 +250,7 @@ def void_credit_note(account: Account, note: Obj) -> Obj:
         raise InvalidRequest("This credit note has already been voided.")
     if note["type"] != "pre_payment" or invoice["status"] != "open":
         raise InvalidRequest("You can only void a credit note if it was issued for an invoice that is still open.")
+    refuse_while_processing(account, invoice)
     account.change(note, status="void", voided_at=account.now())
     account.emit("credit_note.voided", note)
     recount(account, invoice)

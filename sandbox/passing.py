@@ -72,7 +72,9 @@ class Passing:
             return  # somebody is moving the clock past it
         try:
             for account in list(self.box.accounts):
-                if (at := account.main.next_at()) is not None and at <= account.main.now():
+                with self.box.lock:  # looking for the next appointment drops stale ones
+                    at = account.main.next_at()
+                if at is not None and at <= account.main.now():
                     self._run_to(account, account.main, until=account.main.now())
         finally:
             self.turn.release()

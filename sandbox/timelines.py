@@ -17,6 +17,7 @@ KINDS = {
     "cs": "checkout.session",
     "pm": "payment_method",
     "cn": "credit_note",
+    "bps": "billing_portal.session",
     "seti": "setup_intent",
 }
 # Parameters that name what the request is about.
@@ -29,11 +30,7 @@ def timeline_for(account: Account, ids: Iterable[str], params: Params) -> Timeli
         return account.timeline
     names = [
         *ids,
-        *(
-            str(params[name])
-            for name in ("customer", "subscription", "from_subscription", "invoice")
-            if params.get(name)
-        ),
+        *(str(params[name]) for name in NAMING if params.get(name)),
     ]
     for name in names:
         clock = clock_of(account, name)

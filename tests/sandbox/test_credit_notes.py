@@ -98,3 +98,22 @@ def test_who_is_gone_is_given_no_credit(sandbox: Sandbox, ada: str) -> None:
     assert api.credit_notes.list({"invoice": invoice.id}).data == []
     assert api.invoices.retrieve(invoice.id).post_payment_credit_notes_amount == 0
     assert api.credit_notes.create({"invoice": invoice.id, "amount": 500, "refund_amount": 500}).status == "issued"
+
+
+def test_what_a_bank_was_told_to_take_is_not_changed(sandbox: Sandbox, ada: str) -> None:
+    """Neither by a note nor by taking one back, while a debit is on its way."""
+    api: Any = sandbox.api
+    invoice = bill(api, ada, sent=True)
+    note = api.credit_notes.create({"invoice": invoice.id, "amount": 300})
+    details = {"name": "Ada", "email": "ada@example.org"}
+    iban = {"iban": "DE89370400440532013000"}
+    debit = api.payment_methods.create({"type": "sepa_debit", "sepa_debit": iban, "billing_details": details})
+    api.payment_methods.attach(debit.id, {"customer": ada})
+    api.invoices.pay(invoice.id, {"payment_method": debit.id})
+    with pytest.raises(stripe.InvalidRequestError, match="still processing"):
+        api.credit_notes.create({"invoice": invoice.id, "amount": 100})
+    with pytest.raises(stripe.InvalidRequestError, match="still processing"):
+        api.credit_notes.void_credit_note(note.id)
+    sandbox.advance("4d")
+    paid = api.invoices.retrieve(invoice.id)
+    assert (paid.status, paid.amount_paid, paid.amount_due) == ("paid", 700, 700)

@@ -78,3 +78,17 @@ def test_requests_are_answered_while_time_is_moved(shelf: Shelf) -> None:
     assert len(waits) > 5
     assert max(waits) < 2
     assert len(shelf.sandbox.api.invoices.list({"limit": 100}).data) == 100
+
+
+def test_the_portal_lives_in_the_time_of_its_customers_clock(shelf: Shelf) -> None:
+    """Else what it plans would be due in the account's time."""
+    api = shelf.sandbox.api
+    _, subscription = clocked_subscription(shelf)
+    features = {"subscription_cancel": {"enabled": True}}
+    configuration = api.billing_portal.configurations.create({"features": features}).id  # type: ignore[typeddict-item]
+    customer = str(api.subscriptions.retrieve(subscription).customer)
+    visit = api.billing_portal.sessions.create({"customer": customer, "configuration": configuration})
+    shelf.sandbox.in_portal(visit.url, "cancel", subscription=subscription)
+    assert api.subscriptions.retrieve(subscription).canceled_at == START
+    shelf.sandbox.advance("120d")
+    assert api.subscriptions.retrieve(subscription).status == "active"
