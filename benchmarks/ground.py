@@ -165,12 +165,13 @@ def open_shop(customers: int) -> tuple[Any, list[Json]]:
     import stripe
     from django.conf import settings
 
+    from activities import clock
     from billing.connection import connect
     from billing.gateway import gateway_for
     from billing.shop.linking import link
     from hub.models import Product
 
-    connection = connect(KEY)
+    connection = connect(KEY, actor=None, now=clock.now())
     api = stripe.StripeClient(KEY, base_addresses={"api": settings.STRIPE_API_BASE}).v1
     club = Product.objects.create(name="Club", slug="club", is_live=True, purchase=Product.Purchase.CHECKOUT)
     made = api.products.create({"name": "Club"})

@@ -78,6 +78,7 @@ def open_site(url: str, *, count: int) -> Any:
 
     from django.core.management import call_command
 
+    from activities import clock
     from billing.connection import connect
     from billing.gateway import gateway_for
     from billing.models import ImportBatch
@@ -90,7 +91,7 @@ def open_site(url: str, *, count: int) -> Any:
         headers={"content-type": "application/json"},
     )
     urllib.request.urlopen(request, timeout=600).read()
-    connection = connect(KEY)
+    connection = connect(KEY, actor=None, now=clock.now())
     gateway = gateway_for(connection)
     club = Product.objects.create(name="Club", slug="club", is_live=True, purchase=Product.Purchase.CHECKOUT)
     seeded = next(found for found in gateway.product_page()[0] if found["name"] == "Seeded membership")

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activities.models import Activity
-from activities.record import Happening, record_one
+from activities.record import Happening, record_deed, record_one
 from billing.connecting.endpoint import ensure_endpoint
 from billing.connecting.keys import account_of, check_permissions
 from billing.errors import NotConnected, StripeError, StripeInvalid
@@ -36,13 +36,13 @@ def required_connection() -> Connection:
     return connection
 
 
-def connect(key: str, *, site_url: str = "") -> Connection:
+def connect(key: str, *, actor: User | None, now: datetime, site_url: str = "") -> Connection:
     """Connects the account behind a key, or gives a known connection a new key of the same account.
 
     A connection that was switched off comes back with its links and all that was bought by them. Makes our webhook
     endpoint and portal configuration there. Raises billing.errors: StripeRefused for a key that Stripe does not take,
     StripeInvalid for a key of another account or mode than is in use, or a live one on a site for play, and
-    PermissionsMissing for a restricted one that may too little.
+    PermissionsMissing for a restricted one that may too little. `actor` is None at the command line.
     """
     if "_live_" in key and (settings.DEBUG or settings.DEMO or settings.STRIPE_API_BASE):
         raise StripeInvalid(
@@ -55,6 +55,7 @@ def connect(key: str, *, site_url: str = "") -> Connection:
     check_permissions(key, gateway)
     with transaction.atomic():
         connection = _row_for(account["id"], livemode="_live_" in key)
+        is_known = connection.pk is not None and connection.state != Connection.State.OFF
         was_away = connection.state != Connection.State.OK
         connection.key = key
         connection.account_name = _name_of(account) or connection.account_name or account["id"]
@@ -62,6 +63,10 @@ def connect(key: str, *, site_url: str = "") -> Connection:
         connection.save()
         if was_away:  # whoever waits for a later try need not wait any longer
             Subject.objects.filter(retry_at__isnull=False).update(retry_at=None)
+        if actor:
+            deed = "replaced the key of" if is_known else "connected"
+            words = f"{deed} the Stripe account {connection.account_name}"
+            record_deed(words, actor_id=actor.pk, now=now)
     ensure_endpoint(connection, gateway, site_url=site_url or settings.SITE_URL)
     ensure_portal_configuration(connection, gateway)
     return connection

@@ -22,6 +22,7 @@ def main(port: int) -> None:
     os.environ.update(place.environment())
     django.setup()
     call_command("migrate", verbosity=0)
+    from activities import clock
     from billing.connection import connect
     from demo import catalogue, history, people
 
@@ -30,7 +31,7 @@ def main(port: int) -> None:
     account.call_itself(catalogue.SITE["name"])
     staff = people.hire()
     products = catalogue.fill()
-    connection = connect(KEY, site_url=place.site)
+    connection = connect(KEY, actor=None, now=clock.now(), site_url=place.site)
     offers = catalogue.put_on_sale(products, account=account, actor=staff["owner"])
     history.live_through(account, offers=offers, staff=staff)
     place.shop.write_text(

@@ -5,16 +5,26 @@ by a code to the present address; whoever came in by one a moment ago has just d
 """
 
 import time
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import urlencode
 
 from allauth.account import app_settings
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
-from django.http import HttpRequest
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from hub import codes
 from hub.models import User
+from hub.redirects import SeeOther
+
+View = Callable[..., HttpResponse]
 
 
 def is_fresh(request: HttpRequest) -> bool:
@@ -35,3 +45,30 @@ def note_reentry(request: HttpRequest, user: User) -> None:
 def check_code(request: HttpRequest, user: User, code: str) -> None:
     """Takes a code that was mailed to the person's address of late. Raises ValidationError."""
     codes.take_or_refuse(request, user.email, code, has_account=True, now=timezone.now())
+
+
+def there_before_a_secret(*, back: str) -> Callable[[View], View]:
+    """Guards a view that is posted a secret. `back`: the name of the page with its form.
+
+    allauth keeps what was posted in the session until the person is proved, in the clear: here it is posted again.
+    """
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            if request.method != "POST" or not _is_asked(request):
+                return view(request, *args, **kwargs)
+            messages.info(request, "Confirm that it is you first, then paste it again: it was not kept.")
+            way = get_adapter(request).get_reauthentication_methods(request.user)[0]
+            return SeeOther(f"{way['url']}?{urlencode({'next': reverse(back)})}")
+
+        return guarded
+
+    return guard
+
+
+def _is_asked(request: HttpRequest) -> bool:
+    try:
+        return bool(is_reauthentication_required(request, app="allauth.account"))
+    except ReauthenticationRequired:
+        return True

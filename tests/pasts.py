@@ -54,7 +54,7 @@ class Past:
         """Foyer comes two days later, and the owner links the one product."""
         self.sandbox.advance("2d")
         self.sandbox.take_pending()
-        connection = connect(KEY)
+        connection = connect(KEY, actor=None, now=clock.now())
         connection.created_at = clock.now()  # by Stripe's clock, that the test has moved
         connection.save()
         club = cast.ProductFactory(name="Studio Membership", slug="studio")

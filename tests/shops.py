@@ -32,7 +32,7 @@ class Shop:
 
     @classmethod
     def open(cls, sandbox: Sandbox) -> "Shop":
-        connection = connect(KEY)
+        connection = connect(KEY, actor=None, now=clock.now())
         course = cast.ProductFactory(name="The Wheel", slug="the-wheel")
         club = cast.ProductFactory(name="Studio Membership", slug="studio")
         once = _sell(sandbox, course, [{"unit_amount": 18000}])[0]

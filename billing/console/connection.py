@@ -25,19 +25,21 @@ from billing.models import Connection, Offer
 from billing.sweeping import left_behind
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
+from hub.reentry import there_before_a_secret
 
 CATCH_UP = "billing.tasks.catch_up"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.CONNECT_STRIPE)
+@there_before_a_secret(back="billing:console")
 def stripe(request: HttpRequest) -> HttpResponse:
     """The connection: which account, is it well, and a new key."""
     form = ConnectForm(request.POST or None)
     missing: list[Need] = []
     if request.method == "POST" and form.is_valid():
         try:
-            connected = connections.connect(form.cleaned_data["key"])
+            connected = connections.connect(form.cleaned_data["key"], actor=actor_of(request), now=clock.now())
         except PermissionsMissing as error:
             form.add_error("key", "This restricted key may not do all that is needed. Nothing was changed.")
             missing = error.missing

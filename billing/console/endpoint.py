@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -18,6 +19,7 @@ from billing.gateway import Gateway, gateway_for
 from billing.models import Connection
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
+from hub.reentry import there_before_a_secret
 
 MAY_NOT = "The key lacks “Webhook Endpoints: Write”. Do it in Stripe, or paste a key that has it."
 
@@ -42,6 +44,7 @@ def repair(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_only(Permission.CONNECT_STRIPE)
+@reauthentication_required(app="allauth.account")
 def roll(request: HttpRequest) -> HttpResponse:
     """Another signing secret; the present one is good for a day more."""
 
@@ -53,6 +56,7 @@ def roll(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_only(Permission.CONNECT_STRIPE)
+@reauthentication_required(app="allauth.account")
 def end_overlap(request: HttpRequest) -> HttpResponse:
     """The old secret is good no longer."""
     return _ask_stripe(request, endpoint.end_overlap, words="The old signing secret is good no longer.")
@@ -60,6 +64,7 @@ def end_overlap(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_only(Permission.CONNECT_STRIPE)
+@there_before_a_secret(back="billing:console")
 def keep_secret(request: HttpRequest) -> HttpResponse:
     """The signing secret of an endpoint that the owner made in Stripe."""
     used, form = active_connection(), SecretForm(request.POST)

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from activities import clock
 from billing.connection import connect
 from billing.errors import StripeInvalid
 from billing.management.commands import connect as command
@@ -65,7 +66,7 @@ def test_a_live_key_is_refused_by_a_site_for_play(
     setattr(settings, toy, sandbox.url if toy == "STRIPE_API_BASE" else True)
     sandbox.forget_calls()
     with pytest.raises(StripeInvalid, match="live key"):
-        connect(key)
+        connect(key, actor=None, now=clock.now())
     assert not Connection.objects.exists()
     assert sandbox.calls() == []
 

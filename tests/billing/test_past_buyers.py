@@ -163,7 +163,7 @@ def test_a_purchase_in_the_minute_of_linking_is_one_of_today(sandbox: Sandbox, d
     past = Past(sandbox)
     past.buy_once(ADA)
     sandbox.take_pending()
-    connect(KEY)
+    connect(KEY, actor=None, now=clock.now())
     club = cast.ProductFactory(name="Studio Membership", slug="studio")
     linking.link(club, stripe_product=past.product, prices=[], actor=None)
     night()

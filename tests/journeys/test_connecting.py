@@ -21,6 +21,7 @@ from billing.sweeping.reconcile import catch_up
 from hub.models import User
 from tests import cast
 from tests.counting import counted
+from tests.hub.test_reentry import REENTER
 from tests.members import signed_in
 from tests.sandboxes import KEY, Sandbox
 from tests.shops import Shop, post_webhook
@@ -45,6 +46,11 @@ ALL = {
     "event": "read",
     "webhook": "write",
 }
+
+
+@pytest.fixture
+def desk(browser: Client) -> Client:
+    return browser
 
 
 def restricted(sandbox: Sandbox, **changes: str) -> str:
@@ -350,6 +356,52 @@ def test_only_owners_touch_the_connection(shop: Shop, role: User.Role | None) ->
         assert answer.status_code == (302 if role is None else 403)
     assert Connection.objects.get().webhook_secrets == before.webhook_secrets
     assert shop.sandbox.calls() == []
+
+
+@pytest.mark.parametrize("act", ["roll/", "roll/end/"])
+def test_who_came_in_long_ago_rolls_no_secret(shop: Shop, owner: User, act: str) -> None:
+    before = Connection.objects.get().webhook_secrets
+    shop.sandbox.forget_calls()
+    answer = signed_in(owner).post(f"{ENDPOINT}{act}")
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, REENTER)
+    assert Connection.objects.get().webhook_secrets == before and shop.sandbox.calls() == []
+
+
+@pytest.mark.parametrize(("address", "name"), [(STRIPE, "key"), (f"{ENDPOINT}secret/", "secret")])
+def test_who_came_in_long_ago_pastes_nothing_and_nothing_of_it_is_kept(
+    shop: Shop, owner: User, address: str, name: str
+) -> None:
+    before, pasted = Connection.objects.values().get(), {"key": KEY, "secret": "whsec_evil123"}[name]
+    shop.sandbox.forget_calls()
+    browser = signed_in(owner)
+    answer = browser.post(address, {name: pasted})
+    assert (answer.status_code, answer["Location"]) == (303, f"{REENTER}?next=%2Fconsole%2Fstripe%2F")
+    assert Connection.objects.values().get() == before and shop.sandbox.calls() == []
+    assert pasted not in json.dumps(dict(browser.session.items()))
+    assert "paste it again: it was not kept" in browser.get(answer["Location"]).content.decode()
+
+
+def test_whoever_has_a_password_is_asked_for_that_before_a_key_is_taken(shop: Shop, owner: User) -> None:
+    owner.set_password("a pot of blue clay")
+    owner.save()
+    answer = signed_in(owner).post(STRIPE, {"key": restricted(shop.sandbox)})
+    assert answer["Location"].startswith("/accounts/reauthenticate/?")
+    assert Connection.objects.get().key == KEY
+
+
+def test_looking_at_the_page_asks_nothing(shop: Shop, owner: User) -> None:
+    assert signed_in(owner).get(STRIPE).status_code == 200
+
+
+def test_the_feed_says_who_connected_and_who_replaced_the_key(sandbox: Sandbox, desk: Client, owner: User) -> None:
+    paste(desk, KEY)
+    paste(desk, restricted(sandbox))
+    paste(desk, "sk_test_of_nobody_here")
+    told = Activity.objects.filter(verb=Activity.Verb.STAFF_ACTION, actor=owner).order_by("pk")
+    name = Connection.objects.get().account_name
+    deeds = [deed["reason"] for deed in told.values_list("details", flat=True)]
+    assert deeds == [f"connected the Stripe account {name}", f"replaced the key of the Stripe account {name}"]
+    assert f"Connected the Stripe account {name}" in desk.get("/console/activity/").content.decode()
 
 
 # What is for sale, when its webhook never came
