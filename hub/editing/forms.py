@@ -15,7 +15,7 @@ from hub.editing.collections import eligible
 from hub.editing.listing import STATE_WORDS, Filters
 from hub.figures import MARKS
 from hub.models import Category, Page, Product, SalesPage, Section
-from hub.pictures.fields import PictureField
+from hub.pictures.fields import PictureField, PictureForm
 from hub.pictures.preparing import COVER, PAGE
 
 
@@ -147,7 +147,7 @@ class InfoForm(EditForm):
         return product
 
 
-class CoverForm(forms.Form):
+class CoverForm(PictureForm):
     """Another cover."""
 
     picture = PictureField(
@@ -250,7 +250,7 @@ class PageForm(EditForm):
         return address
 
 
-class PagePictureForm(forms.Form):
+class PagePictureForm(PictureForm):
     """A picture to be put into a page's words. It stands in the page's own form, which is sent without one too."""
 
     use_required_attribute = False

@@ -11,7 +11,7 @@ from activities.models import LetterText
 from activities.record import record_deed
 from hub.editing.forms import EditForm
 from hub.models import Site, User
-from hub.pictures.fields import PictureField
+from hub.pictures.fields import PictureField, PictureForm
 from hub.pictures.keeping import keep
 from hub.pictures.preparing import LOGO, Prepared
 
@@ -46,7 +46,7 @@ class SiteForm(EditForm):
         }
 
 
-class LogoForm(forms.Form):
+class LogoForm(PictureForm):
     """Another logo."""
 
     picture = PictureField(

@@ -2,22 +2,26 @@
 
 import re
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from activities.models import Activity
 from billing.sweeping.retention import tidy
 from hub.models import CollectionItem, Page, Picture, PictureSize, Product, User
+from hub.pictures.fields import MOST_PER_MINUTE
 from hub.pictures.keeping import keep
-from hub.pictures.preparing import COVER, LARGEST_FILE, LOGO, NotAPicture, prepare
+from hub.pictures.preparing import COVER, LARGEST_FILE, LOGO, PAGE, NotAPicture, prepare
 from tests import cast
 from tests.hub.conftest import Studio
 from tests.hub.test_editing import typed
@@ -91,6 +95,50 @@ def test_pictures_of_every_kind_of_pixel_are_read(kind: str, mode: str) -> None:
     out = BytesIO()
     Image.new("L", (640, 360), 128).convert(mode if mode != "I;16" else "I").convert(mode).save(out, kind)
     assert prepare(BytesIO(out.getvalue()), purpose=COVER).sizes
+
+
+def test_a_photograph_that_carries_a_second_picture_is_one() -> None:
+    second = shown(picture((320, 180)))
+    taken = picture(kind="MPO", save_all=True, append_images=[second])
+    assert shown(taken).format == "MPO"
+    assert shown(prepare(BytesIO(taken), purpose=COVER).sizes[1280]).size == (1280, 720)
+
+
+# In a process of its own, where nothing else has been in memory: the highest that it was, in megabytes.
+MEASURED = """
+import sys
+from pathlib import Path
+from hub.pictures.preparing import PURPOSES, prepare
+peak = lambda: int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
+prepare(open(sys.argv[1], "rb"), purpose=PURPOSES[sys.argv[2]])
+before = peak()
+made = prepare(open(sys.argv[3], "rb"), purpose=PURPOSES[sys.argv[2]])
+print(peak() - before, made.width, made.height)
+"""
+
+
+@pytest.mark.parametrize(("purpose", "made", "most"), [("page", (96, 1280), 40), ("cover", (1200, 675), 130)])
+def test_a_large_photograph_stands_in_memory_once_at_most(
+    tmp_path: Path, purpose: str, made: tuple[int, int], most: int
+) -> None:
+    """The wide one is of 73 megabytes. All of its width is cut to a cover, so it cannot be read at a fraction."""
+    notes = Image.Exif()
+    notes[0x0112] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for name, given in (("small.jpg", (400, 400)), ("wide.jpg", (16_000, 1_200))):
+        (tmp_path / name).write_bytes(picture(given, exif=notes, icc_profile=profile))
+    command = [sys.executable, "-c", MEASURED, tmp_path / "small.jpg", purpose, tmp_path / "wide.jpg"]
+    here = Path(__file__).parents[2]
+    measured = subprocess.run(command, check=True, capture_output=True, text=True, cwd=here).stdout
+    megabytes, *size = (int(word) for word in measured.split())
+    assert tuple(size) == made
+    assert megabytes < most
+
+
+def test_what_cannot_be_read_small_is_refused() -> None:
+    with pytest.raises(NotAPicture, match=r"6000 × 4200 pixels\. At most 25 million\."):
+        prepare(BytesIO(picture((6_000, 4_200), mode="L", progressive=True)), purpose=COVER)
+    assert prepare(BytesIO(picture((6_000, 4_200), mode="L")), purpose=COVER).sizes
 
 
 def bomb(width: int, height: int) -> bytes:
@@ -191,6 +239,33 @@ def test_a_copy_shares_the_picture_and_the_same_picture_is_one(studio: Studio, o
     assert PictureSize.objects.count() == 3
     signed_in(owner).post(f"/console/products/{studio.course.pk}/duplicate/")
     assert Product.objects.get(name="Copy of The Wheel").cover == cover
+
+
+def test_a_cover_is_not_touched_by_the_same_picture_put_into_a_page(studio: Studio, owner: User) -> None:
+    content = picture((1280, 720))
+    cover = give_cover(studio.course, content)
+    Product.objects.filter(pk=studio.kit.pk).update(show_locked=False)
+    put = keep(prepare(BytesIO(content), purpose=PAGE), now=timezone.now())
+    studio.kit.pictures.add(put)
+    assert put != cover
+    assert Client().get(f"/pictures/{cover.name}-320.webp").status_code == 200
+    assert Client().get(f"/pictures/{put.name}-1280.webp").status_code == 404
+    give_cover(studio.course, content)
+    assert Client().get(f"/pictures/{put.name}-1280.webp").status_code == 404
+
+
+def test_nobody_gives_many_pictures_at_once(studio: Studio, owner: User, signed_in: Enter) -> None:
+    client, course = signed_in(owner), f"/console/products/{studio.course.pk}"
+    sent: dict[str, dict[str, str]] = {f"{course}/cover/": {}, f"{course}/pages/new/": {"insert": "1"}}
+    sent["/console/settings/logo/"] = {}
+
+    def refused(path: str) -> bool:
+        answer = client.post(path, {**sent[path], "picture": upload(b"<svg/>")})
+        assert answer.status_code == 422
+        return "Wait a minute." in answer.content.decode()
+
+    for path in sent:  # twice as many as a minute allows, and one: a minute may end in between
+        assert any(refused(path) for _ in range(2 * MOST_PER_MINUTE + 1))
 
 
 def test_what_nothing_shows_is_forgotten_after_a_day(studio: Studio) -> None:

@@ -192,7 +192,7 @@ def delete_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _insert(request: HttpRequest, page: Page) -> HttpResponse:
     """Shows what was typed with a picture at its end. The picture is kept, the words are not yet."""
-    given, typed = PagePictureForm(request.POST, request.FILES), request.POST.copy()
+    given, typed = PagePictureForm(request.POST, request.FILES, giver=actor_of(request)), request.POST.copy()
     if not given.is_valid():
         return _show_page(request, PageForm(typed, instance=page), page.product, picture=given)
     made, body = given.cleaned_data, typed.get("body", "")

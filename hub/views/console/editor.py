@@ -67,7 +67,7 @@ def info(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.EDIT_PRODUCTS)
 def cover(request: HttpRequest, pk: int) -> HttpResponse:
     """Another picture; with `remove`, the drawn one."""
-    product, form = get_object_or_404(Product, pk=pk), CoverForm(request.POST, request.FILES)
+    product, form = get_object_or_404(Product, pk=pk), CoverForm(request.POST, request.FILES, giver=actor_of(request))
     if "remove" in request.POST:
         editing.change_cover(product, None, actor=actor_of(request), now=clock.now())
     elif form.is_valid():

@@ -41,7 +41,7 @@ def settings(request: HttpRequest) -> HttpResponse:
 @staff_only(Permission.CHANGE_SITE)
 def logo(request: HttpRequest) -> HttpResponse:
     """Another logo; with `remove`, the drawn one."""
-    form = LogoForm(request.POST, request.FILES)
+    form = LogoForm(request.POST, request.FILES, giver=actor_of(request))
     if "remove" in request.POST:
         editing.change_logo(None, actor=actor_of(request), now=clock.now())
     elif form.is_valid():
