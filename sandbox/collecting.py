@@ -103,8 +103,8 @@ def collect(
 
 
 def collect_first_try(account: Account, invoice: Obj) -> None:
-    """Finalise an invoice and try it once: nobody retries it."""
-    invoicing.finalize(account, invoice, auto_advance=False)
+    """Finalise an invoice and try it once."""
+    invoicing.finalize(account, invoice)
     if invoice["status"] == "open":
         collect(account, invoice)
 

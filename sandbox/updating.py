@@ -95,6 +95,7 @@ def make_pending(account: Account, subscription: Obj, change: Change, foreseen: 
     expires = min(now + PENDING_FOR, earliest_end(subscription), subscription["trial_end"] or now + PENDING_FOR)
     account.note(subscription["id"], pending={"invoice": invoice["id"], "fields": foreseen.fields})
     account.schedule("pending_update_expires", subscription["id"], at=expires)
+    invoice["auto_advance"] = False  # nobody retries it, and its first event already says so
     account.add(invoice)
     for item in foreseen.invoice_items:
         account.add(item, event="invoiceitem.created")

@@ -83,6 +83,12 @@ def test_a_change_that_is_not_paid_stays_pending(shelf: Shelf, dearer: str) -> N
     assert [item.id for item in pending.subscription_items] == [before["items"]["data"][0]["id"]]
 
 
+def test_the_bill_of_a_pending_change_is_never_told_as_one_that_is_retried(shelf: Shelf, dearer: str) -> None:
+    bill = change(shelf, members(shelf, FAILS_LATER), dearer, payment_behavior="pending_if_incomplete").latest_invoice
+    told = [event.data.to_dict()["object"] for event in shelf.sandbox.api.events.list({"limit": 100}).data]
+    assert {row["auto_advance"] for row in told if row.get("id") == bill.id} == {False}
+
+
 def test_a_pending_change_is_made_when_it_is_paid(shelf: Shelf, dearer: str) -> None:
     before = members(shelf, FAILS_LATER)
     changed = change(shelf, before, dearer, payment_behavior="pending_if_incomplete")
