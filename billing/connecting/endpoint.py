@@ -23,6 +23,7 @@ OVERLAP = timedelta(hours=24)  # as long as Stripe's own page allows
 OFTEN = timedelta(hours=24)
 GONE = "It is gone from Stripe."
 OFF = "It is switched off in Stripe."
+MADE = ["webhook_endpoint_id", "sealed_webhook_secrets", "endpoint_problems"]
 
 
 def webhook_url(connection: Connection, *, site_url: str) -> str:
@@ -41,6 +42,7 @@ def ensure_endpoint(connection: Connection, gateway: Gateway, *, site_url: str) 
         known = _found(connection, gateway)
         if known is None:
             _make(connection, gateway, site_url=site_url)
+            connection.save(update_fields=MADE)
         elif known["api_version"] != settings.STRIPE_API_VERSION:
             _make_beside(connection, gateway, site_url=site_url, now=timezone.now())
         else:
@@ -133,7 +135,7 @@ def _at_our_address(connection: Connection, gateway: Gateway) -> Json | None:
 
 
 def _make(connection: Connection, gateway: Gateway, *, site_url: str) -> None:
-    """A new endpoint with a secret of its own; the one before is forgotten."""
+    """A new endpoint with a secret of its own in the place of the one before. The caller saves `MADE`."""
     made = gateway.create_webhook_endpoint(
         {
             "url": webhook_url(connection, site_url=site_url),
@@ -145,16 +147,15 @@ def _make(connection: Connection, gateway: Gateway, *, site_url: str) -> None:
     )
     connection.webhook_endpoint_id, connection.webhook_secrets = made["id"], [made["secret"]]
     connection.endpoint_problems = []
-    connection.save(update_fields=["webhook_endpoint_id", "sealed_webhook_secrets", "endpoint_problems"])
 
 
 def _make_beside(connection: Connection, gateway: Gateway, *, site_url: str, now: datetime) -> None:
-    """A new endpoint, and the one before is heard for the overlap."""
+    """A new endpoint, and the one before is heard for the overlap: saved at once, so that no event is refused."""
     old, secrets = connection.webhook_endpoint_id, connection.webhook_secrets[:1]
     _make(connection, gateway, site_url=site_url)
     connection.webhook_secrets = connection.webhook_secrets + secrets
     connection.old_endpoint_id, connection.old_secret_until = old, now + OVERLAP if secrets else None
-    connection.save(update_fields=["sealed_webhook_secrets", "old_endpoint_id", "old_secret_until"])
+    connection.save(update_fields=[*MADE, "old_endpoint_id", "old_secret_until"])
 
 
 def _problems(connection: Connection, endpoint: Json) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import stripe
 from django.db import connection
+from django.db.models.signals import post_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -268,6 +269,24 @@ def test_while_a_secret_is_rolled_both_are_good_and_each_event_is_kept_once(shop
     assert shop.has("ada@example.org", shop.course)
     done = Activity.objects.filter(verb=Activity.Verb.STAFF_ACTION).latest("pk")
     assert "rolled the signing secret" in done.details["reason"]
+
+
+def test_the_old_secret_is_good_at_every_moment_of_a_roll(shop: Shop, desk: Client) -> None:
+    before = Connection.objects.get()
+    (old,) = before.webhook_secrets
+    kept: list[tuple[list[str], str]] = []
+
+    def look(**_: object) -> None:
+        now = Connection.objects.get()
+        kept.append((now.valid_secrets(now=timezone.now()), now.old_endpoint_id))
+
+    post_save.connect(look, sender=Connection, weak=False)
+    try:
+        desk.post(f"{ENDPOINT}roll/")
+    finally:
+        post_save.disconnect(look, sender=Connection)
+    assert kept and all(old in secrets for secrets, _ in kept)
+    assert {endpoint for _, endpoint in kept} == {before.webhook_endpoint_id}, "or nobody would ever delete it"
 
 
 def test_when_the_overlap_is_over_the_old_secret_is_refused_and_its_endpoint_gone(shop: Shop, desk: Client) -> None:
