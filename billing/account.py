@@ -144,17 +144,22 @@ def invoices_due(user: User) -> dict[str, str]:
     return {row.stripe_id: _pay_url(row) if row.customer_id in managed else "" for row in rows}
 
 
+def state_of(row: Subscription) -> str:
+    """Stripe's status, or `ending` where it is cancelled for later, or `collection_paused`."""
+    facts = subscription_facts(row)
+    if facts.is_ending and row.status in {"active", "trialing"}:
+        return "ending"
+    return "collection_paused" if row.status == "active" and facts.collection_paused else row.status
+
+
 def _subscription_row(
     row: Subscription, names: dict[str, str], managed: Mapping[str, StripeCustomer], *, may_cancel: bool
 ) -> SubscriptionRow:
     customer = managed.get(row.customer_id)
-    facts = subscription_facts(row)
-    ending = facts.is_ending and row.status in {"active", "trialing"}
+    facts, state = subscription_facts(row), state_of(row)
+    ending = state == "ending"
     over = row.status in {"canceled", "incomplete_expired"}
     ends_on = row.ended_at if over else (row.cancel_at or row.period_end if ending else None)
-    state = "ending" if ending else row.status
-    if row.status == "active" and facts.collection_paused and not ending:
-        state = "collection_paused"
     is_renewing = row.status in {"active", "past_due"} and not ending
     return SubscriptionRow(
         product_names=_names(products_of(row.data), names),

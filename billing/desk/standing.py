@@ -18,12 +18,14 @@ CHARGING = ("incomplete", "trialing", "active", "past_due", "unpaid")
 
 
 def payers(user: User) -> Iterator[Payer]:
-    """Every Stripe customer of theirs, the newest first: one query."""
-    for row in StripeCustomer.objects.filter(user=user).select_related("connection").order_by("-pk"):
+    """Every Stripe customer of theirs, the newest first: two queries."""
+    rows = list(StripeCustomer.objects.filter(user=user).select_related("connection").order_by("-pk"))
+    cards = _cards_of_subscriptions(rows)
+    for row in rows:
         yield Payer(
             ref=Ref("Customer", row.stripe_id, page_of(row.stripe_id, connection=row.connection)),
             address=row.email,
-            notes=tuple(_notes(row)),
+            notes=tuple(_notes(row, cards=cards[row.stripe_id])),
         )
 
 
@@ -50,11 +52,19 @@ def facts(user: User) -> Iterator[Fact]:
         yield Fact("warn", f"{words}: it waits for a decision.", f"{place}?kind={question.kind}", "Decide")
 
 
-def _notes(row: StripeCustomer) -> Iterator[str]:
+def _cards_of_subscriptions(customers: list[StripeCustomer]) -> dict[str, list[bool]]:
+    """To each customer's id: of whatever charges them, whether it names a card of its own."""
+    cards: dict[str, list[bool]] = {row.stripe_id: [] for row in customers}
+    for subscription in Subscription.objects.filter(customer_id__in=cards, status__in=CHARGING):
+        cards[subscription.customer_id].append(subscription.has_card)
+    return cards
+
+
+def _notes(row: StripeCustomer, *, cards: list[bool]) -> Iterator[str]:
     yield "Live" if row.connection.livemode else "Test mode"
     if row.deleted_at:
         yield "Deleted at Stripe"
     elif not row.has_card:
-        yield "No default card"
+        yield "Card on the subscription" if cards and all(cards) else "No default card"
     if row.bound_by:
         yield row.get_bound_by_display()

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from activities.doorbell import ring
 from activities.money import format_money
+from billing.account import state_of
 from billing.connection import active_connection
 from billing.desk.dashboard import page_of
 from billing.facts import expanded, products_of
@@ -108,7 +109,7 @@ def _of_subscription(row: Subscription, *, words: str) -> Payment:
         at=row.created,
         words=words,
         amount=price_text_of(row),
-        state=row.status,
+        state=state_of(row),
         notes=(*notes, *_of_disputes(row.disputes)),
         refs=_refs(refs, connection=row.connection),
     )

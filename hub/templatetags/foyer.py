@@ -25,7 +25,7 @@ register = template.Library()
 # State of an explanation or grant: tone, icon and word. Colour never speaks alone.
 STATES: dict[str, tuple[str, str, str]] = {
     "open": ("good", "check", "Open"),
-    "active": ("good", "check", "Open"),
+    "active": ("good", "check", "Active"),
     "ending": ("info", "calendar-clock", "Ending"),
     "grace": ("warn", "hourglass", "In grace"),
     "pending": ("info", "loader", "Pending"),
@@ -36,6 +36,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "trialing": ("info", "hourglass", "Trial"),
     "past_due": ("warn", "triangle-alert", "Payment failed"),
     "paused": ("info", "pause", "Paused"),
+    "collection_paused": ("info", "pause", "Payments paused"),
     "unpaid": ("bad", "triangle-alert", "Unpaid"),
     "canceled": ("", "circle-slash", "Ended"),
     "paid": ("good", "check", "Paid"),

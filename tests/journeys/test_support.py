@@ -24,6 +24,11 @@ def page_of(browser: Client, member: Member) -> str:
     return " ".join(browser.get(f"/console/people/{member.user.pk}/").content.decode().split())
 
 
+def payments_of(browser: Client, member: Member) -> str:
+    """The card of payments alone."""
+    return page_of(browser, member).partition('aria-labelledby="payments"')[2].partition("</section>")[0]
+
+
 def test_the_page_tells_what_was_paid_and_what_became_of_it(shop: Shop, sam: Client) -> None:
     ada = Member(shop)
     session = shop.buy(shop.once)
@@ -39,6 +44,29 @@ def test_the_page_tells_what_was_paid_and_what_became_of_it(shop: Shop, sam: Cli
     for ref in (subscription["id"], subscription["customer"], intent):
         assert f"<code>{ref}</code>" in page
     assert f'href="{shop.sandbox.url}/sandbox/subscriptions/{subscription["id"]}"' in page
+
+
+def test_a_subscription_that_is_cancelled_for_later_is_said_to_be_ending(shop: Shop, sam: Client) -> None:
+    ada = Member(shop)
+    subscription = ada.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    assert "Active</span>" in payments_of(sam, ada)
+    ada.change(subscription, cancel_at_period_end=True)
+    said = payments_of(sam, ada)
+    assert "Ending</span>" in said and "Active" not in said and "Open" not in said
+
+
+def test_a_card_that_only_the_subscription_names_is_a_card(shop: Shop, sam: Client) -> None:
+    ada = Member(shop)
+    bought = shop.buy(shop.monthly)
+    shop.deliver()
+    customer = shop.sandbox.api.customers.retrieve(bought["customer"])
+    assert not (customer.invoice_settings and customer.invoice_settings.default_payment_method)
+    page = page_of(sam, ada)
+    assert "Card on the subscription" in page and "No default card" not in page
+    ada.subscribe(shop.monthly.price_id, card="", trial_period_days=7)
+    shop.deliver()
+    assert "No default card" in page_of(sam, ada)
 
 
 def test_an_id_at_stripe_finds_the_person(shop: Shop, sam: Client) -> None:
