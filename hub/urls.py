@@ -82,6 +82,7 @@ urlpatterns = [
     path("console/people/together/<int:pk>/", batches.batch, name="console_batch"),
     path("console/people/together/<int:pk>/details/", batches.details, name="console_batch_details"),
     path("console/people/together/<int:pk>/start/", batches.start, name="console_batch_start"),
+    path("console/people/together/<int:pk>/go-on/", batches.go_on, name="console_batch_go_on"),
     path("console/people/together/<int:pk>/stop/", batches.stop, name="console_batch_stop"),
     path("console/people/together/<int:pk>/undo/", batches.undo, name="console_batch_undo"),
     path("console/people/together/<int:pk>/discard/", batches.discard, name="console_batch_discard"),

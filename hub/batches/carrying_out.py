@@ -8,9 +8,11 @@ from django.db.models import Count
 
 from activities import clock, doorbell
 from activities.models import Activity
-from activities.record import Happening, record_one
+from activities.record import Happening, record_deed, record_one
 from hub.batches import deeds
+from hub.errors import Refused
 from hub.models import Batch, BatchRow, User
+from hub.roles import Permission
 
 log = structlog.get_logger(__name__)
 TASK = "hub.tasks.carry_on"
@@ -31,9 +33,24 @@ TO_DO: dict[str, tuple[str, str, deeds.Deal]] = {
 
 
 def start(batch: Batch, *, now: datetime) -> None:
-    """Begins it, or goes on with what was stopped. A second click finds it begun."""
+    """Begins a draft. A second click finds it begun."""
     _tell(batch, TOLD[Batch.Deed(batch.deed)], now=now)
-    _turn(batch, to=State.RUNNING, of=[State.DRAFT, State.STOPPED], started_at=batch.started_at or now)
+    _turn(batch, to=State.RUNNING, of=[State.DRAFT], started_at=now)
+
+
+def may_go_on(batch: Batch, *, actor: User) -> bool:
+    """It works in its maker's name, who is no shield for what others may not do for themselves."""
+    return actor.pk == batch.made_by_id or actor.may(Permission.FAVOUR_ONESELF)
+
+
+def go_on(batch: Batch, *, actor: User, now: datetime) -> None:
+    """With what was stopped. Raises Refused where `actor` neither made it nor is an owner."""
+    if not may_go_on(batch, actor=actor):
+        raise Refused("Only who began this goes on with it, or an owner.")
+    if batch.state == State.STOPPED:
+        words = "Went on with what was stopped for several people"
+        record_deed(words, actor_id=actor.pk, product_id=batch.product_id, note=batch.reason, now=now)
+        _turn(batch, to=State.RUNNING, of=[State.STOPPED])
 
 
 def stop(batch: Batch) -> None:

@@ -38,6 +38,9 @@ def undo(row: BatchRow, *, now: datetime) -> None:
     reason = f"Undone: {batch.reason}"[:240]
     turn = grants.restore if batch.deed == Deed.TAKE else grants.revoke
     actor = batch.undone_by or batch.made_by
+    if batch.deed == Deed.TAKE and row.user and not may_favour(actor, row.user):
+        row.state, row.words = State.KEPT, NOT_TO_ONESELF
+        return
     for grant in Grant.objects.filter(pk__in=row.grants):
         last = Ledger.objects.filter(grant=grant).order_by("-pk").first()
         if last is None or last.batch != batch.name:

@@ -124,6 +124,7 @@ WHO: dict[str, Public | Permission] = {
     "hub:console_batch": May.CHANGE_ACCESS_OF_MANY,
     "hub:console_batch_details": May.CHANGE_ACCESS_OF_MANY,
     "hub:console_batch_start": May.CHANGE_ACCESS_OF_MANY,
+    "hub:console_batch_go_on": May.CHANGE_ACCESS_OF_MANY,
     "hub:console_batch_stop": May.CHANGE_ACCESS_OF_MANY,
     "hub:console_batch_undo": May.CHANGE_ACCESS_OF_MANY,
     "hub:console_batch_discard": May.CHANGE_ACCESS_OF_MANY,

@@ -154,7 +154,7 @@ def test_beyond_fifty_it_is_a_worker_that_does_it_and_it_goes_on_where_it_was_st
     carrying_out.carry_on_all()
     assert Grant.objects.count() == 1
     batch.refresh_from_db()
-    carrying_out.start(batch, now=studio.now)
+    carrying_out.go_on(batch, actor=batch.made_by, now=studio.now)
     carrying_out.carry_on_all()
     assert carrying_out.count(batch) == {Rows.DONE: 110}
     assert Grant.objects.count() == 110
@@ -194,6 +194,18 @@ def test_staff_give_nothing_to_themselves_by_the_crowd(studio: Studio, ada: User
     Batch.objects.update(made_by=admin)
     batch.refresh_from_db()
     carrying_out.start(batch, now=studio.now)
+    assert not can_open(admin, studio.course, now=timezone.now())
+    assert can_open(ada, studio.course, now=timezone.now())
+
+
+def test_staff_open_nothing_for_themselves_by_undoing(studio: Studio, owner: User, ada: User, draft: Draft) -> None:
+    admin = cast.UserFactory(role=User.Role.ADMIN)
+    for person in (admin, ada):
+        studio.give(person, studio.course)
+    batch = draft(Deed.TAKE, [admin, ada], product=studio.course)
+    carrying_out.start(batch, now=studio.now)
+    carrying_out.undo(batch, actor=admin)
+    assert {row.user: row.state for row in batch.rows.all()} == {admin: Rows.KEPT, ada: Rows.UNDONE}
     assert not can_open(admin, studio.course, now=timezone.now())
     assert can_open(ada, studio.course, now=timezone.now())
 

@@ -116,6 +116,26 @@ def test_nothing_is_begun_before_anybody_said_why(studio: Studio, ada: User, own
     assert [mail.notice for mail in Delivery.objects.all()] == ["invitation"]
 
 
+def test_what_was_stopped_is_gone_on_with_by_its_maker_or_an_owner(
+    studio: Studio, owner: User, signed_in: Enter
+) -> None:
+    admin, other = cast.UserFactory.create_batch(2, role=User.Role.ADMIN)
+    client = signed_in(admin)
+    draft = choose(client, "give", other)
+    client.post(f"{draft}details/", {"product": studio.course.pk, "reason": "party"})
+    Batch.objects.update(state=Batch.State.STOPPED)
+    refused = signed_in(other).post(f"{draft}go-on/", follow=True).content.decode()
+    assert "Only who began this goes on with it, or an owner." in refused
+    assert "Go on</button>" not in refused
+    signed_in(other).post(f"{draft}start/")
+    assert not can_open(other, studio.course, now=timezone.now())
+    assert "Go on</button>" in client.get(draft).content.decode()
+    signed_in(owner).post(f"{draft}go-on/")
+    assert can_open(other, studio.course, now=timezone.now())
+    told = Activity.objects.get(actor=owner, verb=Activity.Verb.STAFF_ACTION)
+    assert told.details["reason"] == "Went on with what was stopped for several people"
+
+
 def test_many_are_done_in_the_background_while_the_page_moves(studio: Studio, owner: User, signed_in: Enter) -> None:
     cast.UserFactory.create_batch(60, proved=False)
     client = signed_in(owner)

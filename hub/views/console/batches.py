@@ -16,6 +16,7 @@ from activities.chips import chips
 from activities.days import end_of
 from hub.batches import carrying_out, drafting, showing
 from hub.batches.forms import details_form
+from hub.errors import Refused
 from hub.forms import PeopleForm
 from hub.models import Batch, User
 from hub.people import select_people
@@ -63,6 +64,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "tally": showing.tally(found),
         "rows": showing.page(found, state=state, after=request.GET.get("after", ""), now=now),
         "state": state,
+        "may_go_on": carrying_out.may_go_on(found, actor=actor_of(request)),
     }
     return render(request, "console/batch.html", context)
 
@@ -98,6 +100,17 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, "Say first what is to happen, and why.")
     else:
         carrying_out.start(found, now=clock.now())
+    return _to(found)
+
+
+@require_POST
+@staff_only(Permission.CHANGE_ACCESS_OF_MANY)
+def go_on(request: HttpRequest, pk: int) -> HttpResponse:
+    found = _find(request, pk)
+    try:
+        carrying_out.go_on(found, actor=actor_of(request), now=clock.now())
+    except Refused as why:
+        messages.error(request, str(why))
     return _to(found)
 
 
