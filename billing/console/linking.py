@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from activities.doorbell import ring
 from billing.connection import active_connection
-from billing.console.words import AWAY, HALF_WAY, made_for
+from billing.console.words import AWAY, HALF_WAY, made_for, with_way
 from billing.desk.dashboard import page_of
 from billing.errors import StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm, CreateProductForm, FindProductForm
@@ -143,7 +143,7 @@ def _set_up(request: HttpRequest, product: Product, chosen: str, *, gateway: Gat
 def _linked(request: HttpRequest, product: Product, *, then: str, args: Sequence[str] = ()) -> HttpResponse:
     """What was known at Stripe before has buyers to import; what Stripe left undone is seen to first."""
     made = made_for(product.slug)
-    messages.success(request, f"{product} opens for everybody who buys {made.stripe_name}.")
+    messages.success(request, with_way(f"{product} opens for everybody who buys {made.stripe_name}.", made))
     if made.offers.filter(payment_link_id="").exists():
         messages.warning(request, HALF_WAY)
         ring(TASK)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.console.linking import cannot
-from billing.console.words import HALF_WAY, made_for
+from billing.console.words import HALF_WAY, made_for, with_way
 from billing.errors import StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm, NewPriceForm
 from billing.gateway import gateway_for
@@ -20,6 +20,7 @@ from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 
 AGAIN = "Stripe did not answer to the end. This is what you wanted: save it again."
+STILL_OPEN = "The old price is off sale here, and Stripe did not archive it: archive it in Stripe."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,7 +47,7 @@ def offers(request: HttpRequest, slug: str) -> HttpResponse:
         except StripeError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"Changed: this is how {made.product} is sold now.")
+            messages.success(request, with_way(f"Changed: this is how {made.product} is sold now.", made))
             return SeeOther(reverse("billing:link", args=[slug]))
     context = {"made": made, "product": made.product, "form": form, "archived": archived}
     return render(request, "billing/offers.html", context, status=422 if form.errors else 200)
@@ -65,13 +66,15 @@ def new_price(request: HttpRequest, slug: str) -> HttpResponse:
         given = form.cleaned_data
         how = {"instead_of": given["instead_of"], "archive": given["archive"], "wish": given["token"]}
         try:
-            put_price_on_sale(made, **form.terms(), **how, actor=actor_of(request))
+            is_closed = put_price_on_sale(made, **form.terms(), **how, actor=actor_of(request))
         except StripeUnavailable:
             form.add_error(None, AGAIN)
         except StripeError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"Changed: this is how {made.product} is sold now.")
+            messages.success(request, with_way(f"Changed: this is how {made.product} is sold now.", made))
+            if not is_closed:
+                messages.warning(request, STILL_OPEN)
             return SeeOther(reverse("billing:link", args=[slug]))
     context = {"made": made, "product": made.product, "form": form}
     return render(request, "billing/new_price.html", context, status=422 if form.errors else 200)
@@ -103,5 +106,5 @@ def put_on_sale(request: HttpRequest, slug: str) -> HttpResponse:
     except StripeError as error:
         messages.error(request, f"Stripe does not allow it: {error}")
     else:
-        messages.success(request, f"{made.product} is on sale.")
+        messages.success(request, with_way(f"{made.product} is on sale.", made))
     return SeeOther(reverse("billing:link", args=[slug]))

@@ -20,7 +20,7 @@ from billing.gateway import Gateway, fingerprint_of, gateway_for
 from billing.intake.inbox import look_again
 from billing.models import Offer, ProductLink
 from billing.shop.prices import offer_columns, selectable
-from hub.models import Product, User
+from hub.models import Product, SalesPage, User
 
 log = structlog.get_logger(__name__)
 Problem = Offer.Problem
@@ -152,8 +152,10 @@ def _keep_link(offer: Offer, link: Json) -> bool:
 
 
 def _fill_purchase_method(product: Product) -> None:
-    """What is put on sale has a way to be bought; a way that the owner chose stays."""
-    Product.objects.filter(pk=product.pk, purchase=Product.Purchase.NONE).update(purchase=Product.Purchase.CHECKOUT)
+    """What is put on sale has a way to be bought: by its sales page, where one is live. What the owner chose stays."""
+    has_page = SalesPage.objects.filter(product=product, is_live=True).exists()
+    way = Product.Purchase.SALES_PAGE if has_page else Product.Purchase.CHECKOUT
+    Product.objects.filter(pk=product.pk, purchase=Product.Purchase.NONE).update(purchase=way)
 
 
 def _change_trial(offer: Offer, days: int, *, gateway: Gateway) -> None:

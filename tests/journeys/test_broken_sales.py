@@ -83,6 +83,19 @@ def test_case_67_what_stripe_broke_off_is_finished_by_the_same_button(shop: Shop
     assert sorted(price.unit_amount or 0 for price in prices if price.active) == [2900, 24000]
 
 
+def test_case_67_an_old_price_that_stripe_does_not_archive_is_named_and_the_rest_stands(
+    shop: Shop, desk: Client
+) -> None:
+    old = shop.monthly.price_id
+    sent = form_of(desk, instead_of=old) | {"amount": "29"}
+    shop.sandbox.answer_with(500, path=f"/v1/prices/{old}")
+    answer = desk.post(NEW, sent, follow=True)
+    page = answer.content.decode()
+    assert answer.redirect_chain == [(CLUB, 303)]
+    assert "archive it in Stripe" in page and "this is how Studio Membership is sold now" in page
+    assert sorted(sold(shop)) == ["€240.00 a year", "€29.00 a month"]
+
+
 def test_free_days_go_over_to_the_price_that_takes_the_place(shop: Shop, desk: Client) -> None:
     Offer.objects.filter(pk=shop.monthly.pk).update(trial_days=14)
     desk.post(NEW, form_of(desk, instead_of=shop.monthly.price_id) | {"amount": "29"})

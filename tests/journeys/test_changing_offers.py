@@ -186,6 +186,21 @@ def test_a_change_that_stripe_breaks_off_takes_nothing_off_sale(shop: Shop, desk
     assert on_sale("studio") == {dearer}
 
 
+@pytest.mark.parametrize(
+    ("page_is_live", "way", "words"),
+    [(True, "sales_page", "lead to its sales page"), (False, "checkout", "lead straight to checkout")],
+)
+def test_what_is_put_on_sale_is_bought_by_its_sales_page_where_one_is_live(
+    shop: Shop, desk: Client, kit: Json, page_is_live: bool, way: str, words: str
+) -> None:
+    product = Product.objects.get(slug="kit")
+    Product.objects.filter(pk=product.pk).update(purchase=Product.Purchase.NONE)
+    cast.SalesPageFactory(product=product, is_live=page_is_live)
+    page = desk.post("/console/products/kit/stripe/", kit | {"checkout": "on"}, follow=True).content.decode()
+    assert Product.objects.get(slug="kit").purchase == way
+    assert words in page
+
+
 def test_free_days_reach_the_payment_link_and_checkout(shop: Shop, desk: Client, dan: User) -> None:
     body = {"checkout": "on", "prices": [shop.monthly.price_id, shop.yearly.price_id], "trial_0": "14"}
     page = desk.get(f"{CLUB}prices/").content.decode()
