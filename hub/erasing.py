@@ -9,6 +9,7 @@ from datetime import datetime
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.db.models import QuerySet
 
 from activities.models import Activity, Delivery
 from activities.record import record_deed
@@ -16,7 +17,7 @@ from hub import codes, grants
 from hub.access import open_grants
 from hub.deactivating import end_sessions
 from hub.errors import Refused
-from hub.models import BatchRow, Note, PageProgress, User
+from hub.models import BatchRow, Grant, Note, PageProgress, User
 from hub.payments import bills_of
 from hub.roles import Role
 
@@ -37,7 +38,12 @@ def check(person: User) -> None:
     if person.role != Role.MEMBER:
         raise Refused("Staff are not erased: an owner lets them go first.")
     if bills_of(person):
-        raise Refused("A subscription goes on charging. It has to be cancelled at Stripe first.")
+        raise Refused("A subscription goes on charging. It has to be cancelled first.")
+
+
+def what_closes(person: User, *, now: datetime) -> QuerySet[Grant]:
+    """What they have open, and lose by it."""
+    return open_grants(now=now).filter(user=person).select_related("product").order_by("product__name")
 
 
 @transaction.atomic
@@ -45,7 +51,7 @@ def erase(person: User, *, actor: User, now: datetime) -> None:
     """Cannot be undone. `actor` may be the person. Raises Refused."""
     person = User.objects.select_for_update().get(pk=person.pk)
     check(person)
-    for grant in open_grants(now=now).filter(user=person):
+    for grant in what_closes(person, now=now):
         grants.revoke(grant, actor=actor, reason="Erased on request", now=now)
     _forget_activities(person)
     for forgotten in (

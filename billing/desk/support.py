@@ -16,6 +16,7 @@ from billing.intake.draining import TASK
 from billing.intake.inbox import look_again
 from billing.models import Connection, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
+from billing.refreshing.mirror import MODELS
 from billing.refreshing.refresh import Outcome, refresh
 from hub.models import User
 from hub.payments import Payment, Ref
@@ -45,9 +46,10 @@ class Rows:
 
 def rows_of_id(word: str) -> Rows:
     """By the id of a customer, a subscription, a payment, an invoice, a session or a charge."""
+    payers = MODELS["invoice"].objects.filter(id=word).values("customer_id")
     return Rows(
-        StripeCustomer.objects.filter(stripe_id=word),
-        Subscription.objects.filter(Q(stripe_id=word) | Q(customer_id=word)),
+        StripeCustomer.objects.filter(Q(stripe_id=word) | Q(stripe_id__in=payers)),
+        Subscription.objects.filter(Q(stripe_id=word) | Q(customer_id=word) | Q(customer_id__in=payers)),
         Order.objects.filter(
             Q(key=word)
             | Q(customer_id=word)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from djstripe.models import Customer, Invoice
 from pytest_django import Settings
 
@@ -14,6 +16,7 @@ from billing.models import Attention, InboxEvent, Order, StripeCustomer, Subscri
 from billing.sweeping.retention import tidy
 from hub.models import Grant, Ledger, Note, User
 from hub.noting import write_note
+from hub.reasons import last_moment
 from hub.roles import Role
 from tests import cast
 from tests.hub.test_reentry import REENTER, prove
@@ -159,14 +162,20 @@ def test_nobody_is_erased_while_a_subscription_charges_them(
     path = f"/console/people/{member.user.pk}/erase/"
     for client, where in ((owner_at, path), (proved(member.user, settings), "/account/erase/")):
         page = words_of(client.get(where))
-        assert "A subscription goes on charging. It has to be cancelled at Stripe first." in page
+        assert "A subscription goes on charging. It has to be cancelled first." in page
         assert "€24.00 a month" in page
         assert client.post(where, {"address": ADDRESS}).status_code == 409
     assert f"/sandbox/subscriptions/{subscription['id']}" in words_of(owner_at.get(path))
     assert member.user.erased_at is None
     shop.sandbox.api.subscriptions.update(subscription["id"], {"cancel_at_period_end": True})
     shop.deliver()
-    assert "Erase for good" in words_of(owner_at.get(path))
+    ends_on = Subscription.objects.get().period_end
+    assert ends_on is not None
+    for client, where in ((owner_at, path), (proved(member.user, settings), "/account/erase/")):
+        page = words_of(client.get(where))
+        assert "Erase for good" in page
+        told = page.partition("<b>Studio Membership</b>, otherwise open until")[2].partition("</li>")[0]
+        assert date_format(localtime(last_moment(ends_on)), "j F Y") in told
 
 
 def test_erasing_asks_for_the_address_and_for_who_asks(

@@ -76,7 +76,7 @@ def test_an_id_at_stripe_finds_the_person(shop: Shop, sam: Client) -> None:
     shop.buy(shop.once)
     shop.deliver()
     payment = Order.objects.get().payment_intent
-    for word in (subscription["id"], subscription["customer"], payment):
+    for word in (subscription["id"], subscription["customer"], subscription["latest_invoice"], payment):
         page = sam.get("/console/people/", {"q": word}).content.decode()
         assert "ada@example.org" in page
         assert "ben@example.org" not in page

@@ -80,7 +80,8 @@ def erase(request: HttpRequest, pk: int) -> HttpResponse:
         erasing.erase(person, actor=actor_of(request), now=clock.now())
         messages.success(request, "Erased. What was paid stays in the books, without a name.")
         return _back(person)
-    context = {"person": person, "form": form, "payers": payers_of(person)}
+    closes = erasing.what_closes(person, now=clock.now())
+    context = {"person": person, "form": form, "payers": payers_of(person), "closes": closes}
     return render(request, "console/erase.html", context, status=422 if form.errors else 200)
 
 
