@@ -35,7 +35,7 @@ from hub.models import (
     User,
 )
 from hub.payments import find_by_id
-from hub.permissions import Permission, actor_of, may_favour
+from hub.permissions import Permission, actor_of, may_favour, may_preview
 
 admin.site.index_title = "Records"
 person_finders.append(find_by_id)
@@ -47,40 +47,33 @@ for model in (EmailAddress, Authenticator, UserSession, Group):
 
 class SectionInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Section
-    extra = 0
-    can_delete = False
 
 
 class PageInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Page
-    extra = 0
-    can_delete = False
     fields = ("position", "title", "slug", "section", "minutes", "is_published")
-    prepopulated_fields = {"slug": ("title",)}
     show_change_link = True
 
 
 class CollectionItemInline(admin.TabularInline):  # type: ignore[type-arg]
     model = CollectionItem
     fk_name = "collection"
-    extra = 0
-    can_delete = False
-    autocomplete_fields = ("product",)
 
 
 class SalesPageInline(admin.StackedInline):  # type: ignore[type-arg]
     model = SalesPage
-    extra = 0
-    can_delete = False
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return _closed(request, "lead", "body", "questions", "testimonials")
 
 
 @admin.register(Product)
-class ProductAdmin(RecordAdmin):
+class ProductAdmin(ReadOnlyAdmin):
+    """Changed in the console, which keeps former addresses and tells the feed."""
+
     list_display = ("name", "kind", "is_live", "visibility", "purchase", "position")
     list_filter = ("is_live", "kind", "purchase", "categories")
     search_fields = ("name", "slug", "summary")
-    prepopulated_fields = {"slug": ("name",)}
-    filter_horizontal = ("categories",)
     inlines = (SectionInline, PageInline, CollectionItemInline, SalesPageInline)
 
     def links(self, row: Product) -> Iterator[Link]:
@@ -88,19 +81,30 @@ class ProductAdmin(RecordAdmin):
 
 
 @admin.register(Page)
-class PageAdmin(RecordAdmin):
+class PageAdmin(ReadOnlyAdmin):
+    """What a page says is for those alone who read drafts and closed pages: not shown to others, nor searched."""
+
     list_display = ("title", "product", "section", "position", "is_published")
     list_filter = ("is_published", "product")
     list_select_related = ("product", "section")
-    search_fields = ("title", "body")
-    prepopulated_fields = {"slug": ("title",)}
-    autocomplete_fields = ("product",)
-    actions = ("publish",)
 
-    @admin.action(description="Publish the chosen pages", permissions=["change"])
-    def publish(self, request: HttpRequest, pages: QuerySet[Page]) -> None:
-        count = pages.filter(is_published=False).update(is_published=True)
-        self.message_user(request, f"{count} page{'' if count == 1 else 's'} published.")
+    def links(self, row: Page) -> Iterator[Link]:
+        yield Link("Edit in the console", reverse("hub:console_page", args=[row.pk]))
+
+    def get_exclude(self, request: HttpRequest, obj: Page | None = None) -> tuple[str, ...]:
+        return _closed(request, "body", "video_url")
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return tuple(name for name in ("title", "body") if name not in _closed(request, "body"))
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        closed = lookup.split("__")[0] in _closed(request, "body", "video_url")
+        return not closed and super().lookup_allowed(lookup, value, request)
+
+
+def _closed(request: HttpRequest, *fields: str) -> tuple[str, ...]:
+    """These, for whoever does not read drafts and closed pages."""
+    return () if may_preview(actor_of(request)) else fields
 
 
 @admin.register(Category)

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from hub.models import User
-from tests.cast import UserFactory
+from tests.cast import PageFactory, SalesPageFactory, UserFactory
 from tests.hub.test_signing_in import code_sent
 
 OFFERED = {
@@ -146,3 +146,39 @@ def test_who_is_added_in_the_admin_comes_in_by_one_code(db: None, settings: obje
     assert client.post(way_in, {"code": code_sent()})["Location"] == "/"
     assert client.get("/account/").status_code == 200
     assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize(("role", "reads"), [(User.Role.ADMIN, True), (User.Role.SUPPORT, False)])
+def test_what_a_page_says_is_read_by_those_who_read_drafts(db: None, role: User.Role, reads: bool) -> None:
+    page = PageFactory(title="Glaze", body="Feldspar and ash.", video_url="https://youtu.be/aqz-KE-bpKQ")
+    SalesPageFactory(product=page.product, headline="Learn it", body="Soon to be said.")
+    client = inside(role)
+
+    def says(path: str, *words: str) -> set[bool]:
+        answer = client.get(path)
+        assert answer.status_code == 200
+        return {word in answer.content.decode() for word in words}
+
+    path = f"/admin/hub/page/{page.pk}/change/"
+    assert says(path, "Feldspar and ash.", "aqz-KE-bpKQ") == {reads}
+    assert says(path, f"/console/products/pages/{page.pk}/") == {True}
+    assert says(f"/admin/hub/product/{page.product_id}/change/", "Learn it") == {True}
+    assert says(f"/admin/hub/product/{page.product_id}/change/", "Soon to be said.") == {reads}
+    assert says("/admin/hub/page/?q=glaze", path) == {True}
+    assert says("/admin/hub/page/?q=feldspar", path) == {reads}
+    for name in ("body", "video_url"):
+        assert (client.get(f"/admin/hub/page/?{name}__contains=a").status_code == 200) == reads
+
+
+@pytest.mark.parametrize("role", [User.Role.OWNER, User.Role.ADMIN])
+def test_products_and_pages_are_changed_in_the_console_alone(db: None, role: User.Role) -> None:
+    page = PageFactory(is_published=False)
+    client = inside(role)
+    client.post("/admin/hub/page/", {"action": "publish", "_selected_action": [page.pk]})
+    for kind, pk in (("page", page.pk), ("product", page.product_id)):
+        path = f"/admin/hub/{kind}/{pk}/change/"
+        assert 'name="_save"' not in client.get(path).content.decode()
+        assert client.post(path, {"slug": "another"}).status_code == 403
+        assert client.get(f"/admin/hub/{kind}/add/").status_code == 403
+    page.refresh_from_db()
+    assert not page.is_published
