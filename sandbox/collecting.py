@@ -164,15 +164,17 @@ def pass_due_date(account: Account, invoice_id: str) -> None:
 
 
 def send(account: Account, invoice: Obj) -> Obj:
-    """E-mail a sent invoice by hand; a draft is finalised by it. No mail leaves the sandbox, only the event."""
+    """E-mail a sent invoice by hand, also once it is paid; a draft is finalised by it. Only the event leaves."""
     if invoice["collection_method"] != "send_invoice":
         raise InvalidRequest("You can only manually send an invoice if its collection method is 'send_invoice'.")
     if not invoice["customer_email"]:
         raise InvalidRequest("Missing email. In order to send the invoice, the customer must have a valid email.")
     if invoice["status"] == "draft":
-        return invoicing.finalize(account, invoice)
-    if invoice["status"] != "open":
-        raise InvalidRequest(f"You can only send open invoices. This invoice is {invoice['status']}.")
+        invoicing.finalize(account, invoice)
+        if invoicing.is_sent_by_itself(invoice):
+            return invoice
+    if invoice["status"] not in ("open", "paid"):
+        raise InvalidRequest(f"You can only send open or paid invoices. This invoice is {invoice['status']}.")
     account.emit("invoice.sent", invoice)
     return invoice
 

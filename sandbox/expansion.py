@@ -80,6 +80,7 @@ LINKS: dict[str, dict[str, str]] = {
         "balance_transaction": "balance_transaction",
     },
     "card": {"customer": "customer"},
+    "tax_id": {"customer": "customer", "owner.customer": "customer"},
     "customer_balance_transaction": {"credit_note": "credit_note", "customer": "customer", "invoice": "invoice"},
     "radar.early_fraud_warning": {"charge": "charge", "payment_intent": "payment_intent"},
     "credit_note": {
@@ -131,6 +132,10 @@ def include_subscriptions(account: Account, customer: Obj) -> Obj:
     return page_of([show(account, row) for row in rows], url=f"/v1/customers/{customer['id']}/subscriptions")
 
 
+def include_tax_ids(account: Account, customer: Obj) -> Obj:
+    return page_of(account.list("tax_id", customer=customer["id"]), url=f"/v1/customers/{customer['id']}/tax_ids")
+
+
 def include_sources(account: Account, customer: Obj) -> Obj:
     return page_of(account.list("card", customer=customer["id"]), url=f"/v1/customers/{customer['id']}/sources")
 
@@ -150,7 +155,7 @@ INCLUDES: dict[str, dict[str, Include]] = {
     "customer": {
         "subscriptions": include_subscriptions,
         "sources": include_sources,
-        "tax_ids": lambda account, obj: page_of([], url=f"/v1/customers/{obj['id']}/tax_ids"),
+        "tax_ids": include_tax_ids,
     },
     "price": {
         "tiers": lambda account, obj: account.notes(obj["id"]).get("tiers"),

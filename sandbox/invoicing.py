@@ -6,6 +6,7 @@ from sandbox.balances import apply_to_invoice
 from sandbox.discounts import discount_lines, settle_once
 from sandbox.errors import InvalidRequest
 from sandbox.pricing import unit_decimal
+from sandbox.tax_ids import shown_on_invoices
 from sandbox.types import DAY, Obj
 
 # Subscriptions listen here; each is called with (account, invoice).
@@ -74,7 +75,7 @@ def new_invoice(
             "customer_phone": customer["phone"],
             "customer_shipping": customer["shipping"],
             "customer_tax_exempt": customer["tax_exempt"],
-            "customer_tax_ids": [],
+            "customer_tax_ids": shown_on_invoices(account, customer),
             "default_payment_method": None,
             "default_source": None,
             "default_tax_rates": [],
@@ -275,9 +276,16 @@ def finalize(account: Account, invoice: Obj, *, auto_advance: bool | None = None
     else:
         if invoice["due_date"]:
             await_due_date(account, invoice)
-        if invoice["collection_method"] == "send_invoice":
+        if is_sent_by_itself(invoice):
             account.emit("invoice.sent", invoice)
     return invoice
+
+
+def is_sent_by_itself(invoice: Obj) -> bool:
+    """Whether it is mailed as soon as it is finalised: one that does not advance waits to be sent by hand."""
+    return bool(
+        invoice["collection_method"] == "send_invoice" and invoice["auto_advance"] and invoice["status"] == "open"
+    )
 
 
 def await_due_date(account: Account, invoice: Obj) -> None:

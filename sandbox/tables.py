@@ -17,6 +17,7 @@ INDEXES: dict[str, tuple[str, ...]] = {
     "payment_method": ("customer",),
     "card": ("customer",),
     "customer_balance_transaction": ("customer",),
+    "tax_id": ("customer",),
     "subscription": ("customer", "status", "test_clock"),
     "invoice": ("customer", "subscription", "status"),
     "invoiceitem": ("customer", "invoice"),

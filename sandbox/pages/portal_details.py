@@ -7,11 +7,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from sandbox.answers import address_faults
+from sandbox.countries import TAX_IDS
 from sandbox.errors import StripeRefusal
 from sandbox.pages.acting import call_api
 from sandbox.pages.attempts import forget_attempt, keep_attempt, last_attempt
 from sandbox.pages.portal_visit import Visit, in_portal, see, show, show_done
-from sandbox.pages.questions import Asker, Question, read_address
+from sandbox.pages.questions import Asker, Question, read_address, read_tax_id
+from sandbox.tax_ids import has_form
 from sandbox.types import Obj
 
 PLAIN: Final = {
@@ -19,7 +21,7 @@ PLAIN: Final = {
     "email": ("E-mail", "email", "email"),
     "phone": ("Phone", "tel", "tel"),
 }
-MODELLED: Final = (*PLAIN, "address", "shipping")
+MODELLED: Final = (*PLAIN, "address", "shipping", "tax_id")
 
 
 def allowed_details(visit: Visit) -> list[str]:
@@ -37,11 +39,12 @@ def details(request: HttpRequest, visit: Visit) -> HttpResponse:
     if request.method == "POST":
         return save(request, visit, allowed)
     typed, errors = last_attempt(visit.account, visit.session["id"])
-    asker = Asker(known_values(visit.customer) | typed, errors)
+    asker = Asker(known_values(visit) | typed, errors)
     context = {
         "plain": [plain_question(asker, name) for name in PLAIN if name in allowed],
         "billing": asker.address("address", who="billing") if "address" in allowed else (),
         "shipping": shipping_questions(asker) if "shipping" in allowed else (),
+        "tax_id": tax_id_questions(visit, asker) if "tax_id" in allowed else (),
         "error": errors.get("form", ""),
     }
     return show(request, visit, "details", context)
@@ -59,22 +62,44 @@ def shipping_questions(asker: Asker) -> tuple[Question, ...]:
     )
 
 
-def known_values(customer: Obj) -> dict[str, str]:
+def tax_id_questions(visit: Visit, asker: Asker) -> tuple[Question, ...]:
+    """Of the kinds that the pages know by name, and the one that the customer has."""
+    kinds = {kind: label for kind, (label, _) in TAX_IDS.items()}
+    if shown := newest_tax_id(visit):
+        kinds.setdefault(shown["type"], shown["type"])
+    return (
+        asker.ask("tax_id[type]", "Kind of tax ID", kind="select", options=tuple(kinds.items())),
+        asker.ask("tax_id[value]", "Tax ID", optional=True, longest=30),
+    )
+
+
+def newest_tax_id(visit: Visit) -> Obj | None:
+    return next(iter(visit.account.list("tax_id", customer=visit.customer["id"])), None)
+
+
+def known_values(visit: Visit) -> dict[str, str]:
     """What the form shows of a customer, by field."""
+    customer, tax_id = visit.customer, newest_tax_id(visit) or {}
     shipping = customer["shipping"] or {}
     known = {name: customer[name] for name in PLAIN}
     known |= {f"address[{part}]": value for part, value in (customer["address"] or {}).items()}
     known |= {f"shipping[address][{part}]": value for part, value in (shipping.get("address") or {}).items()}
     known["shipping[name]"] = shipping.get("name")
+    known |= {f"tax_id[{part}]": tax_id.get(part) for part in ("type", "value")}
     return {name: value for name, value in known.items() if value}
 
 
 def save(request: HttpRequest, visit: Visit, allowed: list[str]) -> HttpResponse:
     """Change the customer through the API, or show the form again with what is wrong."""
     wishes, errors = read_details(request.POST, allowed)
+    tax_id = {"type": request.POST.get("tax_id[type]", ""), "value": read_tax_id(request.POST, name="tax_id[value]")}
+    if "tax_id" in allowed:
+        errors |= tax_id_faults(tax_id)
     if not errors:
         try:
             call_api(visit.account, "POST", f"/v1/customers/{visit.customer['id']}", **wishes)
+            if "tax_id" in allowed:
+                save_tax_id(visit, tax_id)
         except StripeRefusal as refusal:
             errors = {refusal.error.get("param") or "form": str(refusal)}
     if errors:
@@ -82,6 +107,22 @@ def save(request: HttpRequest, visit: Visit, allowed: list[str]) -> HttpResponse
         return see(request.path)
     forget_attempt(visit.account, visit.session["id"])
     return show_done(request, visit, title="Saved", text="Your billing information is saved.")
+
+
+def tax_id_faults(wish: dict[str, str]) -> dict[str, str]:
+    is_good = not wish["value"] or has_form(wish["type"], wish["value"])
+    return {} if is_good else {"tax_id[value]": "This is not a tax ID of that kind."}
+
+
+def save_tax_id(visit: Visit, wish: dict[str, str]) -> None:
+    """The newest one is shown: what is typed in its place replaces it, and nothing takes it away."""
+    path, shown = f"/v1/customers/{visit.customer['id']}/tax_ids", newest_tax_id(visit)
+    if shown and wish == {"type": shown["type"], "value": shown["value"]}:
+        return
+    if shown:
+        call_api(visit.account, "DELETE", f"{path}/{shown['id']}")
+    if wish["value"]:
+        call_api(visit.account, "POST", path, **wish)
 
 
 def read_details(typed: QueryDict, allowed: list[str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -170,10 +170,14 @@ def read_address(typed: QueryDict, *, prefix: str) -> Obj:
 
 
 def read_business(typed: QueryDict) -> Obj:
-    """The business that buys; spaces and case of its tax id are nobody's fault."""
-    value = "".join(typed.get("business[tax_id]", "").split()).upper()
-    tax_id = {"type": typed.get("business[type]", ""), "value": value}
+    """The business that buys."""
+    tax_id = {"type": typed.get("business[type]", ""), "value": read_tax_id(typed, name="business[tax_id]")}
     return {"name": typed.get("business[name]", "").strip(), "tax_id": tax_id}
+
+
+def read_tax_id(typed: QueryDict, *, name: str) -> str:
+    """As it is written: spaces and case are nobody's fault."""
+    return "".join(typed.get(name, "").split()).upper()
 
 
 def question_errors(session: Obj, typed: QueryDict) -> dict[str, str]:

@@ -29,6 +29,7 @@ from sandbox.resources import (
     subscription_items,
     subscription_schedules,
     subscriptions,
+    tax_ids,
     test_clocks,
     webhook_endpoints,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "subscription_items",
     "subscription_schedules",
     "subscriptions",
+    "tax_ids",
     "test_clocks",
     "webhook_endpoints",
 ]

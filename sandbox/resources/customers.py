@@ -10,9 +10,10 @@ from sandbox.customers import delete_customer, new_customer
 from sandbox.discounts import end_discount
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
-from sandbox.resources.shared_fields import ADDRESS, METADATA, METHOD_TYPE
+from sandbox.resources.shared_fields import ADDRESS, METADATA, METHOD_TYPE, TAX_ID_FIELDS
 from sandbox.routing import PAGING, Call, endpoint
 from sandbox.sources import add_source
+from sandbox.tax_ids import add_tax_id, check_form
 from sandbox.types import Obj
 from sandbox.validation import Choice, Email, Field, Hash, Listed, Span, Text, Whole, merge_metadata, needed, unset
 
@@ -61,12 +62,23 @@ def settle_defaults(account: Account, customer: Obj, settings: Obj) -> Obj:
     return {**customer["invoice_settings"], **settings}
 
 
-@endpoint("POST", "/v1/customers", payment_method=Text(), source=Text(), test_clock=Text(), **FIELDS)
+@endpoint(
+    "POST",
+    "/v1/customers",
+    payment_method=Text(),
+    source=Text(),
+    tax_id_data=Listed(each=Hash(fields=TAX_ID_FIELDS), most=5),
+    test_clock=Text(),
+    **FIELDS,
+)
 def create_customer(call: Call) -> Obj:
     account = call.account
     fields = tidy(call.params, None)
     settings = fields.pop("invoice_settings", {})
     token = fields.pop("source", None)
+    tax_ids = fields.pop("tax_id_data", [])
+    for at, wish in enumerate(tax_ids):
+        check_form(wish["type"], wish["value"], param=f"tax_id_data[{at}][value]")
     named = fields.pop("payment_method", None) or settings.get("default_payment_method")
     if fields.get("test_clock"):
         account.get("test_helpers.test_clock", fields["test_clock"], param="test_clock")
@@ -80,6 +92,8 @@ def create_customer(call: Call) -> Obj:
         account.change(customer, invoice_settings=settle_defaults(account, customer, settings))
     if token:
         add_source(account, customer, token)
+    for wish in tax_ids:
+        add_tax_id(account, customer, kind=wish["type"], value=wish["value"])
     return customer
 
 

@@ -1,5 +1,6 @@
 """Parameters that several endpoints take in the same form."""
 
+from sandbox.tax_ids import KINDS as TAX_ID_KINDS
 from sandbox.validation import (
     ByCurrency,
     Choice,
@@ -31,6 +32,7 @@ RECURRING: Field = Hash(
 PLAIN_RECURRING: Field = Hash(
     fields={"interval": needed(Choice(options=INTERVALS)), "interval_count": Whole(least=1, most=1_095)}
 )
+TAX_ID_FIELDS: dict[str, Field] = {"type": needed(Choice(options=TAX_ID_KINDS)), "value": needed(Text())}
 TAX_BEHAVIOR: Field = Choice(options=("exclusive", "inclusive", "unspecified"))
 # At most twelve digits after the point.
 DECIMAL_AMOUNT: Field = Text(pattern=r"\d{1,12}(\.\d{1,12})?")

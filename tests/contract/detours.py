@@ -120,3 +120,8 @@ def visit_balance(api: Any, customer: str) -> None:
     api.customers.balance_transactions.update(customer, made.id, {"description": "A present"})
     api.customers.balance_transactions.retrieve(customer, made.id, {"expand": ["customer"]})
     api.customers.balance_transactions.list(customer)
+    number = api.customers.tax_ids.create(customer, {"type": "eu_vat", "value": "DE123456789"})
+    api.customers.tax_ids.retrieve(customer, number.id, {"expand": ["customer", "owner.customer"]})
+    api.customers.tax_ids.list(customer)
+    api.customers.retrieve(customer, {"expand": ["tax_ids"]})
+    api.customers.tax_ids.delete(customer, number.id)

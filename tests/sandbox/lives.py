@@ -80,7 +80,7 @@ SHOWS: dict[str, Json] = {
     "invoice.payment_action_required": {"status": {"open", "uncollectible"}},
     "invoice.payment_failed": {"status": {"open", "uncollectible"}, "attempted": {True}},
     "invoice.payment_succeeded": {"status": {"paid"}},
-    "invoice.sent": {"status": {"open"}},
+    "invoice.sent": {"status": {"open", "paid"}},
     "invoice.voided": {"status": {"void"}},
     "payment_intent.amount_capturable_updated": {"status": {"requires_capture"}},
     "payment_intent.canceled": {"status": {"canceled"}},

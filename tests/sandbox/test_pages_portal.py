@@ -30,12 +30,14 @@ def subscribe(sandbox: Sandbox, club: str, *, card: str = "4242424242424242", em
     return sandbox.api.subscriptions.retrieve(session["subscription"])
 
 
-def open_portal(sandbox: Sandbox, customer: str, *, cancel: bool = True, flow: Any = None) -> str:
+def open_portal(
+    sandbox: Sandbox, customer: str, *, cancel: bool = True, flow: Any = None, details: tuple[str, ...] = ("name",)
+) -> str:
     features = {
         "subscription_cancel": {"enabled": cancel, "mode": "at_period_end", "cancellation_reason": REASONS},
         "payment_method_update": {"enabled": True},
         "invoice_history": {"enabled": True},
-        "customer_update": {"enabled": True, "allowed_updates": ["name"]},
+        "customer_update": {"enabled": True, "allowed_updates": list(details)},
     }
     configuration = sandbox.api.billing_portal.configurations.create(params={"features": features})
     params = {"customer": customer, "configuration": configuration.id, "return_url": BACK}
@@ -157,6 +159,33 @@ def test_details_are_edited_as_far_as_allowed(sandbox: Sandbox, visitor: Visitor
     assert "email" not in step.form().fields
     visitor.send(step, name="Ada Lovell")
     assert sandbox.api.customers.retrieve(ada.customer).name == "Ada Lovell"
+
+
+def test_a_tax_id_is_given_replaced_and_taken_away(sandbox: Sandbox, visitor: Visitor, club: str) -> None:
+    ada = subscribe(sandbox, club).customer
+    page = open_portal(sandbox, ada, details=("tax_id",)) + "/details"
+
+    def has() -> list[tuple[str, str]]:
+        return [(row.type, row.value) for row in sandbox.api.customers.tax_ids.list(ada).data]
+
+    wrong = visitor.follow(visitor.send(visitor.open(page), **{"tax_id[type]": "eu_vat", "tax_id[value]": "12"}))
+    assert "This is not a tax ID of that kind." in wrong.text and has() == []
+    visitor.send(visitor.open(page), **{"tax_id[type]": "eu_vat", "tax_id[value]": "de 123456789"})
+    assert has() == [("eu_vat", "DE123456789")]
+    visitor.send(visitor.open(page))
+    assert has() == [("eu_vat", "DE123456789")], "shown, and saved as it was"
+    visitor.send(visitor.open(page), **{"tax_id[type]": "au_abn", "tax_id[value]": "51824753556"})
+    assert has() == [("au_abn", "51824753556")]
+    visitor.send(visitor.open(page), **{"tax_id[value]": ""})
+    assert has() == []
+
+
+def test_a_tax_id_is_not_asked_for_where_it_may_not_be_changed(sandbox: Sandbox, visitor: Visitor, club: str) -> None:
+    ada = subscribe(sandbox, club).customer
+    step = visitor.open(f"{open_portal(sandbox, ada)}/details")
+    assert "Tax ID" not in step.text
+    visitor.send(step, **{"tax_id[type]": "eu_vat", "tax_id[value]": "DE123456789"})
+    assert sandbox.api.customers.tax_ids.list(ada).data == []
 
 
 def test_an_old_link_has_expired(sandbox: Sandbox, visitor: Visitor, club: str) -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import stripe
 
@@ -106,3 +108,42 @@ def test_an_invoice_that_is_declined_says_so_and_stays_open(shelf: Shelf) -> Non
         api.invoices.pay(invoice.id, {"payment_method": method.id})
     assert api.invoices.retrieve(invoice.id).status == "open"
     assert api.invoices.void_invoice(invoice.id).status == "void"
+
+
+@pytest.mark.parametrize(
+    ("advances", "steps", "times"),
+    [
+        (False, ["finalize_invoice"], 0),
+        (False, ["send_invoice"], 1),
+        (False, ["finalize_invoice", "send_invoice"], 1),
+        (True, ["finalize_invoice"], 1),
+        (True, ["send_invoice"], 1),
+        (True, ["finalize_invoice", "send_invoice"], 2),
+        (False, ["finalize_invoice", "pay", "send_invoice"], 1),
+    ],
+)
+def test_an_invoice_is_sent_by_itself_where_it_advances_and_by_each_request(
+    shelf: Shelf, advances: bool, steps: list[str], times: int
+) -> None:
+    api = shelf.sandbox.api
+    customer = api.customers.create({"email": "ada@example.org", "payment_method": "pm_card_visa"})
+    method = api.customers.payment_methods.list(customer.id).data[0].id
+    api.customers.update(customer.id, {"invoice_settings": {"default_payment_method": method}})
+    wish: Any = {"customer": customer.id, "collection_method": "send_invoice", "days_until_due": 14}
+    invoice = api.invoices.create({**wish, "auto_advance": advances})
+    api.invoice_items.create({"customer": customer.id, "invoice": invoice.id, "amount": 700, "currency": "eur"})
+    for step in steps:
+        getattr(api.invoices, step)(invoice.id)
+    assert shelf.events().count("invoice.sent") == times
+
+
+def test_a_void_invoice_is_not_sent(shelf: Shelf) -> None:
+    api = shelf.sandbox.api
+    customer = api.customers.create({"email": "ada@example.org"})
+    api.invoice_items.create({"customer": customer.id, "amount": 700, "currency": "eur"})
+    wish: Any = {"customer": customer.id, "collection_method": "send_invoice", "days_until_due": 14}
+    invoice = api.invoices.create({**wish, "pending_invoice_items_behavior": "include"})
+    api.invoices.finalize_invoice(invoice.id)
+    api.invoices.void_invoice(invoice.id)
+    with pytest.raises(stripe.InvalidRequestError, match="open or paid"):
+        api.invoices.send_invoice(invoice.id)
