@@ -84,7 +84,7 @@ def test_any_dealings_leave_the_books_in_order(frozen_sandbox: Sandbox) -> None:
     run_state_machine_as_test(
         bound,
         settings=settings(
-            max_examples=int(wished or 5),
+            max_examples=int(wished or 30),
             derandomize=wished is None,
             stateful_step_count=20,
             deadline=None,
