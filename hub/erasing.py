@@ -8,6 +8,8 @@ from datetime import datetime
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -54,6 +56,8 @@ def erase(person: User, *, actor: User, now: datetime) -> None:
     for grant in what_closes(person, now=now):
         grants.revoke(grant, actor=actor, reason="Erased on request", now=now)
     _forget_activities(person)
+    records = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk))
+    records.update(object_repr=f"Erased person {person.pk}")
     for forgotten in (
         Delivery.objects.filter(user=person),
         Note.objects.filter(person=person),
@@ -79,8 +83,13 @@ def _forget_activities(person: User) -> None:
     Activity.objects.bulk_update(rest, ["details"], batch_size=500)
 
 
+def nobodys_address(pk: int) -> str:
+    """What stands where the address of this person stood."""
+    return f"erased-{pk}@erased.invalid"
+
+
 def _become_nobody(person: User, *, now: datetime) -> None:
-    person.email, person.name, person.timezone = f"erased-{person.pk}@erased.invalid", "", ""
+    person.email, person.name, person.timezone = nobodys_address(person.pk), "", ""
     person.is_active, person.last_seen, person.erased_at = False, None, now
     person.set_unusable_password()
     person.save(update_fields=["email", "name", "timezone", "is_active", "last_seen", "erased_at", "password"])

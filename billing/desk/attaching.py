@@ -141,8 +141,10 @@ def move(question: Attention, person: User, *, reason: str, actor: User, now: da
     _settle(asked, person, rows, orders, refs=refs, actor=actor, now=now)
     others = Attention.objects.filter(kind__in=MOVABLE, subject=asked.subject, resolved_at__isnull=True)
     others.update(resolved_at=now)
-    _tell(asked, before, actor=actor, deed=f"moved a Stripe customer to {person.email}", note=reason, now=now)
-    _tell(asked, person, actor=actor, deed=f"moved a Stripe customer here from {before.email}", note=reason, now=now)
+    _tell(asked, before, actor=actor, deed=f"moved a Stripe customer to person {person.pk}", note=reason, now=now)
+    _tell(
+        asked, person, actor=actor, deed=f"moved a Stripe customer here from person {before.pk}", note=reason, now=now
+    )
     _look_soon(asked.subject)
 
 

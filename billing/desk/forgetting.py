@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from billing.models import Attention, ImportRow, InboxEvent, Order, StripeCustomer, Subscription
+from billing.models import Attention, ImportRow, InboxEvent, Order, Pass, StripeCustomer, Subscription
 from billing.refreshing.mirror import MODELS
+from hub.erasing import nobodys_address
 from hub.models import User
 from hub.own_data import Rows, rows_of
 
@@ -15,8 +16,7 @@ Json = dict[str, Any]
 def forget(people: set[int]) -> None:
     """Inside the caller's transaction, and again whenever Stripe has told anew of what they bought."""
     customers = set(StripeCustomer.objects.filter(user__in=people).values_list("stripe_id", flat=True))
-    guests = Order.objects.filter(user__in=people).values_list("subject", flat=True)
-    subjects = customers | set(guests)
+    subjects = customers | subjects_of(Order.objects.filter(user__in=people))
     StripeCustomer.objects.filter(user__in=people).update(email="", name="")
     Order.objects.filter(user__in=people).update(email="", name="", reference="", receipt_url="")
     rows = list(Subscription.objects.filter(user__in=people))
@@ -28,6 +28,32 @@ def forget(people: set[int]) -> None:
     Attention.objects.filter(Q(user__in=people) | Q(subject__in=subjects)).update(details={})
     ImportRow.objects.filter(subject__in=subjects).update(who="", snapshot={}, planned={})
     _forget_mirrored(customers)
+    _forget_listed(people)
+
+
+def subjects_of(orders: QuerySet[Order]) -> set[str]:
+    """What events about these purchases are kept under: not all of a customer's name the customer."""
+    names = orders.values_list("subject", "payment_intent", "session_id")
+    return {name for order in names for name in order if name}
+
+
+def _forget_listed(people: set[int]) -> None:
+    """Lists of grants are kept with questions, and with the passes that found them drifted."""
+    told = User.objects.filter(pk__in=people).values_list("email", "pk")
+    nobody = {email: nobodys_address(pk) for email, pk in told if email != nobodys_address(pk)}
+    if not nobody:
+        return
+    kinds = (Attention.Kind.BRAKE, Attention.Kind.LEFT_BEHIND)
+    for question in Attention.objects.select_for_update().filter(kind__in=kinds):
+        question.details["closing"] = _renamed(question.details.get("closing", []), nobody)
+        question.save(update_fields=["details"])
+    for run in Pass.objects.select_for_update().filter(kind="full").exclude(found=[]):
+        run.found = _renamed(run.found, nobody)
+        run.save(update_fields=["found"])
+
+
+def _renamed(rows: list[Json], nobody: dict[str, str]) -> list[Json]:
+    return [row | {"email": nobody[row["email"]]} if row.get("email") in nobody else row for row in rows]
 
 
 def _without_payer(data: Json) -> Json:

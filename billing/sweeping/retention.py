@@ -25,7 +25,7 @@ def tidy() -> None:
     limit = now - timedelta(days=max(35, settings.INBOX_RETENTION_DAYS))
     over = [InboxEvent.State.DONE, InboxEvent.State.DISMISSED]
     InboxEvent.objects.filter(state__in=over, received_at__lt=limit).delete()
-    _forget_erased(over)
+    _forget_erased([*over, InboxEvent.State.DEAD])
     unused = ImportBatch.objects.filter(state__in=[ImportBatch.State.READING, ImportBatch.State.PLANNED])
     unused.filter(asked_at__lt=now - timedelta(days=30)).delete()
     Pass.objects.filter(finished_at__lt=now - timedelta(days=90)).delete()
@@ -41,8 +41,9 @@ def tidy() -> None:
 def _forget_erased(states: list[InboxEvent.State]) -> None:
     """What came after somebody was erased, of what they bought before: its events say where to look, and no more."""
     customers = StripeCustomer.objects.filter(user__erased_at__isnull=False).values("stripe_id")
-    guests = Order.objects.filter(user__erased_at__isnull=False).values("subject")
-    for subjects in (customers, guests):
+    orders = Order.objects.filter(user__erased_at__isnull=False)
+    bought = [orders.exclude(**{name: ""}).values(name) for name in ("subject", "payment_intent", "session_id")]
+    for subjects in (customers, *bought):
         told = InboxEvent.objects.filter(state__in=states, subject__in=subjects).exclude(payload={})
         told.update(payload={})
 

@@ -61,6 +61,15 @@ def test_the_ticked_are_shown_then_given_then_taken_back_by_undoing(
     assert {row[1]: row[3] for row in rows[1:]} == {"Ada Lind": "Left as it was", "Ben Kato": "Undone"}
 
 
+def test_the_words_of_a_search_are_not_kept(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
+    studio.subscribe(ada, studio.course)
+    client = signed_in(owner)
+    draft = choose(client, "take", everybody=True, query=f"?q={ada.email}&product={studio.course.pk}")
+    batch = client.get(draft).context["batch"]
+    assert batch.about == "Product: The Wheel, Found by a search"
+    assert [row.user for row in batch.rows.all()] == [ada]
+
+
 def test_everybody_whom_the_list_finds_is_chosen_and_nobody_else(
     studio: Studio, ada: User, ben: User, dan: User, owner: User, signed_in: Enter
 ) -> None:

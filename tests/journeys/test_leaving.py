@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -12,7 +13,7 @@ from djstripe.models import Customer, Invoice
 from pytest_django import Settings
 
 from activities.models import Activity, Delivery
-from billing.models import Attention, InboxEvent, Order, StripeCustomer, Subscription
+from billing.models import Attention, InboxEvent, Order, Pass, StripeCustomer, Subscription
 from billing.sweeping.retention import tidy
 from hub.models import Grant, Ledger, Note, User
 from hub.noting import write_note
@@ -203,7 +204,8 @@ def test_staff_are_not_erased(shop: Shop, owner_at: Client, owner: User) -> None
 def everything_kept() -> str:
     """Each row of ours and of the mirror as text, but the ledger's, which is what it is."""
     rows: list[Any] = []
-    for model in (User, Activity, Delivery, Note, Grant, StripeCustomer, Order, Subscription, InboxEvent, Attention):
+    ours = (User, Activity, Delivery, Note, Grant, StripeCustomer, Order, Subscription, InboxEvent, Attention)
+    for model in (*ours, Pass, LogEntry):
         rows += model.objects.values()  # type: ignore[attr-defined]
     for model in (Customer, Invoice):
         rows += model.objects.values()
@@ -224,10 +226,19 @@ def test_after_erasing_nothing_of_them_is_left_but_money_and_ledger(
     orders = list(Order.objects.values_list("key", "amount", "state"))
     assert ADDRESS in everything_kept()
     theirs = member.browser()
+    listed = [{"email": address, "product": "studio", "reason": "ended"} for address in (ADDRESS, "ben@example.org")]
+    for kind in (Attention.Kind.BRAKE, Attention.Kind.LEFT_BEHIND):
+        Attention.objects.create(kind=kind, key=kind, details={"closing": listed}, opened_at=shop.now())
+    Pass.objects.create(kind="full", started_at=shop.now(), found=listed)
+    owner_at.post(f"/admin/hub/user/{pk}/change/", {"name": "Ada Lind", "timezone": ""})
+    assert "Ada Lind" in LogEntry.objects.get().object_repr
     owner_at.post(f"/console/people/{pk}/erase/", {"address": ADDRESS})
     kept = everything_kept()
     for word in (ADDRESS, "Ada", "Augusta"):
         assert word not in kept, kept[max(0, kept.index(word) - 300) :][:400]
+    left = [question.details["closing"] for question in Attention.objects.filter(details__has_key="closing")]
+    for rows in (*left, Pass.objects.get().found):
+        assert [row["email"] for row in rows] == [f"erased-{pk}@erased.invalid", "ben@example.org"]
     assert list(Order.objects.values_list("key", "amount", "state")) == orders
     assert Ledger.objects.count() > ledger
     assert not Grant.objects.filter(state__in=Grant.OPEN).exists()
@@ -259,6 +270,45 @@ def test_what_stripe_tells_after_erasing_brings_nobody_back(shop: Shop, member: 
     kept = everything_kept()
     for word in (ADDRESS, "Ada"):
         assert word not in kept, kept[max(0, kept.index(word) - 300) :][:400]
+
+
+def keep_events(shop: Shop, subject: str) -> None:
+    """One that is worked off, and one that could not be."""
+    for state in (InboxEvent.State.DONE, InboxEvent.State.DEAD):
+        InboxEvent.objects.create(
+            event_id=f"evt_{state}",
+            connection=shop.connection,
+            type="charge.succeeded",
+            subject=subject,
+            state=state,
+            created=shop.now(),
+            received_at=shop.now(),
+            payload={"billing_details": {"email": ADDRESS}},
+        )
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("name", ["payment_intent", "session_id"])
+def test_no_event_about_a_payment_of_a_customer_keeps_who_paid(
+    shop: Shop, member: Member, owner_at: Client, name: str, later: bool
+) -> None:
+    """Not all of a customer's events name the customer; one that needs a person is no exception."""
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.buy(shop.once)
+    shop.deliver()
+    pk = member.user.pk
+    shop.sandbox.api.subscriptions.cancel(subscription["id"])
+    shop.deliver()
+    subject = "pi_1" if name == "payment_intent" else "cs_1"
+    Order.objects.update(subject=subscription["customer"], **{name: subject})
+    if not later:
+        keep_events(shop, subject)
+    owner_at.post(f"/console/people/{pk}/erase/", {"address": ADDRESS})
+    if later:
+        keep_events(shop, subject)
+        tidy()
+    assert set(InboxEvent.objects.filter(subject=subject).values_list("state", flat=True)) == {"done", "dead"}
+    assert not InboxEvent.objects.filter(subject=subject).exclude(payload={}).exists()
 
 
 def test_a_member_erases_themselves_and_may_join_anew(shop: Shop, member: Member, settings: Settings) -> None:

@@ -165,8 +165,10 @@ def _chosen(request: HttpRequest) -> tuple[QuerySet[User] | None, str]:
         form = PeopleForm(request.GET)
         if form.errors:
             return None, ""
-        words = ", ".join(f"{chip.label}: {chip.words}" for chip in chips(form, request.GET, besides=["order"]))
-        return select_people(form.filters(), now=clock.now()), words or "Everybody"
+        said = [f"{chip.label}: {chip.words}" for chip in chips(form, request.GET, besides=["order", "q"])]
+        if form.cleaned_data["q"]:  # who is erased may have been searched by name, and drafts and batches are kept
+            said.append("Found by a search")
+        return select_people(form.filters(), now=clock.now()), ", ".join(said) or "Everybody"
     ticked = [int(pk) for pk in request.POST.getlist("person")[:MOST_TICKED] if pk.isascii() and pk.isdecimal()]
     return User.objects.filter(pk__in=ticked), "People who were ticked in the list"
 
