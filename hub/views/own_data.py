@@ -59,8 +59,8 @@ def erase(request: HttpRequest) -> HttpResponse:
         logout(request)
         messages.success(request, "Your account is erased. What was paid stays in the books, without your name.")
         return SeeOther(reverse("hub:library"))
-    context = {"form": form, "closes": erasing.what_closes(person, now=clock.now())}
-    return render(request, "hub/own_erase.html", context, status=422 if form.errors else 200)
+    asked: dict[str, object] = {"form": form, "closes": erasing.what_closes(person, now=clock.now())}
+    return render(request, "hub/own_erase.html", asked, status=422 if form.errors else 200)
 
 
 def document(person: User, *, now: datetime) -> HttpResponseBase:
