@@ -1,6 +1,7 @@
 """Business time: real time plus an offset that only grows, and the queue of what is due on the way."""
 
 import heapq
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from sandbox.types import DAY, HOUR, MINUTE
 if TYPE_CHECKING:
     from sandbox.account import Account
 
+LOG = logging.getLogger(__name__)
 Action = Callable[["Account", str], None]
 ACTIONS: dict[str, Action] = {}
 UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
@@ -103,7 +105,10 @@ class Timeline:
 
 
 def run_due(account: "Account", timeline: Timeline, *, until: int, limit: int | None = None) -> int:
-    """Do everything due up to `until`, in time order, each at its own time. Returns how many appointments were kept."""
+    """Do everything due up to `until`, in time order, each at its own time. Returns how many appointments were kept.
+
+    One that fails is logged and over: time must go on for everything else.
+    """
     done = 0
     with account.on(timeline):
         while (at := timeline.next_at()) is not None and at <= until and (limit is None or done < limit):
@@ -111,6 +116,8 @@ def run_due(account: "Account", timeline: Timeline, *, until: int, limit: int | 
             timeline.at = at
             try:
                 ACTIONS[action](account, object_id)
+            except Exception:
+                LOG.exception("%s of %s failed", action, object_id)
             finally:
                 timeline.at = None
             timeline.kept_at = at

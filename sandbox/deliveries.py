@@ -4,11 +4,12 @@ import heapq
 import http.client
 import ipaddress
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sandbox.account import Account
 from sandbox.chaos import Chaos
@@ -17,11 +18,13 @@ from sandbox.listening import WEBHOOKS, Listeners, Session
 from sandbox.signing import signature_header
 from sandbox.types import API_VERSION, Obj
 
+LOG = logging.getLogger(__name__)
 TIMEOUT = 10
 # Real seconds between attempts; Stripe's own take hours, a demo cannot wait.
 BACKOFF = (1, 5, 30, 120, 600, 3_600)
 WORKERS = 4
 MOST_KEPT = 20_000  # deliveries in the log
+PATH_SIGNS = "/?#[]@!$&'()*+,;=:%~"  # what quoting leaves as it is
 LISTENING = "stripe listen"  # where a listening command line has said no address
 
 
@@ -187,7 +190,16 @@ class Post:
         while not self.stopped:
             delivery = self._next()
             if delivery:
-                self.send(delivery)
+                self._send_surely(delivery)
+
+    def _send_surely(self, delivery: Delivery) -> None:
+        """A delivery that goes wrong in a way of its own must not take the worker with it."""
+        try:
+            self.send(delivery)
+        except Exception as error:
+            LOG.exception("delivery %s failed", delivery.id)
+            with self.lock:
+                self._note_attempt(delivery, status=None, ms=None, excerpt=f"{type(error).__name__}: {error}")
 
     def _next(self) -> Delivery | None:
         with self.wake:
@@ -213,17 +225,15 @@ class Post:
             url = endpoint["url"]
         started = time.monotonic()
         status, excerpt = self._post(url, body, headers)
-        attempt = {
-            "at": int(time.time()),
-            "status": status,
-            "ms": round((time.monotonic() - started) * 1000),
-            "body": excerpt,
-        }
         with self.lock:
-            delivery.attempts.append(attempt)
-            self._settle(delivery, ok=status is not None and 200 <= status < 300)
-            self.keep(delivery)
-            self.save()
+            ms = round((time.monotonic() - started) * 1000)
+            self._note_attempt(delivery, status=status, ms=ms, excerpt=excerpt)
+
+    def _note_attempt(self, delivery: Delivery, *, status: int | None, ms: int | None, excerpt: str) -> None:
+        delivery.attempts.append({"at": int(time.time()), "status": status, "ms": ms, "body": excerpt})
+        self._settle(delivery, ok=status is not None and 200 <= status < 300)
+        self.keep(delivery)
+        self.save()
 
     def tell(self, session: Session, delivery: Delivery) -> None:
         """One message to a listening command line, which says later what became of it. It is not tried again."""
@@ -306,8 +316,8 @@ class Post:
         connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = connect(host, parts.port, timeout=TIMEOUT)
         try:
-            path = parts.path or "/"
-            connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, headers)
+            path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+            connection.request("POST", quote(path, safe=PATH_SIGNS), body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(500).decode(errors="replace")
         except OSError as error:

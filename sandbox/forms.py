@@ -7,7 +7,16 @@ from urllib.parse import parse_qsl
 
 from sandbox.errors import InvalidRequest
 
+DIGITS = re.compile(r"[0-9]{1,20}")
 PART = re.compile(r"\[([^\[\]]*)\]")
+
+
+class Numbered(list[Any]):
+    """A list as it was sent, `keyed` by its numbers: where any text is a key, they are keys."""
+
+    def __init__(self, keyed: dict[str, Any]) -> None:
+        super().__init__(keyed[name] for name in sorted(keyed, key=int))
+        self.keyed = keyed
 
 
 def parse_form(text: str) -> dict[str, Any]:
@@ -40,6 +49,6 @@ def as_lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     values = {name: as_lists(inner) for name, inner in value.items()}
-    if values and all(name.isdigit() for name in values):
-        return [values[name] for name in sorted(values, key=int)]
+    if values and all(DIGITS.fullmatch(name) for name in values):
+        return Numbered(values)
     return values

@@ -4,12 +4,15 @@ A declaration is a dictionary of names to fields. A field turns form strings int
 400. `emptyable` fields take "" as null, which is how Stripe's API unsets things.
 """
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox.currencies import read_currency
 from sandbox.errors import InvalidRequest
+from sandbox.forms import Numbered
 from sandbox.types import Obj, Params
 
 
@@ -56,9 +59,18 @@ class Text(Field):
 class Url(Text):
     def read(self, value: Any, param: str) -> str:
         text = super().read(value, param)
-        if not re.match(r"https?://[^\s/]", text):
+        if not is_web_address(text):
             raise InvalidRequest("Not a valid URL", code="url_invalid", param=param)
         return text
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a browser and a socket can make something of it: its host becomes part of a page's security policy."""
+    try:
+        urlsplit(text).port  # noqa: B018 - raises where it is no port
+    except ValueError:
+        return False
+    return re.fullmatch(r"https?://[\w.:@%\[\]-]+([/?#]\S*)?", text) is not None
 
 
 @dataclass(frozen=True)
@@ -111,9 +123,9 @@ class Decimal(Field):
         try:
             number = float(value)
         except (TypeError, ValueError):
-            raise InvalidRequest(
-                f"Invalid decimal: {value}", code="parameter_invalid_string_blank", param=param
-            ) from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise InvalidRequest(f"Invalid decimal: {value}", code="parameter_invalid_string_blank", param=param)
         if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
             raise InvalidRequest(f"Invalid decimal: {value}", param=param)
         return number
@@ -199,8 +211,8 @@ class Metadata(Field):
     emptyable: bool = True
 
     def read(self, value: Any, param: str) -> Obj:
-        if isinstance(value, list):  # keys that are all digits
-            value = {str(at): item for at, item in enumerate(value)}
+        if isinstance(value, Numbered):
+            value = value.keyed
         if not isinstance(value, dict):
             raise InvalidRequest("Invalid object", param=param)
         if len(value) > 50:

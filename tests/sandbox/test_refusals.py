@@ -39,6 +39,15 @@ def raw(sandbox: Sandbox, method: str, params: dict[str, Any], path: str) -> Any
         ("/v1/customers", {"metadata": {"k" * 41: "v"}}, None, "metadata"),
         ("/v1/checkout/sessions", {"mode": "payment"}, "parameter_missing", "success_url"),
         ("/v1/webhook_endpoints", {"url": "ftp://x", "enabled_events": ["*"]}, "url_invalid", "url"),
+        (
+            "/v1/webhook_endpoints",
+            {"url": "http://127.0.0.1:99999/x", "enabled_events": ["*"]},
+            "url_invalid",
+            "url",
+        ),
+        ("/v1/products", {"name": "A", "url": "https://a.example; script-src *"}, "url_invalid", "url"),
+        ("/v1/products", {"name": "A", "url": "https://a.example;b/"}, "url_invalid", "url"),
+        ("/v1/coupons", {"percent_off": "nan"}, "parameter_invalid_string_blank", "percent_off"),
     ],
 )
 def test_wrong_parameters_are_refused_by_name(
@@ -47,6 +56,12 @@ def test_wrong_parameters_are_refused_by_name(
     with pytest.raises(stripe.InvalidRequestError) as refused:
         raw(sandbox, "post", params, path)
     assert (refused.value.http_status, refused.value.code, refused.value.param) == (400, code, param)
+
+
+@pytest.mark.parametrize("metadata", [{"7": "x"}, {"10": "b", "9": "a"}, {"0": "x", "1": "y"}, {"²": "a"}])
+def test_metadata_keeps_keys_that_are_numbers(sandbox: Sandbox, metadata: dict[str, str]) -> None:
+    made = sandbox.api.products.create({"name": "A", "metadata": metadata})
+    assert sandbox.api.products.retrieve(made.id).metadata.to_dict() == metadata
 
 
 def test_an_unknown_id_is_404_in_the_path_and_400_in_a_parameter(sandbox: Sandbox) -> None:

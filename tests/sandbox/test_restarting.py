@@ -1,6 +1,7 @@
 """What survives a restart, and what the same seed makes again."""
 
 import json
+import sqlite3
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,50 @@ def test_the_delivery_log_survives_a_restart_and_what_waited_is_sent(tmp_path: P
             wait_until(lambda: states(url) == ["delivered"] * 3)
     finally:
         listener.stop()
+
+
+def spoil_row(folder: Path, kind: str, object_id: str, **parts: Any) -> None:
+    """Put into the store what no endpoint takes."""
+    with sqlite3.connect(folder / "s.sqlite3") as store:
+        which = (kind, object_id)
+        (body,) = store.execute("select body from row where kind = ? and id = ?", which).fetchone()
+        spoilt = json.dumps(json.loads(body) | parts)
+        store.execute("update row set body = ? where kind = ? and id = ?", (spoilt, *which))
+    store.close()
+
+
+def test_an_address_that_cannot_be_called_stops_no_other_delivery(tmp_path: Path) -> None:
+    listener = Listener()
+    try:
+        with serving(tmp_path) as url:
+            wrong = client(url).webhook_endpoints.create({"url": listener.url, "enabled_events": ["*"]})
+        spoil_row(tmp_path, "webhook_endpoint", wrong.id, url="http://127.0.0.1:99999/x")
+        with serving(tmp_path) as url:
+            for at in range(5):  # more than there are workers
+                client(url).customers.create({"email": f"p{at}@example.org"})
+            wait_until(lambda: all(row["attempts"] for row in log(url)))
+            assert "ValueError" in log(url)[0]["attempts"][0]["body"]
+            client(url).webhook_endpoints.create({"url": listener.url, "enabled_events": ["product.created"]})
+            client(url).products.create({"name": "Club"})
+            listener.wait_for(1)
+    finally:
+        listener.stop()
+
+
+def test_an_appointment_that_fails_stops_no_other(tmp_path: Path) -> None:
+    with serving(tmp_path, "--freeze", str(FROZEN)) as url:
+        api = client(url)
+        price = {"currency": "eur", "unit_amount": 2400, "recurring": {"interval": "month"}}
+        monthly = api.prices.create({**price, "product_data": {"name": "Club"}})
+        link = api.payment_links.create({"line_items": [{"price": monthly.id, "quantity": 1}]})
+        for name in ("ada", "ben"):
+            control(url, f"links/{link.id}/pay", {"email": f"{name}@example.org"})
+        good, bad = (row.id for row in api.subscriptions.list().data)
+    spoil_row(tmp_path, "subscription", bad, customer="cus_gone")
+    with serving(tmp_path, "--freeze", str(FROZEN)) as url:
+        control(url, "clock", {"advance": "33d"})
+        assert len(client(url).invoices.list({"subscription": good}).data) == 2
+        assert len(client(url).invoices.list({"subscription": bad}).data) == 1
 
 
 def log(url: str) -> list[Json]:

@@ -66,6 +66,14 @@ def test_a_refused_delivery_is_tried_again(sandbox: Sandbox, listener: Listener,
     assert event.data.object["id"] == customer.id
 
 
+def test_an_address_with_foreign_letters_is_reached(sandbox: Sandbox, listener: Listener) -> None:
+    sandbox.post("/sandbox/chaos", {"deliveries": {}})
+    address = listener.url.replace("/hook", "/Käse")
+    sandbox.api.webhook_endpoints.create({"url": address, "enabled_events": ["customer.created"]})
+    sandbox.api.customers.create({"email": "ada@example.org"})
+    listener.wait_for(1)
+
+
 def test_a_rolled_secret_signs_beside_the_old_one(sandbox: Sandbox, listener: Listener, secret: str) -> None:
     endpoint = sandbox.api.webhook_endpoints.list().data[0].id
     fresh = sandbox.post(f"/sandbox/webhook_endpoints/{endpoint}/roll")["secret"]
