@@ -21,9 +21,10 @@ from sandbox.errors import AuthenticationRequired, StripeRefusal
 from sandbox.expansion import show
 from sandbox.seeding import seed_subscribers
 from sandbox.timelines import timeline_for
-from sandbox.types import Obj
+from sandbox.types import DAY, Obj
 
 Action = Callable[..., Any]
+FARTHEST = 36_525 * DAY  # that time moves at once
 
 
 def control(*methods: str, locked: bool = True) -> Callable[[Action], Action]:
@@ -110,6 +111,8 @@ def clock(sandbox: Box, wishes: Obj) -> Obj:
         to = now + parse_span(str(wishes["advance"])) if "advance" in wishes else int(wishes["to"])
         if to < now:
             raise ValueError("time only moves forward")
+        if to > now + FARTHEST:
+            raise ValueError("time moves at most a hundred years at once")
         done = sandbox.passing.move(to=to)
     with sandbox.lock:
         return {"now": line.now(), "offset": line.ahead, "next": line.next_at(), "done": done}

@@ -9,3 +9,4 @@ Params = dict[str, Any]
 
 API_VERSION = "2026-08-26.dahlia"
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+LATEST = 32_503_679_999  # the last second of the year 2999: far enough, and periods can still be added

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sandbox.currencies import read_currency
 from sandbox.errors import InvalidRequest
 from sandbox.forms import Numbered
-from sandbox.types import Obj, Params
+from sandbox.types import LATEST, Obj, Params
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Whole(Field):
     most: int | None = None
 
     def read(self, value: Any, param: str) -> int:
-        if not isinstance(value, str) or not re.fullmatch(r"-?\d+", value):
+        if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]{1,18}", value):
             raise InvalidRequest(f"Invalid integer: {value}", code="parameter_invalid_integer", param=param)
         number = int(value)
         if self.least is not None and number < self.least:
@@ -110,6 +110,17 @@ class Whole(Field):
                 f"This value must be less than or equal to {self.most}.", code="parameter_invalid_integer", param=param
             )
         return number
+
+
+@dataclass(frozen=True)
+class Timestamp(Whole):
+    """Epoch seconds, as far as Stripe's times go: milliseconds are refused."""
+
+    def read(self, value: Any, param: str) -> int:
+        at = super().read(value, param)
+        if not 0 <= at <= LATEST:
+            raise InvalidRequest(f"Invalid timestamp: {value}", param=param)
+        return at
 
 
 @dataclass(frozen=True)
@@ -157,7 +168,7 @@ class Either(Field):
     """A word of `words`, else `other`: `trial_end=now`, `up_to=inf`."""
 
     words: tuple[str, ...] = ()
-    other: Field = field(default_factory=Whole)
+    other: Field = field(default_factory=Timestamp)
 
     def read(self, value: Any, param: str) -> Any:
         return value if value in self.words else self.other.read(value, param)
@@ -237,9 +248,9 @@ class Span(Field):
 
     def read(self, value: Any, param: str) -> dict[str, int]:
         if isinstance(value, str):
-            at = Whole().read(value, param)
+            at = Timestamp().read(value, param)
             return {"gte": at, "lte": at}
-        bounds: dict[str, Field] = {name: Whole() for name in ("gt", "gte", "lt", "lte")}
+        bounds: dict[str, Field] = {name: Timestamp() for name in ("gt", "gte", "lt", "lte")}
         return Hash(fields=bounds).read(value, param)
 
 

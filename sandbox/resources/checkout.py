@@ -36,8 +36,8 @@ from sandbox.resources.shared_fields import (
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
 from sandbox.sessions import new_session
 from sandbox.subscribing import check_anchor
-from sandbox.types import HOUR, MINUTE, Obj, Params
-from sandbox.validation import Choice, Email, Flag, Hash, Listed, Text, Url, Whole, merge_metadata, needed
+from sandbox.types import DAY, HOUR, MINUTE, Obj, Params
+from sandbox.validation import Choice, Email, Flag, Hash, Listed, Text, Timestamp, Url, Whole, merge_metadata, needed
 
 LINE = Hash(
     fields={
@@ -90,7 +90,7 @@ LOCALES = (
     customer_email=Email(longest=800),
     customer_update=Hash(fields={name: Choice(options=("auto", "never")) for name in ("address", "name", "shipping")}),
     discounts=ONE_DISCOUNT,
-    expires_at=Whole(),
+    expires_at=Timestamp(),
     invoice_creation=INVOICE_CREATION,
     line_items=Listed(each=LINE, most=100),
     locale=Choice(options=LOCALES),
@@ -107,10 +107,10 @@ LOCALES = (
     subscription_data=Hash(
         fields={
             **SUBSCRIPTION_FIELDS,
-            "billing_cycle_anchor": Whole(),
+            "billing_cycle_anchor": Timestamp(),
             "billing_mode": BILLING_MODE,
             "proration_behavior": Choice(options=("create_prorations", "none")),
-            "trial_end": Whole(),
+            "trial_end": Timestamp(),
         }
     ),
     success_url=Url(),
@@ -164,6 +164,10 @@ def check_lines(call: Call, params: Params, *, mode: str) -> None:
         raise InvalidRequest("Missing required param: line_items.", code="parameter_missing", param="line_items")
     check_prices(call.account, wishes, mode=mode)
     data = params.get("subscription_data") or {}
+    if (trial_end := data.get("trial_end")) is not None and trial_end < call.account.now() + 2 * DAY:
+        raise InvalidRequest(
+            "The `trial_end` date has to be at least 2 days in the future.", param="subscription_data[trial_end]"
+        )
     if data.get("billing_cycle_anchor") is not None:
         check_session_anchor(call.account, wishes, data)
 

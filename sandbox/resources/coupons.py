@@ -8,7 +8,19 @@ from sandbox.paging import list_objects
 from sandbox.resources.shared_fields import CURRENCY, METADATA
 from sandbox.routing import PAGING, Call, endpoint
 from sandbox.types import Obj
-from sandbox.validation import ByCurrency, Choice, Decimal, Hash, Listed, Span, Text, Whole, merge_metadata, needed
+from sandbox.validation import (
+    ByCurrency,
+    Choice,
+    Decimal,
+    Hash,
+    Listed,
+    Span,
+    Text,
+    Timestamp,
+    Whole,
+    merge_metadata,
+    needed,
+)
 
 OPTIONS = ByCurrency(each=Hash(fields={"amount_off": needed(Whole(least=1))}))
 
@@ -27,7 +39,7 @@ OPTIONS = ByCurrency(each=Hash(fields={"amount_off": needed(Whole(least=1))}))
     metadata=METADATA,
     name=Text(longest=40),
     percent_off=Decimal(least=0.01, most=100),
-    redeem_by=Whole(),
+    redeem_by=Timestamp(),
 )
 def create_coupon(call: Call) -> Obj:
     account, params = call.account, call.params

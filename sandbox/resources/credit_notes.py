@@ -5,7 +5,7 @@ from sandbox.paging import list_rows
 from sandbox.resources.shared_fields import METADATA
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
 from sandbox.types import Obj
-from sandbox.validation import Choice, Hash, Listed, Text, Whole, merge_metadata, needed
+from sandbox.validation import Choice, Hash, Listed, Text, Timestamp, Whole, merge_metadata, needed
 
 LINE = Hash(
     fields={
@@ -25,7 +25,7 @@ LINE = Hash(
     "/v1/credit_notes",
     amount=Whole(least=1),
     credit_amount=Whole(least=0),
-    effective_at=Whole(),
+    effective_at=Timestamp(),
     invoice=needed(Text()),
     lines=Listed(each=LINE, least=1),
     memo=Text(),

@@ -10,9 +10,9 @@ from sandbox.invoice_items import new_invoice_item
 from sandbox.resources.shared_fields import CURRENCY, DISCOUNTS, METADATA, ONE_OFF_PRICE_DATA
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj
-from sandbox.validation import Flag, Hash, Text, Whole, merge_metadata, needed
+from sandbox.validation import Flag, Hash, Text, Timestamp, Whole, merge_metadata, needed
 
-PERIOD = Hash(fields={"end": needed(Whole()), "start": needed(Whole())})
+PERIOD = Hash(fields={"end": needed(Timestamp()), "start": needed(Timestamp())})
 
 
 @endpoint(

@@ -19,9 +19,9 @@ from sandbox.resources.subscription_terms import (
 )
 from sandbox.routing import Call, endpoint
 from sandbox.types import Obj, Params
-from sandbox.validation import Either, Flag, Hash, Listed, Text, Whole, needed
+from sandbox.validation import Either, Flag, Hash, Listed, Text, Timestamp, Whole, needed
 
-PERIOD = Hash(fields={"end": needed(Whole()), "start": needed(Whole())})
+PERIOD = Hash(fields={"end": needed(Timestamp()), "start": needed(Timestamp())})
 EXTRA = Hash(
     fields={
         "amount": Whole(),
@@ -51,8 +51,8 @@ EXTRA = Hash(
             "billing_mode": BILLING_MODE,
             "items": Listed(each=CHANGED_ITEM, least=1, most=20),
             "proration_behavior": PRORATION,
-            "proration_date": Whole(),
-            "start_date": Whole(),
+            "proration_date": Timestamp(),
+            "start_date": Timestamp(),
             "trial_end": Either(words=("now",)),
         }
     ),

@@ -12,7 +12,7 @@ from sandbox.paging import list_rows
 from sandbox.resources.shared_fields import CURRENCY, DISCOUNTS, METADATA
 from sandbox.routing import PAGING, Call, endpoint, listing, retrieve
 from sandbox.types import DAY, Obj, Params
-from sandbox.validation import Choice, Field, Flag, Hash, Span, Text, Whole, merge_metadata, needed
+from sandbox.validation import Choice, Field, Flag, Hash, Span, Text, Timestamp, Whole, merge_metadata, needed
 
 COLLECTION = Choice(options=("charge_automatically", "send_invoice"))
 SHARED: dict[str, Field] = {
@@ -22,7 +22,7 @@ SHARED: dict[str, Field] = {
     "default_payment_method": Text(),
     "description": Text(),
     "discounts": DISCOUNTS,
-    "due_date": Whole(),
+    "due_date": Timestamp(),
     "footer": Text(),
     "metadata": METADATA,
 }

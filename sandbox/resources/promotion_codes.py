@@ -6,7 +6,7 @@ from sandbox.errors import InvalidRequest
 from sandbox.resources.shared_fields import CURRENCY, METADATA
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import Obj, Params
-from sandbox.validation import ByCurrency, Choice, Flag, Hash, Text, Whole, merge_metadata, needed
+from sandbox.validation import ByCurrency, Choice, Flag, Hash, Text, Timestamp, Whole, merge_metadata, needed
 
 OPTIONS = ByCurrency(each=Hash(fields={"minimum_amount": Whole(least=1)}))
 
@@ -17,7 +17,7 @@ OPTIONS = ByCurrency(each=Hash(fields={"minimum_amount": Whole(least=1)}))
     active=Flag(),
     code=Text(pattern="[A-Za-z0-9-]+", longest=500),
     customer=Text(),
-    expires_at=Whole(),
+    expires_at=Timestamp(),
     max_redemptions=Whole(least=1),
     metadata=METADATA,
     promotion=needed(Hash(fields={"coupon": needed(Text()), "type": needed(Choice(options=("coupon",)))})),

@@ -8,9 +8,9 @@ from sandbox.resources.subscription_terms import CHANGE_BEHAVIOR, NEW_ITEM, PROR
 from sandbox.routing import PAGING, Call, endpoint
 from sandbox.types import Obj
 from sandbox.updating import make_change
-from sandbox.validation import Text, Whole, needed
+from sandbox.validation import Text, Timestamp, needed
 
-CHANGE = {"payment_behavior": CHANGE_BEHAVIOR, "proration_behavior": PRORATION, "proration_date": Whole()}
+CHANGE = {"payment_behavior": CHANGE_BEHAVIOR, "proration_behavior": PRORATION, "proration_date": Timestamp()}
 KEYS = ("metadata", "price", "price_data", "quantity")
 
 

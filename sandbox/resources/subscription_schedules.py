@@ -24,7 +24,20 @@ from sandbox.resources.shared_fields import (
 from sandbox.resources.subscription_terms import PRORATION
 from sandbox.routing import PAGING, Call, endpoint, retrieve
 from sandbox.types import Obj, Params
-from sandbox.validation import Choice, Either, Flag, Hash, Listed, Span, Text, Whole, merge_metadata, needed, unset
+from sandbox.validation import (
+    Choice,
+    Either,
+    Flag,
+    Hash,
+    Listed,
+    Span,
+    Text,
+    Timestamp,
+    Whole,
+    merge_metadata,
+    needed,
+    unset,
+)
 
 COLLECTION = Choice(options=("charge_automatically", "send_invoice"))
 INVOICE_SETTINGS = Hash(fields={"days_until_due": Whole(least=0)})
@@ -62,7 +75,7 @@ PHASE = Hash(
         "proration_behavior": PRORATION,
         "start_date": Either(words=("now",)),
         "trial": Flag(),
-        "trial_end": Whole(),
+        "trial_end": Timestamp(),
     }
 )
 SETTINGS = Hash(

@@ -133,6 +133,8 @@ def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_ti
     named = params.get("default_payment_method")
     config = params.get("billing_cycle_anchor_config")
     anchor = next_day(account.now(), config) if config else params.get("billing_cycle_anchor")
+    if params.get("trial_end") is not None:
+        check_trial_end(params["trial_end"], now=account.now())
     if trial_end is None and not params.get("backdate_start_date"):
         check_anchor(anchor, [wish.price for wish in wishes], now=account.now())
     return Terms(
@@ -157,6 +159,19 @@ def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_ti
         one_time=one_time,
         start_date=params.get("backdate_start_date"),
     )
+
+
+def check_trial_end(trial_end: int | str, *, now: int) -> None:
+    """A trial ends later than now and at most two years from it. "now" is no time."""
+    if isinstance(trial_end, str):
+        return
+    if trial_end <= now:
+        raise InvalidRequest(
+            "Invalid timestamp: must be an integer Unix timestamp in the future.",
+            param="trial_end",
+        )
+    if trial_end > now + 731 * DAY:
+        raise InvalidRequest("Invalid timestamp: can be no more than two years in the future.", param="trial_end")
 
 
 def change_of(account: Account, subscription: Obj, params: Params) -> Change:

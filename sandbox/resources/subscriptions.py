@@ -45,6 +45,7 @@ from sandbox.validation import (
     Listed,
     Span,
     Text,
+    Timestamp,
     Whole,
     merge_metadata,
     needed,
@@ -58,8 +59,8 @@ STATUSES = ("active", "all", "canceled", "ended", "incomplete", "incomplete_expi
     "POST",
     "/v1/subscriptions",
     add_invoice_items=EXTRA,
-    backdate_start_date=Whole(),
-    billing_cycle_anchor=Whole(),
+    backdate_start_date=Timestamp(),
+    billing_cycle_anchor=Timestamp(),
     billing_cycle_anchor_config=ANCHOR_CONFIG,
     billing_mode=BILLING_MODE,
     cancel_at=Either(words=("max_period_end", "min_period_end")),
@@ -113,14 +114,14 @@ def create_subscription(call: Call) -> Obj:
         Hash(
             fields={
                 "behavior": needed(Choice(options=("keep_as_draft", "mark_uncollectible", "void"))),
-                "resumes_at": Whole(),
+                "resumes_at": Timestamp(),
             }
         )
     ),
     payment_behavior=CHANGE_BEHAVIOR,
     payment_settings=SETTINGS,
     proration_behavior=PRORATION,
-    proration_date=Whole(),
+    proration_date=Timestamp(),
     trial_end=Either(words=("now",)),
     trial_settings=TRIAL_SETTINGS,
 )

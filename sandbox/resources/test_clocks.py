@@ -8,10 +8,10 @@ from sandbox.periods import add_months, period_end
 from sandbox.renewing import TERMINAL
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import DAY, Obj
-from sandbox.validation import Text, Whole, needed
+from sandbox.validation import Text, Timestamp, needed
 
 
-@endpoint("POST", "/v1/test_helpers/test_clocks", frozen_time=needed(Whole(least=0)), name=Text(longest=300))
+@endpoint("POST", "/v1/test_helpers/test_clocks", frozen_time=needed(Timestamp()), name=Text(longest=300))
 def create_clock(call: Call) -> Obj:
     account = call.account
     clock = account.add(
@@ -32,7 +32,7 @@ def create_clock(call: Call) -> Obj:
     return clock
 
 
-@endpoint("POST", "/v1/test_helpers/test_clocks/{id}/advance", frozen_time=needed(Whole(least=0)))
+@endpoint("POST", "/v1/test_helpers/test_clocks/{id}/advance", frozen_time=needed(Timestamp()))
 def advance_clock(call: Call) -> Obj:
     """Send the clock on its way: it is `advancing` until everything due has happened, then `ready`."""
     account, clock = call.account, call.account.get("test_helpers.test_clock", call.id)

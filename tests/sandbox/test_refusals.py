@@ -1,3 +1,4 @@
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -5,8 +6,10 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.shelf import Shelf
+from tests.sandbox.shelf import THANKS, Shelf
 from tests.sandboxes import KEY, Sandbox
+
+MILLISECONDS = 1_800_000_000_000
 
 
 def raw(sandbox: Sandbox, method: str, params: dict[str, Any], path: str) -> Any:
@@ -62,6 +65,53 @@ def test_wrong_parameters_are_refused_by_name(
 def test_metadata_keeps_keys_that_are_numbers(sandbox: Sandbox, metadata: dict[str, str]) -> None:
     made = sandbox.api.products.create({"name": "A", "metadata": metadata})
     assert sandbox.api.products.retrieve(made.id).metadata.to_dict() == metadata
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "param"),
+    [
+        ("coupons", {"percent_off": 5, "redeem_by": MILLISECONDS}, "redeem_by"),
+        ("test_helpers/test_clocks", {"frozen_time": MILLISECONDS}, "frozen_time"),
+        ("test_helpers/test_clocks", {"frozen_time": -1}, "frozen_time"),
+        ("subscriptions", {"trial_end": MILLISECONDS}, "trial_end"),
+        ("subscriptions", {"cancel_at": MILLISECONDS}, "cancel_at"),
+        ("subscriptions", {"backdate_start_date": MILLISECONDS}, "backdate_start_date"),
+        ("invoices", {"due_date": MILLISECONDS}, "due_date"),
+        ("checkout/sessions", {"subscription_data": {"trial_end": MILLISECONDS}}, "subscription_data[trial_end]"),
+        ("subscription_schedules", {"start_date": MILLISECONDS}, "start_date"),
+    ],
+)
+def test_a_time_in_milliseconds_is_refused(sandbox: Sandbox, path: str, params: dict[str, Any], param: str) -> None:
+    required: dict[str, Any] = {
+        "subscriptions": {"customer": "cus_x", "items": [{"price": "price_x"}]},
+        "checkout/sessions": {"mode": "subscription", "success_url": "https://shop.example/"},
+    }.get(path, {})
+    with pytest.raises(stripe.InvalidRequestError, match="Invalid timestamp") as refused:
+        raw(sandbox, "post", {**required, **params}, f"/v1/{path}")
+    assert refused.value.param == param
+
+
+@pytest.mark.parametrize("past", [{"trial_end": 1_600_000_000}, {"trial_end": 4_000_000_000}])
+def test_a_trial_ends_in_the_future_and_within_two_years(shelf: Shelf, ada: str, past: dict[str, Any]) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        shelf.sandbox.api.subscriptions.create({"customer": ada, "items": [{"price": shelf.monthly}], **past})
+    assert (refused.value.http_status, refused.value.param) == (400, "trial_end")
+
+
+def test_a_session_s_trial_lasts_two_days_at_least(shelf: Shelf) -> None:
+    lines = [{"price": shelf.monthly, "quantity": 1}]
+    data = {"trial_end": int(time.time()) + 86_400}
+    session = {"mode": "subscription", "line_items": lines, "subscription_data": data, "success_url": THANKS}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        raw(shelf.sandbox, "post", session, "/v1/checkout/sessions")
+    assert refused.value.param == "subscription_data[trial_end]"
+
+
+def test_the_clock_cannot_be_sent_beyond_the_calendar(sandbox: Sandbox) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        sandbox.post("/sandbox/clock", {"to": 10**13})
+    assert refused.value.code == 400
+    refused.value.close()
 
 
 def test_an_unknown_id_is_404_in_the_path_and_400_in_a_parameter(sandbox: Sandbox) -> None:
