@@ -23,14 +23,16 @@ def asks_why(
     effect: str,
     act: Callable[[Any, str], bool],
     done: str,
+    most: int = MOST,
 ) -> HttpResponse | None:
     """The page that asks; or, when it comes back with a reason, `act(row, reason)` on each. None leads to the list.
 
     `act` says whether it did anything. `effect` tells what will happen, `done` what has, before a number.
+    `most`: how many rows this person may choose.
     """
-    rows = list(chosen[: MOST + 1])
-    if len(rows) > MOST:
-        messages.error(request, f"Choose at most {MOST} at once: nothing was changed.")
+    rows = list(chosen[: most + 1])
+    if len(rows) > most:
+        messages.error(request, f"Choose at most {most} at once: nothing was changed.")
         return None
     reason = " ".join(request.POST.get("reason", "").split())
     is_asked = "reason" in request.POST

@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from activities import clock
 from activities.admin import Link, ReadOnlyAdmin, RecordAdmin, person_finders
-from activities.asking import asks_why
+from activities.asking import MOST, asks_why
 from hub import grants
 from hub.models import (
     Category,
@@ -153,6 +153,11 @@ def _is_owner(request: HttpRequest) -> bool:
     return isinstance(request.user, User) and request.user.role == User.Role.OWNER
 
 
+def _most(request: HttpRequest) -> int:
+    """How many grants somebody decides about at once: the access of many is not everybody's to change."""
+    return MOST if actor_of(request).may(Permission.CHANGE_ACCESS_OF_MANY) else 1
+
+
 @admin.register(Grant)
 class GrantAdmin(ReadOnlyAdmin):
     """Access. What is decided about it here is done as in the console, with a reason for the ledger."""
@@ -184,6 +189,7 @@ class GrantAdmin(ReadOnlyAdmin):
             effect="It closes at once. No money goes back, no subscription ends, and you can give it back.",
             act=act,
             done="Taken back",
+            most=_most(request),
         )
 
     @admin.action(description="Give the chosen grants back…", permissions=["decide"])
@@ -205,6 +211,7 @@ class GrantAdmin(ReadOnlyAdmin):
             effect="What was bought is then as its purchase is at Stripe; a gift is open as it was.",
             act=act,
             done="Given back",
+            most=_most(request),
         )
 
 

@@ -7,8 +7,9 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from hub.models import User
+from hub.models import Grant, User
 from tests.cast import PageFactory, SalesPageFactory, UserFactory
+from tests.hub.conftest import Studio
 from tests.hub.test_signing_in import code_sent
 
 OFFERED = {
@@ -182,3 +183,19 @@ def test_products_and_pages_are_changed_in_the_console_alone(db: None, role: Use
         assert client.get(f"/admin/hub/{kind}/add/").status_code == 403
     page.refresh_from_db()
     assert not page.is_published
+
+
+@pytest.mark.parametrize(("role", "left"), [(User.Role.SUPPORT, 2), (User.Role.ADMIN, 0)])
+def test_only_who_may_change_the_access_of_many_takes_it_from_two_at_once(
+    studio: Studio, ada: User, ben: User, role: User.Role, left: int
+) -> None:
+    for person in (ada, ben):
+        studio.give(person, studio.course)
+    still_open = Grant.objects.filter(state__in=Grant.OPEN)
+    chosen = list(still_open.values_list("pk", flat=True))
+    body = {"action": "take_back", "_selected_action": chosen, "reason": "a mistake"}
+    client = inside(role)
+    client.post("/admin/hub/grant/", body)
+    assert still_open.count() == left
+    client.post("/admin/hub/grant/", body | {"_selected_action": chosen[:1]})
+    assert still_open.count() == max(left - 1, 0)
