@@ -128,7 +128,7 @@ WHO: dict[str, Public | Permission] = {
     "hub:console_batch_stop": May.CHANGE_ACCESS_OF_MANY,
     "hub:console_batch_undo": May.CHANGE_ACCESS_OF_MANY,
     "hub:console_batch_discard": May.CHANGE_ACCESS_OF_MANY,
-    "hub:console_batch_rows": May.CHANGE_ACCESS_OF_MANY,
+    "hub:console_batch_rows": May.EXPORT_PEOPLE,
     "hub:console_person": May.SEE_PEOPLE,
     "hub:console_invite": May.HELP_PEOPLE,
     "hub:console_see": May.SEE_AS_MEMBER,

@@ -115,6 +115,17 @@ def test_a_draft_is_its_makers_alone_and_may_be_left(studio: Studio, ada: User, 
     assert not Batch.objects.exists()
 
 
+def test_who_takes_the_people_of_a_draft_as_csv_stands_in_the_feed_though_the_draft_is_left(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    client = signed_in(owner)
+    draft = choose(client, "invite", everybody=True)
+    assert ada.email in client.get(f"{draft}rows/").getvalue().decode()
+    client.post(f"{draft}discard/")
+    told = Activity.objects.get(verb=Activity.Verb.STAFF_ACTION)
+    assert (told.actor, told.details["reason"]) == (owner, "Exported the people of a change to many")
+
+
 def test_nothing_is_begun_before_anybody_said_why(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
     client = signed_in(owner)
     draft = choose(client, "invite", ada)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from activities import clock
 from activities.chips import chips
 from activities.days import end_of
+from activities.record import record_deed
 from hub.batches import carrying_out, drafting, showing
 from hub.batches.forms import details_form
 from hub.errors import Refused
@@ -139,11 +140,13 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-@staff_only(Permission.CHANGE_ACCESS_OF_MANY)
+@staff_only(Permission.EXPORT_PEOPLE)
 @never_cache
 def rows(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    """What became of each person, or of those in one state, as CSV."""
+    """What became of each person, or of those in one state, as CSV. The feed says who took it."""
     found = _find(request, pk)
+    deed = "Exported the people of a change to many"
+    record_deed(deed, actor_id=actor_of(request).pk, product_id=found.product_id, now=clock.now())
     name = f"{found.deed}-{timezone.localdate():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
         showing.export_rows(found, state=request.GET.get("state", "")),
