@@ -12,6 +12,7 @@ from activities.letters import render
 from activities.models import Activity, Delivery
 from activities.sentences import Voice, tell
 from hub import staff
+from hub.deactivating import deactivate
 from hub.errors import Refused
 from hub.models import User
 from hub.roles import Role
@@ -139,6 +140,20 @@ def test_nobody_but_owners_makes_staff_and_nobody_raises_themselves(studio: Stud
         staff.invite("new@example.org", name="", role=Role.SUPPORT, actor=gone, now=timezone.now())
     assert not User.objects.filter(email="new@example.org").exists()
     assert not Activity.objects.filter(verb=Activity.Verb.STAFF_ACTION).exists()
+
+
+def test_an_owner_who_was_let_go_meanwhile_decides_nothing(studio: Studio, owner: User, ada: User) -> None:
+    """Who asks was read before the owners were held."""
+    gone, helper = cast.UserFactory(role=Role.OWNER), cast.UserFactory(role=Role.SUPPORT)
+    User.objects.filter(pk=gone.pk).update(role=Role.MEMBER)
+    assert gone.role == Role.OWNER
+    with pytest.raises(Refused, match="Only owners say who is staff"):
+        change_role(ada, role=Role.OWNER, actor=gone, now=studio.now)
+    with pytest.raises(Refused, match="Only owners decide about staff"):
+        deactivate(helper, actor=gone, reason="spite", now=studio.now)
+    ada.refresh_from_db()
+    helper.refresh_from_db()
+    assert ada.role == Role.MEMBER and helper.is_active
 
 
 def test_it_asks_whether_it_is_still_them(studio: Studio, owner: User, signed_in: Enter) -> None:
