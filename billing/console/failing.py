@@ -23,9 +23,12 @@ from hub.forms import ReasonForm
 from hub.models import Product
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
+from hub.throttling import happens_too_often
 
 log = structlog.get_logger(__name__)
 SHOWN = 50
+ASKED_PER_MINUTE = 3
+ASKED = "Stripe was asked about this a moment ago. Wait a minute."
 REPLAYED = {
     Outcome.DONE: (messages.SUCCESS, "Worked off: what Stripe says now is what holds here."),
     Outcome.BUSY: (messages.INFO, "Somebody is at work on it right now. Look again in a minute."),
@@ -55,7 +58,7 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(InboxEvent.objects.select_related("connection"), pk=pk)
     context = _about(request, found)
     if "rehearse" in request.GET and found.state == InboxEvent.State.DEAD:
-        context |= _rehearsed(found)
+        context |= {"problem": ASKED} if _is_asked_often(found, what="rehearse") else _rehearsed(found)
     return render(request, "billing/failed_event.html", context)
 
 
@@ -66,6 +69,8 @@ def replay(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(InboxEvent, pk=pk)
     if active_connection() is None:
         messages.warning(request, "Stripe is not connected: it was not asked.")
+    elif _is_asked_often(found, what="replay"):
+        messages.warning(request, ASKED)
     else:
         level, words = REPLAYED[failed_events.replay(found, actor=actor_of(request))]
         messages.add_message(request, level, words)
@@ -108,6 +113,10 @@ def _about(request: HttpRequest, found: InboxEvent) -> dict[str, object]:
         "alike": len(failed_events.beside(found)),
         "is_for_sale": found.subject.startswith(NOBODYS),
     }
+
+
+def _is_asked_often(found: InboxEvent, *, what: str) -> bool:
+    return happens_too_often(str(found.pk), what=what, per_minute=ASKED_PER_MINUTE)
 
 
 def _rehearsed(found: InboxEvent) -> dict[str, object]:

@@ -94,6 +94,23 @@ def test_a_rehearsal_that_changes_nothing_says_so(shop: Shop, desk: Client) -> N
     assert "Nobody’s access changes" in words(desk, f"{page_of(event)}?rehearse=1")
 
 
+def test_stripe_is_asked_three_times_a_minute_about_an_event_at_most(
+    shop: Shop, lost: InboxEvent, desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)  # one minute, however long this takes
+    for _ in range(3):
+        assert "a moment ago" not in words(desk, f"{page_of(lost)}?rehearse=1")
+    shop.sandbox.forget_calls()
+    assert "Stripe was asked about this a moment ago." in words(desk, f"{page_of(lost)}?rehearse=1")
+    assert shop.sandbox.calls() == []
+    shop.sandbox.answer_with(500)
+    for _ in range(3):
+        assert "a moment ago" not in desk.post(f"{page_of(lost)}replay/", follow=True).content.decode()
+    shop.sandbox.forget_calls()
+    assert "a moment ago" in desk.post(f"{page_of(lost)}replay/", follow=True).content.decode()
+    assert shop.sandbox.calls() == []
+
+
 def test_a_purchase_by_a_guest_is_rehearsed_too(shop: Shop, desk: Client) -> None:
     shop.buy(shop.once, email=BEN)
     for delivery in shop.sandbox.take_pending():
