@@ -150,7 +150,7 @@ def context_of(delivery: Delivery, *, site: Any = None) -> dict[str, Any]:
 
 def _way(letter: Letter, context: dict[str, Any]) -> str:
     """Where the letter's button leads; empty where it has none."""
-    if not letter.button or (letter.kind == notices.ACCESS_ENDED and context["step"] == "ask"):
+    if not letter.button or (letter.kind == notices.ACCESS_ENDED and context["step"] in {"ask", "wait"}):
         return ""
     to_account = letter.kind in {notices.PAYMENT_FAILED, notices.TRIAL_ENDING} or context["step"] == "account"
     return str(context["account_url"] if to_account else context["open_url"])
@@ -197,6 +197,8 @@ def _way_back(context: dict[str, Any]) -> str:
             return "To come back, put in a card that works."
         case "ask":
             return "If this is wrong, answer this e-mail." if context["our_site"].support_email else ""
+        case "wait":
+            return "There is nothing for you to do: it opens by itself when the trial is over."
     return "Should you want to come back, this is the way."
 
 

@@ -9,6 +9,7 @@ from django.utils.timezone import localtime
 from hub.access import Explanation
 from hub.invoiced import invoices_due
 from hub.models import Grant, User
+from hub.reasons import BY_ITSELF
 from hub.sale import Sale
 
 # The step for a reason, in the order of preference; the first that is possible is the one shown.
@@ -24,7 +25,6 @@ ASK = {
 }
 WAIT = {"payment_processing"}
 RESUME = {"trial_ended_no_payment_method"}
-BY_ITSELF = {"trial_not_granted"}
 # What was had for a time, and can be had again.
 BACK = {"canceled", "canceled_unpaid", "time_over", "refunded"}
 UNPAID = {"payment_failed", "first_payment_never_made"}

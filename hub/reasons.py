@@ -77,6 +77,7 @@ LETTERS: dict[str, str] = {
     "canceled_unpaid": "Your payments failed, and your subscription was ended on {date}.",
     "trial_ended_no_payment_method": "Your free trial is over, and there was no card to go on with.",
     "canceled": "Your subscription was ended on {date}.",
+    "trial_not_granted": "Your free trial does not include it any more.",
     "collection_paused": "The payments of your subscription are paused.",
     "refunded": "Your payment was given back to you.",
     "partially_refunded": "A large part of your payment was given back to you.",
@@ -84,6 +85,8 @@ LETTERS: dict[str, str] = {
 }
 # A card brings it back; the member's account is where it is put in.
 BY_CARD = frozenset({"past_due", "past_due_expired", "unpaid", "trial_ended_no_payment_method"})
+# It comes back without anybody's doing.
+BY_ITSELF = frozenset({"trial_not_granted"})
 
 # Their date is a renewal, and no end.
 RENEWING = frozenset({"active", "active_debit", "active_invoiced"})
@@ -105,9 +108,9 @@ def say(reason: str, *, until: datetime | None = None) -> str:
 
 
 def say_in_letter(reason: str, *, at: datetime) -> tuple[str, str]:
-    """The sentence for whoever loses access at `at`, and the way back: account, ask, or nothing."""
-    step = "account" if reason in BY_CARD else "ask" if reason == "disputed" else ""
-    return LETTERS[reason].format(date=say_day(at)), step
+    """The sentence for whoever loses access at `at`, and the way back: account, ask, wait, or nothing."""
+    step = "account" if reason in BY_CARD else "wait" if reason in BY_ITSELF else ""
+    return LETTERS[reason].format(date=say_day(at)), "ask" if reason == "disputed" else step
 
 
 def say_day(moment: datetime) -> str:

@@ -7,6 +7,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from activities import notices
+from activities.models import Delivery
 from billing.models import Connection, Order, Subscription
 from billing.refreshing import applying
 from billing.refreshing.entitling import entitle_orders, entitle_subscriptions, links_of
@@ -14,6 +16,7 @@ from billing.rules.policies import Policies
 from hub import grants
 from hub.grants import CLOSED, Wanted
 from hub.models import Grant, Ledger, Product, User
+from hub.reasons import LETTERS
 
 CHUNK = 200
 Pair = tuple[int, int]  # a person and a product
@@ -21,7 +24,7 @@ Pair = tuple[int, int]  # a person and a product
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One person who gains or loses one product."""
+    """One person who gains or loses one product; `is_told`: a letter says that it is lost."""
 
     email: str
     name: str
@@ -29,6 +32,7 @@ class Effect:
     gains: bool
     reason: str
     until: datetime | None
+    is_told: bool
 
 
 def batched(found: Iterable[Any], *, size: int = CHUNK) -> Iterator[list[Any]]:
@@ -40,6 +44,7 @@ def batched(found: Iterable[Any], *, size: int = CHUNK) -> Iterator[list[Any]]:
 def settle(subjects: list[str], *, connection: Connection, cause: str, now: datetime) -> list[Effect]:
     """Settles the subjects under the knobs in force, and reads what came of it. The caller takes it all back."""
     newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    newest_letter = Delivery.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     had = _open_to(subjects)
     for chunk in batched(subjects):
         rows, orders = _bought_by(chunk)
@@ -55,8 +60,10 @@ def settle(subjects: list[str], *, connection: Connection, cause: str, now: date
     have = _open_to(subjects)
     told = Ledger.objects.filter(pk__gt=newest, cause=cause).select_related("grant__user", "grant__product")
     last = {(row.grant.user_id, row.grant.product_id): row for row in told.order_by("pk")}
+    letters = Delivery.objects.filter(pk__gt=newest_letter, notice=notices.ACCESS_ENDED)
+    written = set(letters.values_list("user", "product"))
     return [
-        _effect(row.grant.user, row.grant.product, gains=pair in have, reason=row.reason, until=row.until)
+        _effect(row.grant.user, row.grant.product, pair in have, row.reason, row.until, is_told=pair in written)
         for pair, row in last.items()
         if (pair in had) != (pair in have)
     ]
@@ -104,8 +111,10 @@ def _effects_of(changes: list[Wanted]) -> Iterator[Effect]:
         for want in wants:
             (is_open[pair].discard if want.state == CLOSED else is_open[pair].add)((want.source, want.source_ref))
         if had != bool(is_open[pair]):
-            last = wants[-1]
-            yield _effect(people[pair[0]], products[pair[1]], gains=not had, reason=last.reason, until=last.until)
+            last, product = wants[-1], products[pair[1]]
+            is_told = had and product.send_access_email and last.reason in LETTERS
+            is_told = is_told and not any(want.foreseen or want.batch for want in wants)
+            yield _effect(people[pair[0]], product, not had, last.reason, last.until, is_told=is_told)
 
 
 def _bought_by(subjects: list[str]) -> tuple[list[Subscription], list[Order]]:
@@ -126,5 +135,7 @@ def _open_to(subjects: list[str]) -> set[Pair]:
     return pairs
 
 
-def _effect(person: User, product: Product, *, gains: bool, reason: str, until: datetime | None) -> Effect:
-    return Effect(person.email, person.name, product.name, gains, reason, until)
+def _effect(
+    person: User, product: Product, gains: bool, reason: str, until: datetime | None, *, is_told: bool
+) -> Effect:
+    return Effect(person.email, person.name, product.name, gains, reason, until, is_told)

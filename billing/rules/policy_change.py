@@ -80,6 +80,11 @@ class Preview:
     def losing(self) -> int:
         return len(self.effects) - self.gaining
 
+    @property
+    def letters(self) -> int:
+        """To whom loses access by it."""
+        return sum(effect.is_told for effect in self.effects)
+
 
 def preview(change: Change, *, connection: Connection | None, now: datetime) -> Preview:
     """What the change would do now. Writes nothing."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from activities.models import Activity
+from activities.models import Activity, Delivery
 from billing.forms import PolicyForm
 from billing.intake.draining import drain
 from billing.models import AccessPolicy, Subscription
@@ -56,6 +56,12 @@ def late(shop: Shop) -> Shop:
 
 def opened() -> set[tuple[str, str]]:
     return set(Grant.objects.filter(state__in=Grant.OPEN).values_list("user__email", "product__name"))
+
+
+def endings() -> set[tuple[str, str]]:
+    """Whom a letter tells of which end."""
+    letters = Delivery.objects.filter(notice="access_ended")
+    return set(letters.values_list("user__email", "product__name"))
 
 
 def rows_of(page: str) -> Rows:
@@ -270,15 +276,30 @@ def test_of_every_knob_the_preview_is_the_result_and_so_is_the_faster_one(
     shown = policy_change.preview(asked, connection=everything.connection, now=now)
     new = build([AccessPolicy(product=None, knobs=asked.knobs, version=1)])
     reckoned = effects.project(shown.subjects, policies=new, connection=everything.connection, now=now)
-    assert {(e.email, e.product, e.gains, e.reason) for e in reckoned} == {
-        (e.email, e.product, e.gains, e.reason) for e in shown.effects
+    assert {(e.email, e.product, e.gains, e.reason, e.is_told) for e in reckoned} == {
+        (e.email, e.product, e.gains, e.reason, e.is_told) for e in shown.effects
     }
     page = desk.post(SITE, USUAL | change).content.decode()
     rows = rows_of(page)
     assert len(rows) == len(shown.effects)
+    assert ("Nobody is written to." in page) is bool(shown.losing and not shown.letters)
+    written = endings()
     desk.post(SITE, sent_back(page))
     drain()
     assert sorted(moved(before, opened())) == sorted(rows)
+    assert endings() - written == {(e.email, e.product) for e in shown.effects if e.is_told}
+
+
+def test_a_trial_that_is_shut_out_is_told_that_it_opens_by_itself(shop: Shop, desk: Client, member: Member) -> None:
+    member.subscribe(shop.monthly.price_id, trial_period_days=60)
+    shop.deliver()
+    page = desk.post(SITE, USUAL | {"trial_access": "False"}).content.decode()
+    assert "1 e-mail that says so is sent to who loses access." in page
+    desk.post(SITE, sent_back(page))
+    drain()
+    letter = member.letter("access_ended")
+    assert "Your free trial does not include it any more." in letter
+    assert "it opens by itself when the trial is over" in letter and "ome back" not in letter
 
 
 def clone(row: Subscription, *, of: User, stripe_id: str) -> Subscription:
