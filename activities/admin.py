@@ -15,11 +15,12 @@ from activities.models import Activity, Delivery
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """From a row to where more is known of it. `away`: at Stripe, and not here."""
+    """From a row to where more is known of it. `away`: at Stripe, and not here. `permission`: who comes in there."""
 
     words: str
     url: str
     away: bool = False
+    permission: str = ""
 
 
 # Who knows more of a row than its own app adds where that is to be read, and whom an id of its own leads to.
@@ -60,7 +61,11 @@ class RecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         row = kwargs.get("obj")
         if row is not None:
-            context["links"] = [*self.links(row), *chain.from_iterable(link(row) for link in linkers)]
+            links = [*self.links(row), *chain.from_iterable(link(row) for link in linkers)]
+            user = request.user
+            context["links"] = [
+                link for link in links if not link.permission or (user.is_authenticated and user.may(link.permission))
+            ]
         return super().render_change_form(request, context, *args, **kwargs)
 
 

@@ -77,7 +77,8 @@ class ProductAdmin(ReadOnlyAdmin):
     inlines = (SectionInline, PageInline, CollectionItemInline, SalesPageInline)
 
     def links(self, row: Product) -> Iterator[Link]:
-        yield Link("Edit in the console", reverse("hub:console_product", args=[row.pk]))
+        page = reverse("hub:console_product", args=[row.pk])
+        yield Link("Edit in the console", page, permission=Permission.EDIT_PRODUCTS)
 
 
 @admin.register(Page)
@@ -116,7 +117,7 @@ class CategoryAdmin(RecordAdmin):
 @admin.register(Site)
 class SiteAdmin(ReadOnlyAdmin):
     def links(self, row: Site) -> Iterator[Link]:
-        yield Link("Change it in the console", reverse("hub:console_settings"))
+        yield Link("Change it in the console", reverse("hub:console_settings"), permission=Permission.CHANGE_SITE)
 
 
 @admin.register(User)

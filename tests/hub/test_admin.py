@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from hub.models import Grant, User
-from tests.cast import PageFactory, SalesPageFactory, UserFactory
+from tests.cast import PageFactory, ProductFactory, SalesPageFactory, UserFactory
 from tests.hub.conftest import Studio
 from tests.hub.test_signing_in import code_sent
 
@@ -134,6 +134,16 @@ def test_support_looks_at_the_records_and_at_no_secret(db: None) -> None:
         assert support.has_perm(f"{app}.view_{model}"), label
         assert not any(support.has_perm(f"{app}.{act}_{model}") for act in ("add", "change", "delete")), label
     assert not support.has_module_perms("usersessions")
+
+
+@pytest.mark.parametrize(("role", "is_led"), [(User.Role.SUPPORT, False), (User.Role.ADMIN, True)])
+def test_nobody_is_led_to_a_page_that_refuses_them(db: None, role: User.Role, is_led: bool) -> None:
+    product, client = ProductFactory(), inside(role)
+    page = client.get(f"/admin/hub/product/{product.pk}/change/").content.decode()
+    assert (f'href="/console/products/{product.pk}/"' in page) is is_led
+    somebody = member_of(User.Role.MEMBER)
+    page = client.get(f"/admin/hub/user/{somebody.pk}/change/").content.decode()
+    assert f'href="/console/people/{somebody.pk}/"' in page
 
 
 def test_who_is_added_in_the_admin_comes_in_by_one_code(db: None, settings: object) -> None:

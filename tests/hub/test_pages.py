@@ -31,6 +31,12 @@ def test_a_refusal_has_a_page(studio: Studio, dan: User, signed_in: Enter) -> No
     assert "This is not for you" in response.content.decode()
 
 
+def test_a_refusal_names_the_role_of_staff_and_leads_back_to_the_console(studio: Studio, signed_in: Enter) -> None:
+    page = signed_in(cast.UserFactory(role=User.Role.SUPPORT)).get("/console/settings/").content.decode()
+    assert "with the role Support" in page and "This is not for you" not in page
+    assert 'href="/console/">To the console</a>' in page
+
+
 def test_a_form_without_its_token_has_a_page(studio: Studio, ada: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ada)

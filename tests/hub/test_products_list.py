@@ -113,8 +113,11 @@ def test_an_empty_list_says_what_to_do(owner: User, signed_in: Enter) -> None:
 
 
 def test_support_sees_the_list_and_changes_nothing(studio: Studio, signed_in: Enter) -> None:
+    draft = cast.ProductFactory(name="Raku Notes", is_live=False)
     page = signed_in(cast.UserFactory(role=User.Role.SUPPORT)).get(PATH).content.decode()
-    assert "The Wheel" in page
+    assert "The Wheel" in page and "Raku Notes" in page
+    assert f'href="{studio.course.get_absolute_url()}"' in page
+    assert f'href="{draft.get_absolute_url()}"' not in page, "it would be refused"
     for act in ("New product", "Move The Wheel", f'href="{PATH}{studio.course.pk}/"'):
         assert act not in page
 

@@ -97,6 +97,7 @@ def test_no_page_shows_a_way_to_the_portal_or_to_checkout(studio: Studio, seen: 
         assert BANNER in page
         for way in ("/portal/", 'action="/checkout/', "https://buy.example/"):
             assert way not in page, f"{way} on {path}"
+    assert "Here is the way to Stripe’s portal." in seen.get("/").content.decode()
 
 
 def test_in_the_console_they_are_themselves(studio: Studio, seen: Client, ada: User, sam: User) -> None:

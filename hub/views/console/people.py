@@ -19,12 +19,15 @@ def people(request: HttpRequest) -> HttpResponse:
     form = PeopleForm(request.GET)
     filters = form.filters()
     found = find_people(filters, after=request.GET.get("after", ""), now=clock.now())
+    asked = [name for name in form.fields if name != "order" and request.GET.get(name)]
+    told = [] if found.people else tell_of(filters.words.strip())
     context = {
         "form": form,
         "found": found,
-        "told": [] if found.people else tell_of(filters.words.strip()),
+        "told": told,
+        "is_unknown_address": asked == ["q"] and "@" in filters.words and not told,
         "chips": chips(form, request.GET, besides=["order"]),
-        "is_filtered": any(request.GET.get(name) for name in form.fields if name != "order"),
+        "is_filtered": bool(asked),
         "older": _address(request.GET, after=found.after) if found.after else "",
         "csv": _address(request.GET),
     }
