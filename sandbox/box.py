@@ -171,5 +171,5 @@ def box() -> Box:
 
 def refuse_live_keys(values: Iterable[str | Any]) -> None:
     """A sandbox beside a live key is an accident waiting: do not start."""
-    if any(str(value).strip().startswith(("sk_live_", "rk_live_")) for value in values):
+    if any(name in str(value) for value in values for name in ("sk_live_", "rk_live_")):
         raise SystemExit("The sandbox does not start where a live Stripe key is set.")

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from sandbox.errors import InvalidRequest
 
+DEEPEST = 40  # far more levels than any parameter has
 DIGITS = re.compile(r"[0-9]{1,20}")
 PART = re.compile(r"\[([^\[\]]*)\]")
 
@@ -29,6 +30,8 @@ def decode(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     for key, value in pairs:
         head = key.split("[", 1)[0]
         path = [head, *PART.findall(key[len(head) :])]
+        if len(path) > DEEPEST:
+            raise InvalidRequest(f"Invalid request: {key[:40]}... is nested too deeply", param=head)
         put(tree, path, value, key=key)
     return {name: as_lists(value) for name, value in tree.items()}
 

@@ -169,7 +169,7 @@ def authenticate(sandbox: Box, request: HttpRequest) -> tuple[Account, Key]:
     if header.startswith("Bearer "):
         text = header[7:].strip()
     elif header.startswith("Basic "):
-        text = base64.b64decode(header[6:] + "==").decode(errors="replace").split(":")[0]
+        text = read_basic(header[6:])
     if not text:
         raise Unauthorized(
             "You did not provide an API key. You need to provide your API key in the Authorization header, "
@@ -178,6 +178,14 @@ def authenticate(sandbox: Box, request: HttpRequest) -> tuple[Account, Key]:
     if text not in sandbox.accounts.keys:
         raise Unauthorized(f"Invalid API Key provided: {Key(text).masked}")
     return sandbox.accounts.keys[text]
+
+
+def read_basic(encoded: str) -> str:
+    """The name in a Basic header, "" where there is none."""
+    try:
+        return base64.b64decode(encoded + "==").decode(errors="replace").split(":")[0]
+    except ValueError:
+        return ""
 
 
 def serve(
@@ -222,6 +230,12 @@ def handle(
         with sandbox.lock:
             forget(account, key)
         return refused(refusal)
+    except Exception:
+        # Nothing was executed: whoever sends it again, mended, may use the same key.
+        LOG.exception("%s %s could not be read", route.method, route.path)
+        with sandbox.lock:
+            forget(account, key)
+        return refused(spoilt_refusal(500))
     call = Call(account, params, tuple(unquote(part) for part in ids))
     with sandbox.lock:
         account.base_url = f"{request.scheme}://{request.get_host()}"

@@ -1,6 +1,11 @@
 """Parameters that several endpoints take in the same form."""
 
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.errors import InvalidRequest
 from sandbox.tax_ids import KINDS as TAX_ID_KINDS
+from sandbox.types import Params
 from sandbox.validation import (
     ByCurrency,
     Choice,
@@ -18,10 +23,26 @@ from sandbox.validation import (
     unset,
 )
 
+MOST_INTERVALS = {"day": 1_095, "week": 156, "month": 36, "year": 3}
 INTERVALS = ("day", "month", "week", "year")
+
+
+@dataclass(frozen=True)
+class Interval(Hash):
+    """How often a price is billed: three years at most."""
+
+    def read(self, value: Any, param: str) -> Params:
+        every = super().read(value, param)
+        if every.get("interval_count", 1) > MOST_INTERVALS[every["interval"]]:
+            raise InvalidRequest(
+                "Invalid interval: the period can be no longer than three years.", param=f"{param}[interval_count]"
+            )
+        return every
+
+
 CURRENCY: Field = Currency()
 METADATA: Field = Metadata()
-RECURRING: Field = Hash(
+RECURRING: Field = Interval(
     fields={
         "interval": needed(Choice(options=INTERVALS)),
         "interval_count": Whole(least=1, most=1_095),
@@ -29,7 +50,7 @@ RECURRING: Field = Hash(
     }
 )
 # Prices on the spot: a recurring one inside subscriptions, either kind in Checkout.
-PLAIN_RECURRING: Field = Hash(
+PLAIN_RECURRING: Field = Interval(
     fields={"interval": needed(Choice(options=INTERVALS)), "interval_count": Whole(least=1, most=1_095)}
 )
 TAX_ID_FIELDS: dict[str, Field] = {"type": needed(Choice(options=TAX_ID_KINDS)), "value": needed(Text())}

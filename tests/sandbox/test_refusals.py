@@ -50,6 +50,18 @@ def raw(sandbox: Sandbox, method: str, params: dict[str, Any], path: str) -> Any
         ),
         ("/v1/products", {"name": "A", "url": "https://a.example; script-src *"}, "url_invalid", "url"),
         ("/v1/products", {"name": "A", "url": "https://a.example;b/"}, "url_invalid", "url"),
+        (
+            "/v1/prices",
+            {"currency": "eur", "unit_amount": 1, "recurring": {"interval": "month", "interval_count": 37}},
+            None,
+            "recurring[interval_count]",
+        ),
+        (
+            "/v1/prices",
+            {"currency": "eur", "unit_amount": 1, "recurring": {"interval": "week", "interval_count": 157}},
+            None,
+            "recurring[interval_count]",
+        ),
         ("/v1/coupons", {"percent_off": "nan"}, "parameter_invalid_string_blank", "percent_off"),
     ],
 )
@@ -139,6 +151,25 @@ def test_an_unknown_key_is_401(sandbox: Sandbox, key: str) -> None:
 def test_no_key_is_401(sandbox: Sandbox) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{sandbox.url}/v1/customers")
+    assert refused.value.code == 401
+    refused.value.close()
+
+
+def test_what_cannot_be_read_is_refused_in_stripe_s_shape_and_frees_its_key(sandbox: Sandbox) -> None:
+    once = {"idempotency_key": "once"}
+    nested: Any = "x"
+    for _ in range(600):
+        nested = {"a": nested}
+    for wrong in ({"metadata": nested}, {"name": "A", "default_price_data": {"unit_amount": "9" * 5_000}}):
+        with pytest.raises(stripe.InvalidRequestError):
+            raw(sandbox, "post", {**wrong, **once}, "/v1/products")
+    assert sandbox.api.products.create({"name": "A"}, {"idempotency_key": "once"}).name == "A"
+
+
+def test_a_basic_header_that_is_none_is_401(sandbox: Sandbox) -> None:
+    request = urllib.request.Request(f"{sandbox.url}/v1/products", headers={"Authorization": "Basic a"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
     assert refused.value.code == 401
     refused.value.close()
 

@@ -40,6 +40,7 @@ def start(*options: str, **environment: str) -> "subprocess.CompletedProcess[byt
     [
         ([], {"STRIPE_SECRET_KEY": "rk_live_secretish"}),
         ([], {"SOMETHING_ELSE": " sk_live_secretish"}),
+        ([], {"SOMETHING_ELSE": '{"key": "sk_live_secretish"}'}),
         (["--key", "sk_live_secretish"], {}),
     ],
 )
