@@ -96,7 +96,7 @@ def test_every_page_of_the_console_is_accessible_and_fits(owner: Page, addresses
     complaints, wrong = listen(owner), []
     for width, scheme in SIZES:
         owner.set_viewport_size({"width": width, "height": 900})
-        owner.emulate_media(color_scheme=scheme)
+        owner.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for name, address in addresses.items():
             owner.goto(address)
             owner.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
