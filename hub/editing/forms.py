@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.forms.models import model_to_dict
@@ -23,10 +23,11 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
     """A form that sends back a mark of what it was filled with: `seen`.
 
     Where the row says something else by then, `is_outdated`: it is shown again with what was typed, beside what is
-    there now, and saves when it is sent once more. `also_seen`: fields of the row that the page edits otherwise.
+    there now, and saves when it is sent once more. `also_seen`: lists in the row that the page edits otherwise, and
+    the keys of their rows, whose order PostgreSQL does not keep.
     """
 
-    also_seen: tuple[str, ...] = ()
+    also_seen: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -57,9 +58,9 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in self.changed_data:
             if name in self.stored and name in self.fields:
                 yield str(self[name].label), _in_words(self.stored[name], self.fields[name])
-        for name in self.also_seen:
+        for name, keys in self.also_seen.items():
             if rows := self.stored.get(name):
-                yield name.capitalize(), "\n\n".join("\n".join(row.values()) for row in rows)
+                yield name.capitalize(), "\n\n".join("\n".join(row.get(key, "") for key in keys) for row in rows)
 
     def changes(self) -> str:
         """The labels of what was changed, for the feed: "name, address"."""
@@ -265,7 +266,7 @@ class PagePictureForm(PictureForm):
 
 
 class SalesPageForm(EditForm):
-    also_seen = ("questions", "testimonials")
+    also_seen = {"questions": ("question", "answer"), "testimonials": ("words", "name")}
 
     class Meta:
         model = SalesPage
