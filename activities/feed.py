@@ -91,14 +91,6 @@ def _people(words: str) -> QuerySet[Any] | list[int]:
     return few if len(few) <= FEW else people
 
 
-def of_person(user_id: int, *, limit: int = PAGE) -> list[Activity]:
-    return list(find(Filters(user_id=user_id))[:limit])
-
-
-def of_product(product_id: int, *, limit: int = PAGE) -> list[Activity]:
-    return list(find(Filters(product_id=product_id))[:limit])
-
-
 def page(filters: Filters, *, after: Cursor | None = None, size: int = PAGE) -> Page:
     """The `size` activities older than the cursor. Costs the same on every page."""
     found = find(filters)

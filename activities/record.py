@@ -77,8 +77,12 @@ def record_deed(
     user_id: int | None = None,
     product_id: int | None = None,
     note: str = "",
+    cause: str = "",
 ) -> Activity:
-    """What somebody of the staff did, each time it is done: "made somebody an admin", without who did it."""
+    """What somebody of the staff did, each time it is done: "made somebody an admin", without who did it.
+
+    What can be done once only has a key of its own, and is a Happening as any other.
+    """
     (written,) = record(
         [
             Happening(
@@ -88,6 +92,7 @@ def record_deed(
                 user_id=user_id,
                 product_id=product_id,
                 actor_id=actor_id,
+                cause=cause,
                 details={"reason": words, "note": note} if note else {"reason": words},
             )
         ],

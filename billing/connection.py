@@ -10,8 +10,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from activities.models import Activity
-from activities.record import Happening, record_deed, record_one
+from activities.record import record_deed
 from billing.connecting.endpoint import ensure_endpoint
 from billing.connecting.keys import account_of, check_permissions
 from billing.errors import NotConnected, StripeError, StripeInvalid
@@ -84,16 +83,8 @@ def disconnect(connection: Connection, *, actor: User | None, now: datetime) -> 
         connection.state, connection.last_error = Connection.State.OFF, ""
         connection.sealed_key = connection.key_hint = ""
         connection.save(update_fields=["state", "last_error", "sealed_key", "key_hint"])
-        record_one(
-            Happening(
-                verb=Activity.Verb.STAFF_ACTION,
-                key=f"disconnected:{connection.pk}:{timezone.now().isoformat()}",
-                at=now,
-                actor_id=actor.pk if actor else None,
-                details={"reason": f"disconnected the Stripe account {connection.account_name}"},
-            ),
-            now=now,
-        )
+        deed = f"disconnected the Stripe account {connection.account_name}"
+        record_deed(deed, actor_id=actor.pk if actor else None, now=now)
 
 
 def ensure_portal_configuration(connection: Connection, gateway: Gateway) -> str:

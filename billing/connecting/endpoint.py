@@ -9,8 +9,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from activities.models import Activity
-from activities.record import Happening, record_one
+from activities.record import record_deed
 from billing.errors import StripeForbidden, StripeMissing
 from billing.facts import SITE_KEY
 from billing.gateway import Gateway, Json
@@ -180,13 +179,4 @@ def _types() -> list[str]:
 
 @transaction.atomic
 def _tell(connection: Connection, words: str, *, actor: User | None, now: datetime) -> None:
-    record_one(
-        Happening(
-            verb=Activity.Verb.STAFF_ACTION,
-            key=f"endpoint:{connection.pk}:{timezone.now().isoformat()}",
-            at=now,
-            actor_id=actor.pk if actor else None,
-            details={"reason": words},
-        ),
-        now=now,
-    )
+    record_deed(words, actor_id=actor.pk if actor else None, now=now)

@@ -21,8 +21,6 @@ from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 from hub.reentry import there_before_a_secret
 
-MAY_NOT = "The key lacks “Webhook Endpoints: Write”. Do it in Stripe, or paste a key that has it."
-
 
 @require_POST
 @staff_only(Permission.CONNECT_STRIPE)

@@ -6,14 +6,12 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
 from activities.doorbell import ring
-from activities.models import Activity
-from activities.record import Happening, record_one
+from activities.record import record_deed
 from billing.connection import active_connection
 from billing.importing import asking, showing, undoing
 from billing.importing.forms import ImportForm, ImportRowsForm
@@ -86,14 +84,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
 def rows(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """The rows that are shown, as CSV. Personal data leaves the house: the feed says who took it."""
     batch, actor, now = _batch(pk), actor_of(request), clock.now()
-    happening = Happening(
-        verb=Activity.Verb.STAFF_ACTION,
-        key=f"exported_import:{batch.pk}:{actor.pk}:{timezone.now().isoformat()}",
-        at=now,
-        actor_id=actor.pk,
-        details={"reason": f"Exported the rows of import {batch.pk}"},
-    )
-    record_one(happening, now=now)
+    record_deed(f"Exported the rows of import {batch.pk}", actor_id=actor.pk, now=now)
     show, words = ImportRowsForm(request.GET, options=showing.options(batch)).narrowed()
     return StreamingHttpResponse(
         showing.export(batch, show=show, words=words),

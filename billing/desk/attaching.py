@@ -10,12 +10,10 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.utils import timezone
 
 from activities.doorbell import ring
-from activities.models import Activity
 from activities.money import format_money
-from activities.record import Happening, hand_over, record_one
+from activities.record import hand_over, record_deed
 from billing.desk.dashboard import page_of
 from billing.facts import products_of
 from billing.intake.draining import TASK
@@ -103,7 +101,7 @@ def attach(question: Attention, person: User, *, actor: User, now: datetime) -> 
         order.user = order.user or person
     Order.objects.bulk_update(orders, ["user"])
     _settle(asked, person, rows, orders, refs=refs, actor=actor, now=now)
-    _tell(asked, person, actor=actor, deed="decided whose a payment is", now=now)
+    record_deed("decided whose a payment is", user_id=person.pk, actor_id=actor.pk, now=now)
     _look_soon(asked.subject)
 
 
@@ -141,10 +139,9 @@ def move(question: Attention, person: User, *, reason: str, actor: User, now: da
     _settle(asked, person, rows, orders, refs=refs, actor=actor, now=now)
     others = Attention.objects.filter(kind__in=MOVABLE, subject=asked.subject, resolved_at__isnull=True)
     others.update(resolved_at=now)
-    _tell(asked, before, actor=actor, deed=f"moved a Stripe customer to person {person.pk}", note=reason, now=now)
-    _tell(
-        asked, person, actor=actor, deed=f"moved a Stripe customer here from person {before.pk}", note=reason, now=now
-    )
+    there, here = f"to person {person.pk}", f"here from person {before.pk}"
+    for whose, way in ((before, there), (person, here)):
+        record_deed(f"moved a Stripe customer {way}", user_id=whose.pk, actor_id=actor.pk, note=reason, now=now)
     _look_soon(asked.subject)
 
 
@@ -185,7 +182,7 @@ def detach(question: Attention, *, actor: User, now: datetime) -> None:
     asked.details = {}
     asked.user, asked.resolved_at = None, None
     asked.save(update_fields=["details", "user", "resolved_at"])
-    _tell(asked, person, actor=actor, deed="took back whose a payment is", now=now)
+    record_deed("took back whose a payment is", user_id=person.pk, actor_id=actor.pk, now=now)
 
 
 def person_of(address: str, *, name: str, actor: User, now: datetime) -> User:
@@ -256,20 +253,6 @@ def _ref(row: Subscription | Order) -> str:
 def _newest_of(refs: list[str], *, after: int) -> int:
     written = Ledger.objects.filter(grant__source_ref__in=refs, pk__gt=after).order_by("-pk")
     return written.values_list("pk", flat=True).first() or after
-
-
-def _tell(question: Attention, person: User, *, actor: User, deed: str, now: datetime, note: str = "") -> None:
-    record_one(
-        Happening(
-            verb=Activity.Verb.STAFF_ACTION,
-            key=f"attached:{question.pk}:{person.pk}:{timezone.now().isoformat()}",
-            at=now,
-            user_id=person.pk,
-            actor_id=actor.pk,
-            details={"reason": deed, "note": note} if note else {"reason": deed},
-        ),
-        now=now,
-    )
 
 
 def _look_soon(subject: str) -> None:

@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from activities import clock
 from activities.doorbell import ring
-from activities.models import Activity
-from activities.record import Happening, record_one
+from activities.record import record_deed
 from billing.connection import active_connection
 from billing.errors import NotConnected
 from billing.gateway import gateway_for
@@ -154,15 +153,5 @@ def _wait_again(keys: list[int]) -> int:
 def _record(
     deed: str, event: InboxEvent, *, actor: User, now: datetime, person: User | None = None, note: str = ""
 ) -> None:
-    record_one(
-        Happening(
-            verb=Activity.Verb.STAFF_ACTION,
-            key=f"event:{event.pk}:{timezone.now().isoformat()}",
-            at=now,
-            user_id=person.pk if person else None,
-            actor_id=actor.pk,
-            cause=event.event_id,
-            details={"reason": deed, "note": note[:240]},
-        ),
-        now=now,
-    )
+    about = person.pk if person else None
+    record_deed(deed, actor_id=actor.pk, user_id=about, cause=event.event_id, note=note[:240], now=now)

@@ -9,11 +9,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
 from django.urls import reverse
-from django.utils import timezone
 
 from activities import clock
-from activities.models import Activity
-from activities.record import Happening, record_one
+from activities.record import record_deed
 from billing.errors import StripeError, StripeInvalid, StripeMissing
 from billing.facts import SITE_KEY
 from billing.gateway import Gateway, fingerprint_of, gateway_for
@@ -184,19 +182,9 @@ def _payment_link_params(offer: Offer) -> Json:
 
 
 def _tell(made: ProductLink, *, actor: User | None) -> None:
-    now = clock.now()
     words = ", ".join(
         f"{offer.price_text}{f' after {offer.trial_days} free days' if offer.trial_days else ''}"
         for offer in made.offers.all()
     )
-    record_one(
-        Happening(
-            verb=Activity.Verb.STAFF_ACTION,
-            key=f"offers:{made.pk}:{timezone.now().isoformat()}",
-            at=now,
-            product_id=made.product_id,
-            actor_id=actor.pk if actor else None,
-            details={"reason": f"put on sale: {words}" if words else "took everything off sale"},
-        ),
-        now=now,
-    )
+    deed = f"put on sale: {words}" if words else "took everything off sale"
+    record_deed(deed, actor_id=actor.pk if actor else None, product_id=made.product_id, now=clock.now())

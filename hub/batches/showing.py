@@ -50,8 +50,6 @@ def page(batch: Batch, *, state: str, after: str, now: datetime) -> Page:
     rows = _in_state(batch, state)
     if batch.state == Batch.State.DRAFT and batch.deed != Batch.Deed.ADD and batch.reason:
         rows = drafting.with_outlook(rows, batch, now=now)
-    elif batch.state == Batch.State.DRAFT and batch.deed == Batch.Deed.ADD:
-        rows = rows.order_by("line", "pk")
     if after.isascii() and after.isdecimal() and len(after) < 19:
         rows = rows.filter(pk__gt=int(after))
     found = list(rows.order_by("pk")[: PAGE + 1])

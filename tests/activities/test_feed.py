@@ -57,8 +57,8 @@ def test_it_can_be_narrowed(ada: User, ben: User, studio: Product, now: datetime
     assert keys(Filters(words="ben ada")) == set()
     assert keys(Filters(product_id=studio.pk)) == {"failed"}
     assert keys(Filters(user_id=ben.pk)) == {"failed"}
-    assert [activity.key for activity in feed.of_person(ben.pk)] == ["failed"]
-    assert [activity.key for activity in feed.of_product(studio.pk)] == ["failed"]
+    assert [activity.key for activity in feed.find(Filters(user_id=ben.pk))] == ["failed"]
+    assert [activity.key for activity in feed.find(Filters(product_id=studio.pk))] == ["failed"]
 
 
 @pytest.mark.usefixtures("week")

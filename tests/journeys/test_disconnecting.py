@@ -48,7 +48,7 @@ def test_it_is_asked_first_and_says_what_happens(shop: Shop, desk: Client) -> No
     row = Connection.objects.get()
     assert (row.state, row.sealed_key, row.key_hint) == (Connection.State.OFF, "", "")
     assert shop.sandbox.api.webhook_endpoints.retrieve(row.webhook_endpoint_id).status == "disabled"
-    assert Activity.objects.filter(key__startswith="disconnected:").count() == 1
+    assert Activity.objects.filter(details__reason__startswith="disconnected ").count() == 1
     assert f"{row.account_name} is disconnected" in desk.get(STRIPE).content.decode()
 
 
