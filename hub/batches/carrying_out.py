@@ -34,8 +34,11 @@ TO_DO: dict[str, tuple[str, str, deeds.Deal]] = {
 
 def start(batch: Batch, *, now: datetime) -> None:
     """Begins a draft. A second click finds it begun."""
-    _tell(batch, TOLD[Batch.Deed(batch.deed)], now=now)
-    _turn(batch, to=State.RUNNING, of=[State.DRAFT], started_at=now)
+    with transaction.atomic():
+        if not _turn(batch, to=State.RUNNING, of=[State.DRAFT], started_at=now):
+            return
+        _tell(batch, TOLD[Batch.Deed(batch.deed)], now=now)
+    _work(batch)
 
 
 def may_go_on(batch: Batch, *, actor: User) -> bool:
@@ -47,10 +50,12 @@ def go_on(batch: Batch, *, actor: User, now: datetime) -> None:
     """With what was stopped. Raises Refused where `actor` neither made it nor is an owner."""
     if not may_go_on(batch, actor=actor):
         raise Refused("Only who began this goes on with it, or an owner.")
-    if batch.state == State.STOPPED:
+    with transaction.atomic():
+        if not _turn(batch, to=State.RUNNING, of=[State.STOPPED]):
+            return
         words = "Went on with what was stopped for several people"
         record_deed(words, actor_id=actor.pk, product_id=batch.product_id, note=batch.reason, now=now)
-        _turn(batch, to=State.RUNNING, of=[State.STOPPED])
+    _work(batch)
 
 
 def stop(batch: Batch) -> None:
@@ -60,9 +65,13 @@ def stop(batch: Batch) -> None:
 
 def undo(batch: Batch, *, actor: User) -> None:
     """Grant for grant. No e-mail comes back, and nobody's account goes."""
-    if batch.deed != Batch.Deed.INVITE:
+    if batch.deed == Batch.Deed.INVITE:
+        return
+    with transaction.atomic():
+        if not _turn(batch, to=State.UNDOING, of=[State.DONE, State.STOPPED], undone_by=actor):
+            return
         _tell(batch, "Undid what was done to several people", actor=actor, now=clock.now())
-        _turn(batch, to=State.UNDOING, of=[State.DONE, State.STOPPED], undone_by=actor)
+    _work(batch)
 
 
 def count(batch: Batch) -> dict[str, int]:
@@ -131,13 +140,16 @@ def _do(pk: int, *, of: int, work: str) -> bool:
     return True
 
 
-def _turn(batch: Batch, *, to: str, of: list[str], **changes: datetime | User) -> None:
-    """Moves it on unless somebody else has; what is to do is done here if it is little, else by a worker."""
-    Batch.objects.filter(pk=batch.pk, state__in=of).update(state=to, **changes)
+def _turn(batch: Batch, *, to: str, of: list[str], **changes: datetime | User) -> bool:
+    """Moves it on unless somebody else has: False then, and there is nothing to tell."""
+    moved = Batch.objects.filter(pk=batch.pk, state__in=of).update(state=to, **changes)
     batch.refresh_from_db()
-    if not batch.is_at_work or batch.state != to:
-        return
-    waiting, *_rest = TO_DO[to]
+    return bool(moved)
+
+
+def _work(batch: Batch) -> None:
+    """Here if there is little to do, else by a worker."""
+    waiting, *_rest = TO_DO[batch.state]
     if batch.rows.filter(state=waiting)[: AT_ONCE + 1].count() <= AT_ONCE:
         carry_on(batch)
         batch.refresh_from_db()

@@ -178,6 +178,17 @@ def test_who_undoes_it_while_it_works_finds_nobody_done_afterwards(
     assert not Grant.objects.filter(state__in=Grant.OPEN).exists()
 
 
+def test_what_was_not_undone_is_not_told_as_undone(studio: Studio, ada: User, owner: User, draft: Draft) -> None:
+    batch = draft(Deed.GIVE, [ada], product=studio.course)
+    undone = Activity.objects.filter(details__reason="Undid what was done to several people")
+    carrying_out.undo(batch, actor=owner)
+    assert (batch.state, undone.exists()) == (State.DRAFT, False)
+    carrying_out.start(batch, now=studio.now)
+    carrying_out.undo(batch, actor=owner)
+    carrying_out.undo(batch, actor=owner)
+    assert (batch.state, undone.count()) == (State.UNDONE, 1)
+
+
 def test_whose_deed_fails_is_marked_and_the_others_go_on(studio: Studio, ada: User, ben: User, draft: Draft) -> None:
     batch = draft(Deed.ADD, [])
     for email in ("no address", "new@example.org"):
