@@ -35,6 +35,7 @@ class BillingConfig(AppConfig):
         own_data.sections["stripe_customers"] = forgetting.customers_told
         own_data.sections["subscriptions"] = forgetting.subscriptions_told
         own_data.sections["purchases"] = forgetting.orders_told
+        own_data.sections["invoices"] = forgetting.invoices_told
         payments.finders.append(support.find_people)
         payments.askers.append(support.look_again_at)
         payments.tellers.append(strangers.tell_of)

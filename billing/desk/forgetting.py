@@ -1,14 +1,16 @@
 """What Stripe told of people who were erased: names and addresses go, what was paid stays."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from billing.facts import moment, subscription_of_invoice
 from billing.models import Attention, ImportRow, InboxEvent, Order, Pass, StripeCustomer, Subscription
 from billing.refreshing.mirror import MODELS
 from hub.erasing import nobodys_address
 from hub.models import User
-from hub.own_data import Rows, rows_of
+from hub.own_data import AT_ONCE, Rows, rows_of
 
 Json = dict[str, Any]
 
@@ -90,3 +92,25 @@ def subscriptions_told(person: User) -> Rows:
 def orders_told(person: User) -> Rows:
     fields = ("key", "customer_id", "email", "name", "state", "lines", "amount", "currency", "amount_refunded")
     return rows_of(Order.objects.filter(user=person), *fields, "receipt_url", "paid_at", "created")
+
+
+def invoices_told(person: User) -> Iterator[Json]:
+    """Each invoice of theirs that was ever seen, in minor units, with what its lines say it is for."""
+    given_back = {
+        invoice
+        for refunded in Subscription.objects.filter(user=person).values_list("refunded_invoices", flat=True)
+        for invoice in refunded
+    }
+    customers = StripeCustomer.objects.filter(user=person).values("stripe_id")
+    found = MODELS["invoice"].objects.filter(customer_id__in=customers).order_by("created", "id")
+    fields = ("number", "status", "currency", "amount_due", "amount_paid", "hosted_invoice_url")
+    for invoice in found.values_list("stripe_data", flat=True).iterator(chunk_size=AT_ONCE):
+        lines = (invoice.get("lines") or {}).get("data") or []
+        yield {
+            "id": invoice["id"],
+            "created": moment(invoice.get("created")),
+            **{name: invoice.get(name) for name in fields},
+            "subscription": subscription_of_invoice(invoice),
+            "what_for": [line["description"] for line in lines if line.get("description")],
+            "refunded": invoice["id"] in given_back,
+        }

@@ -143,6 +143,22 @@ def test_a_copy_of_all_that_is_kept(shop: Shop, member: Member, owner_at: Client
     assert "Exported all that is known of this person" in words_of(owner_at.get(f"/console/people/{member.user.pk}/"))
 
 
+def test_a_copy_says_each_invoice_and_what_it_was_for(shop: Shop, member: Member, settings: Settings) -> None:
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    shop.advance("32d")
+    Subscription.objects.update(refunded_invoices=[Invoice.objects.earliest("created").id])
+    somebody = Member(shop, "ben@example.org")
+    somebody.subscribe(shop.yearly.price_id)
+    shop.deliver()
+    invoices = document_of(proved(member.user, settings).post("/account/data/"))["invoices"]
+    assert [(row["amount_paid"], row["currency"], row["status"]) for row in invoices] == [(2400, "eur", "paid")] * 2
+    assert [row["refunded"] for row in invoices] == [True, False]
+    assert {row["subscription"] for row in invoices} == {subscription["id"]}
+    assert invoices[0]["created"] < invoices[1]["created"]
+    assert all("Studio Membership" in row["what_for"][0] for row in invoices)
+
+
 def test_a_member_takes_a_copy_of_their_own_after_proving_that_it_is_them(
     shop: Shop, member: Member, settings: Settings
 ) -> None:
