@@ -1,12 +1,13 @@
 """`/v1/webhook_endpoints`. The secret is shown once, in the answer to the creation."""
 
 from sandbox.errors import InvalidRequest
+from sandbox.event_types import EVENT_TYPES
 from sandbox.resources.shared_fields import METADATA
 from sandbox.routing import Call, endpoint, listing, retrieve
 from sandbox.types import API_VERSION, Obj
 from sandbox.validation import Choice, Flag, Listed, Text, Url, merge_metadata, needed, unset
 
-EVENT_TYPES = Listed(each=Text(pattern=r"\*|[a-z_]+(\.[a-z_]+)+"), least=1)
+ENABLED_EVENTS = Listed(each=Choice(options=("*", *EVENT_TYPES)), least=1)
 
 
 @endpoint(
@@ -15,7 +16,7 @@ EVENT_TYPES = Listed(each=Text(pattern=r"\*|[a-z_]+(\.[a-z_]+)+"), least=1)
     api_version=Choice(options=(API_VERSION,)),
     connect=Choice(options=("false",)),
     description=unset(Text()),
-    enabled_events=needed(EVENT_TYPES),
+    enabled_events=needed(ENABLED_EVENTS),
     metadata=METADATA,
     url=needed(Url()),
 )
@@ -48,7 +49,7 @@ def create_endpoint(call: Call) -> Obj:
     "/v1/webhook_endpoints/{id}",
     description=unset(Text()),
     disabled=Flag(),
-    enabled_events=EVENT_TYPES,
+    enabled_events=ENABLED_EVENTS,
     metadata=METADATA,
     url=Url(),
 )

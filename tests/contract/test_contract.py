@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox import resources  # noqa: F401 - declares the endpoints
+from sandbox.event_types import EVENT_TYPES
 from sandbox.routing import ROUTES, find_route
 from tests.contract import tour
 from tests.contract.check import Contract, document_path
@@ -48,6 +49,13 @@ def test_the_tour_visits_every_endpoint(exchanges: list[Json]) -> None:
 def test_requests_answers_and_events_keep_to_the_document(contract: Contract, exchanges: list[Json]) -> None:
     assert len(exchanges) > 250
     assert [violation for exchange in exchanges for violation in contract.violations(exchange)] == []
+
+
+def test_endpoints_can_ask_for_the_types_of_the_document(contract: Contract) -> None:
+    operation = contract.operation("post", "/v1/webhook_endpoints")
+    assert operation is not None
+    named = contract.parameters(operation)["properties"]["enabled_events"]["items"]["enum"]
+    assert ["*", *sorted(EVENT_TYPES)] == sorted(named)
 
 
 # The judge itself

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import stripe
@@ -42,6 +43,20 @@ def test_only_the_chosen_events_arrive_signed(sandbox: Sandbox, listener: Listen
     assert changed.data.to_dict()["previous_attributes"] == {"email": "ada@example.org"}
     assert changed.api_version == "2026-08-26.dahlia"
     assert changed.to_dict()["request"]["id"].startswith("req_")
+
+
+@pytest.mark.parametrize("wrong", ["customer.creatd", "customer.*", "nope", ""])
+def test_an_endpoint_asks_for_types_that_there_are(sandbox: Sandbox, secret: str, wrong: str) -> None:
+    endpoint = sandbox.api.webhook_endpoints.list().data[0]
+    events: Any = ["customer.created", wrong]
+    for attempt in (
+        lambda: sandbox.api.webhook_endpoints.create({"url": endpoint.url, "enabled_events": events}),
+        lambda: sandbox.api.webhook_endpoints.update(endpoint.id, {"enabled_events": events}),
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            attempt()
+        assert (refused.value.http_status, refused.value.param) == (400, "enabled_events[1]")
+    assert [row.enabled_events for row in sandbox.api.webhook_endpoints.list().data] == [endpoint.enabled_events]
 
 
 def test_the_secret_is_shown_only_at_creation(sandbox: Sandbox, secret: str) -> None:
