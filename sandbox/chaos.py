@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 
+from sandbox.chaos_wishes import read_wishes
 from sandbox.types import Obj
 
 
@@ -20,22 +21,23 @@ class Chaos:
     done: deque[Obj] = field(default_factory=lambda: deque(maxlen=1_000))
 
     def configure(self, wishes: Obj) -> None:
-        """Replace the parts that `wishes` names: deliveries, answers, latency (seconds), seed."""
-        self.seed = int(wishes.get("seed", self.seed))
+        """Replace the parts that `wishes` names: deliveries, answers, latency (seconds), seed.
+
+        All of it or, where one field is wrong, nothing: raises InvalidRequest.
+        """
+        parts = read_wishes(wishes)
+        self.seed = parts.get("seed", self.seed)
         self.random = Random(self.seed)  # noqa: S311 - not a secret
-        if "deliveries" in wishes:
-            self.deliveries = dict(wishes["deliveries"] or {})
-        if "answers" in wishes:
-            self.answers = [dict(rule) for rule in wishes["answers"] or []]
-        if "latency" in wishes:
-            self.latency = float(wishes["latency"] or 0)
+        self.deliveries = dict(parts.get("deliveries", self.deliveries))
+        self.answers = [dict(rule) for rule in parts.get("answers", self.answers)]
+        self.latency = float(parts.get("latency", self.latency))
 
     def answer_for(self, *, method: str, path: str) -> Obj | None:
         """The rule that spoils this request, if one does: {"status": …, "seconds": …}."""
         for rule in self.answers:
             if not path.startswith(rule.get("path", "/")) or rule.get("method", method).upper() != method:
                 continue
-            if rule.get("times") == 0 or self.random.random() >= float(rule.get("probability", 1)):
+            if rule.get("times") == 0 or self.random.random() >= rule.get("probability", 1):
                 continue
             if "times" in rule:
                 rule["times"] -= 1
@@ -47,7 +49,7 @@ class Chaos:
 
     def happens(self, what: str, *, event: str) -> bool:
         """Whether the delivery of `event` suffers `what` (drop, duplicate) this time."""
-        chance = float(self.deliveries.get(what) or 0)
+        chance = self.deliveries.get(what, 0)
         if not chance or self.random.random() >= chance:
             return False
         self.note({"what": what, "event": event})

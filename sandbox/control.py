@@ -13,6 +13,7 @@ from sandbox import checkout, customers
 from sandbox.account import Account
 from sandbox.answers import Answers
 from sandbox.box import Box, box
+from sandbox.chaos_wishes import FLUSH, check_fields
 from sandbox.clock import parse_span
 from sandbox.control_objects import act_on_dispute, set_object
 from sandbox.control_portal import act_in_portal
@@ -249,11 +250,8 @@ def discard(sandbox: Box, account: Account, wishes: Obj) -> Obj:
 
 @control("POST")
 def flush(sandbox: Box, account: Account, wishes: Obj) -> Obj:
-    sent = sandbox.post.flush(
-        order=wishes.get("order", "created"),
-        duplicate=float(wishes.get("duplicate", 0)),
-        drop=float(wishes.get("drop", 0)),
-    )
+    check_fields(wishes, FLUSH, under="")
+    sent = sandbox.post.flush(**wishes)
     return {"sent": [row.event.id for row in sent]}
 
 

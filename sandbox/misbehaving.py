@@ -21,14 +21,12 @@ def spoil(request: HttpRequest, rule: Obj) -> Answer:
     """The answer in place of executing the request."""
     status = rule["status"]
     if status in SILENT:
-        time.sleep(float(rule.get("seconds", 30 if status == "hang" else 0)))
+        time.sleep(rule.get("seconds", 30 if status == "hang" else 0))
         cut_connection(request)
         return Answer(503, b"")
-    refusal = spoilt_refusal(int(status))
+    refusal = spoilt_refusal(status)
     limited = "global-rate" if refusal.status == 429 else None
-    return Answer(
-        int(status), json.dumps(refusal.as_json()).encode(), limited=limited, retry_after=rule.get("retry_after")
-    )
+    return Answer(status, json.dumps(refusal.as_json()).encode(), limited=limited, retry_after=rule.get("retry_after"))
 
 
 def spoilt_refusal(status: int) -> StripeRefusal:
@@ -70,7 +68,7 @@ def maim(request: HttpRequest, response: HttpResponse, rule: Obj) -> HttpRespons
     def drips() -> Iterator[bytes]:
         size = max(1, len(body) // DRIPS)
         for at in range(0, len(body), size):
-            time.sleep(float(rule.get("seconds", 5)) / DRIPS)
+            time.sleep(rule.get("seconds", 5) / DRIPS)
             yield body[at : at + size]
 
     maimed = StreamingHttpResponse(half() if rule["status"] == "cut_body" else drips(), status=response.status_code)

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from sandbox.account import Account
 from sandbox.box import box
+from sandbox.chaos_wishes import LONGEST, LONGEST_DELAY
 from sandbox.pages.acting import in_account
 from sandbox.pages.notes import leave_note
 from sandbox.pages.rail import show_page
@@ -26,7 +27,6 @@ SPOILS: Final = {
     "cut_body": "Broken off: done, and half of the answer comes",
 }
 METHODS: Final = ("", "GET", "POST", "DELETE")
-LONGEST: Final = 120  # seconds
 SHOWN: Final = 50
 
 
@@ -106,7 +106,7 @@ def read_deliveries(request: HttpRequest) -> Obj:
     """The switches that the form sent. Raises ValueError."""
     drop, duplicate = (float(request.POST.get(name) or 0) / 100 for name in ("drop", "duplicate"))
     low, high = (float(request.POST.get(name) or 0) for name in ("delay_from", "delay_to"))
-    if not (0 <= drop <= 1 and 0 <= duplicate <= 1 and 0 <= low <= high <= 3600):
+    if not (0 <= drop <= 1 and 0 <= duplicate <= 1 and 0 <= low <= high <= LONGEST_DELAY):
         raise ValueError("out of range")
     wishes: Obj = {"drop": drop, "duplicate": duplicate}
     if high:
