@@ -19,6 +19,7 @@ from activities.admin import Link, ReadOnlyAdmin, linkers
 from activities.models import Activity
 from billing.connection import active_connection
 from billing.desk import failed_events
+from billing.desk.causes import events_naming, pages_of
 from billing.desk.dashboard import page_of
 from billing.desk.payloads import readable
 from billing.models import (
@@ -109,8 +110,9 @@ class InboxEventAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Also by the address of whose customer it is about."""
+        """Also by the address of whose customer it is about, and by what else at Stripe it names."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
+        found = found | queryset.filter(events_naming(search_term.strip()))
         if address := usable_address(search_term):
             theirs = StripeCustomer.objects.filter(Q(email__iexact=address) | Q(user__email=address))
             orders = Order.objects.filter(Q(email__iexact=address) | Q(user__email=address))
@@ -243,4 +245,11 @@ def _refs_of(row: Any) -> list[str]:
     return [row.id] if type(row) in MIRRORED.values() else []
 
 
-linkers.append(_at_stripe)
+def _of_cause(row: Any) -> Iterator[Link]:
+    """What made a line, where Stripe or an import did."""
+    if isinstance(row, Ledger | Activity):
+        for cause, page in pages_of([row.cause]).items():
+            yield Link(cause, page.url, permission=page.permission)
+
+
+linkers += [_at_stripe, _of_cause]

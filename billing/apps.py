@@ -8,11 +8,12 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from billing.account import invoices_due
         from billing.console.stages import STAGES
-        from billing.desk import evidence, forgetting, overview, standing, strangers, support
+        from billing.desk import causes, evidence, forgetting, overview, standing, strangers, support
         from billing.insight.products import figures_of
         from billing.refreshing.giving_back import follow_stripe
         from billing.rules import notes
         from billing.rules.why import reasons_of
+        from hub import causes as causes_seen
         from hub import figures, invoiced, own_data, payments
         from hub.access import further_reasons
         from hub.erasing import erasers
@@ -31,6 +32,7 @@ class BillingConfig(AppConfig):
         payments.payers.append(standing.payers)
         payments.billers.append(standing.bills)
         further_facts.append(standing.facts)
+        causes_seen.finders.append(causes.pages_of)
         erasers.append(forgetting.forget)
         own_data.sections["stripe_customers"] = forgetting.customers_told
         own_data.sections["subscriptions"] = forgetting.subscriptions_told

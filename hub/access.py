@@ -31,7 +31,13 @@ class LedgerLine:
     cause: str
     actor: str
     note: str
+    batch: str
     grant_id: int
+
+    @property
+    def made_by(self) -> str:
+        """The change to many, the import, the event or whatever else."""
+        return self.batch or self.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,5 +293,6 @@ def _line(row: Ledger) -> LedgerLine:
         cause=row.cause,
         actor=str(row.actor) if row.actor else "",
         note=row.note,
+        batch=row.batch,
         grant_id=row.grant_id,
     )

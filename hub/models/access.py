@@ -98,7 +98,7 @@ class Ledger(models.Model):
     """
 
     grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="ledger")
-    from_state = models.CharField(max_length=8, blank=True)
+    from_state = models.CharField(max_length=8, blank=True, choices=Grant.State)
     to_state = models.CharField(max_length=8, choices=Grant.State)
     reason = models.CharField(max_length=40)
     rule = models.CharField(max_length=40, blank=True)

@@ -1,5 +1,6 @@
 """Tags that every page uses: covers, icons, times, states."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.timezone import localtime
 from lucide.templatetags.lucide import lucide
 
 from activities import clock
-from hub.access import Explanation
+from hub.access import Explanation, LedgerLine
 from hub.covers import draw_cover
 from hub.models import Product
 from hub.overview import count_waiting
@@ -151,6 +152,15 @@ def part_of_day() -> str:
     if 5 <= hour < 12:
         return "Good morning"
     return "Good afternoon" if 12 <= hour < 18 else "Good evening"
+
+
+@register.simple_tag
+def cause(line: LedgerLine, pages: Mapping[str, str]) -> SafeString | str:
+    """What made a line, with the way to it; nothing more beside whoever of the staff it was."""
+    if url := pages.get(line.made_by):
+        beside = " · " if line.actor else ""
+        return format_html('{}<a href="{}"><code class="break">{}</code></a>', beside, url, line.made_by)
+    return "" if line.actor else format_html('<code class="break">{}</code>', line.cause)
 
 
 @register.filter

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from activities import clock
 from activities.days import end_of
-from hub import access, grants
+from hub import access, causes, grants
 from hub.errors import Refused
 from hub.factors import factors_of
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, NoteForm, ReasonForm
@@ -133,10 +133,12 @@ def show(
     explanations = access.explain_all(user, list(access.worth_explaining(user)), at=at, now=now)
     if at >= now:
         explanations = with_notes(explanations, user)
+    lines = {line.made_by for why in explanations for line in why.ledger}
     context = {
         "person": user,
         "facts": facts_on(user, now=now),
         "known": sorted((why for why in explanations if _is_known(why)), key=_place),
+        "pages_of_causes": causes.pages_of(lines, reader=actor_of(request)),
         "others": [why for why in explanations if not _is_known(why)],
         "activities": user.activities.select_related("product", "actor").order_by("-at", "-pk")[:50],
         "payments": payments_of(user),
