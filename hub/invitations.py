@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
+from django.db import transaction
+
 from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record_one
@@ -12,6 +14,7 @@ from hub.models import Product, User
 from hub.throttling import happens_too_often
 
 
+@transaction.atomic
 def send_access_again(user: User, product: Product, *, actor: User, now: datetime) -> bool:
     """Queues it and says so in the feed; at most once a minute for each person and product. Whether it did."""
     if happens_too_often(f"{user.pk}:{product.pk}", what="access_again", per_minute=1):
@@ -41,6 +44,7 @@ def send_invitation(user: User, *, actor: User, now: datetime) -> bool:
     return True
 
 
+@transaction.atomic
 def queue_invitation(
     user: User,
     *,

@@ -11,6 +11,7 @@ from hub.models import User
 LONGEST_NAME = 150
 
 
+@transaction.atomic
 def add_member(
     address: str,
     *,

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
@@ -67,9 +68,13 @@ def last_seen(get_response: Handler) -> Handler:
         now = clock.now()
         if user.is_authenticated and (user.last_seen is None or user.last_seen < now - SEEN_EVERY):
             stale = Q(last_seen__isnull=True) | Q(last_seen__lt=now - SEEN_EVERY)
-            is_first = User.objects.filter(stale, pk=user.pk).update(last_seen=now)
-            if is_first and user.last_seen and now - user.last_seen >= SHORTEST:
-                note_return(user, last_seen=user.last_seen, now=now)
+            seen = User.objects.filter(stale, pk=user.pk)
+            if user.last_seen is None or now - user.last_seen < SHORTEST:
+                seen.update(last_seen=now)
+                return response
+            with transaction.atomic():
+                if seen.update(last_seen=now):
+                    note_return(user, last_seen=user.last_seen, now=now)
         return response
 
     return middleware

@@ -23,6 +23,7 @@ OFTEN = timedelta(hours=24)
 GONE = "It is gone from Stripe."
 OFF = "It is switched off in Stripe."
 MADE = ["webhook_endpoint_id", "sealed_webhook_secrets", "endpoint_problems"]
+MADE_BESIDE = [*MADE, "old_endpoint_id", "old_secret_until"]
 
 
 def webhook_url(connection: Connection, *, site_url: str) -> str:
@@ -44,6 +45,7 @@ def ensure_endpoint(connection: Connection, gateway: Gateway, *, site_url: str) 
             connection.save(update_fields=MADE)
         elif known["api_version"] != settings.STRIPE_API_VERSION:
             _make_beside(connection, gateway, site_url=site_url, now=timezone.now())
+            connection.save(update_fields=MADE_BESIDE)
         else:
             wanted = {"disabled": False, "url": webhook_url(connection, site_url=site_url), "enabled_events": _types()}
             gateway.update_webhook_endpoint(known["id"], wanted)
@@ -88,7 +90,7 @@ def roll_secret(
     if connection.old_secret_until:
         end_overlap(connection, gateway)
     _make_beside(connection, gateway, site_url=settings.SITE_URL, now=real_now)
-    _tell(connection, "rolled the signing secret of Stripe’s webhooks", actor=actor, now=now)
+    _keep(connection, MADE_BESIDE, "rolled the signing secret of Stripe’s webhooks", actor=actor, now=now)
 
 
 def keep_pasted_secret(
@@ -101,8 +103,8 @@ def keep_pasted_secret(
         return
     connection.webhook_secrets = [secret, *secrets[:1]]
     connection.old_secret_until = real_now + OVERLAP if secrets else None
-    connection.save(update_fields=["sealed_webhook_secrets", "old_secret_until"])
-    _tell(connection, "pasted a new signing secret for Stripe’s webhooks", actor=actor, now=now)
+    columns = ["sealed_webhook_secrets", "old_secret_until"]
+    _keep(connection, columns, "pasted a new signing secret for Stripe’s webhooks", actor=actor, now=now)
 
 
 def end_overlap(connection: Connection, gateway: Gateway) -> None:
@@ -149,12 +151,12 @@ def _make(connection: Connection, gateway: Gateway, *, site_url: str) -> None:
 
 
 def _make_beside(connection: Connection, gateway: Gateway, *, site_url: str, now: datetime) -> None:
-    """A new endpoint, and the one before is heard for the overlap: saved at once, so that no event is refused."""
+    """A new endpoint, and the one before is heard for the overlap. The caller saves `MADE_BESIDE`, all at once, so
+    that no event is refused in between."""
     old, secrets = connection.webhook_endpoint_id, connection.webhook_secrets[:1]
     _make(connection, gateway, site_url=site_url)
     connection.webhook_secrets = connection.webhook_secrets + secrets
     connection.old_endpoint_id, connection.old_secret_until = old, now + OVERLAP if secrets else None
-    connection.save(update_fields=[*MADE, "old_endpoint_id", "old_secret_until"])
 
 
 def _problems(connection: Connection, endpoint: Json) -> list[str]:
@@ -178,5 +180,6 @@ def _types() -> list[str]:
 
 
 @transaction.atomic
-def _tell(connection: Connection, words: str, *, actor: User | None, now: datetime) -> None:
-    record_deed(words, actor_id=actor.pk if actor else None, now=now)
+def _keep(connection: Connection, columns: list[str], deed: str, *, actor: User | None, now: datetime) -> None:
+    connection.save(update_fields=columns)
+    record_deed(deed, actor_id=actor.pk if actor else None, now=now)

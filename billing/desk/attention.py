@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from activities.models import Activity
@@ -124,6 +125,7 @@ def settle_brakes(*, now: datetime) -> None:
     brakes.update(resolved_at=now)
 
 
+@transaction.atomic
 def settle(found: Attention, *, actor: User, now: datetime, deed: str = "") -> None:
     """A person has dealt with it; who, and perhaps what they did, is kept in the feed."""
     if not Attention.objects.filter(pk=found.pk, resolved_at__isnull=True).update(resolved_at=now):

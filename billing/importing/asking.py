@@ -1,5 +1,7 @@
 """What people ask of an import: begin, apply this plan, stop, go on, undo. The work is done elsewhere."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,16 +84,18 @@ def ask_for(batch: ImportBatch, *, plan: str, actor: User | None = None, now: da
         return
     if plan != batch.plan:
         raise Moved([])
-    _move(batch, was=State.PLANNED, to=State.CHECKING)
-    _tell(batch, "started", actor=actor, now=now)
+    with _only_one_at_work(batch):
+        if _move(batch, was=State.PLANNED, to=State.CHECKING):
+            _tell(batch, "started", actor=actor, now=now)
 
 
 def ask_to_undo(batch: ImportBatch, *, actor: User, now: datetime) -> None:
     """Has taken back what a finished import gave. Raises UnderWay while another one is at work."""
     if batch.state != State.DONE:
         return
-    _move(batch, was=State.DONE, to=State.UNDOING, undone_by=actor)
-    _tell(batch, "undid", actor=actor, now=now)
+    with _only_one_at_work(batch):
+        if _move(batch, was=State.DONE, to=State.UNDOING, undone_by=actor):
+            _tell(batch, "undid", actor=actor, now=now)
 
 
 def stop(batch: ImportBatch) -> None:
@@ -113,13 +117,21 @@ def forget(batch: ImportBatch) -> None:
     ImportBatch.objects.filter(pk=batch.pk, state__in=[State.READING, State.PLANNED]).delete()
 
 
-def _move(batch: ImportBatch, *, was: str, to: str, **more: object) -> None:
+@contextmanager
+def _only_one_at_work(batch: ImportBatch) -> Iterator[None]:
+    """One transaction for the deed and its line in the feed. Raises UnderWay where another import is at work."""
     try:
         with transaction.atomic():
-            ImportBatch.objects.filter(pk=batch.pk, state=was).update(state=to, changed=[], **FRESH, **more)
+            yield
     except IntegrityError as error:
         raise UnderWay from error
     batch.refresh_from_db()
+
+
+def _move(batch: ImportBatch, *, was: str, to: str, **more: object) -> bool:
+    """Whether it was still there to be moved: who comes second has nothing to tell."""
+    moved = ImportBatch.objects.filter(pk=batch.pk, state=was)
+    return bool(moved.update(state=to, changed=[], **FRESH, **more))
 
 
 def _tell(batch: ImportBatch, verb: str, *, actor: User | None, now: datetime) -> None:

@@ -117,11 +117,12 @@ def change_offers(
         days = trial_days.get(price_id, 0) if offer.is_recurring else 0
         if price_id in chosen and offer.trial_days != days:
             _change_trial(offer, days, gateway=gateway)
-    for price_id, offer in before.items():
-        if price_id not in chosen:
-            switch_off(offer, gateway=gateway)
-            offer.delete()
-    _tell(made, actor=actor)
+    left = [offer for price_id, offer in before.items() if price_id not in chosen]
+    for offer in left:
+        switch_off(offer, gateway=gateway)
+    with transaction.atomic():
+        made.offers.filter(pk__in=[offer.pk for offer in left]).delete()
+        _tell(made, actor=actor)
 
 
 def marks_of(product_id: int) -> dict[str, str]:

@@ -50,13 +50,14 @@ def erase(request: HttpRequest) -> HttpResponse:
     person = _person(request)
     try:
         erasing.check(person)
+        form = EraseForm(request.POST if request.method == "POST" else None, person=person)
+        if form.is_valid():  # refused still, where a subscription began while it was asked
+            erasing.erase(person, actor=person, now=clock.now())
+            logout(request)
     except Refused as refused:
         context = {"refused": str(refused), "bills": bills_of(person)}
         return render(request, "hub/own_erase.html", context, status=409 if request.method == "POST" else 200)
-    form = EraseForm(request.POST if request.method == "POST" else None, person=person)
     if form.is_valid():
-        erasing.erase(person, actor=person, now=clock.now())
-        logout(request)
         messages.success(request, "Your account is erased. What was paid stays in the books, without your name.")
         return SeeOther(reverse("hub:library"))
     asked: dict[str, object] = {"form": form, "closes": erasing.what_closes(person, now=clock.now())}

@@ -1,6 +1,7 @@
 """An account is shut, copied or erased, and Stripe goes on: what is charged is said, and nobody is a ghost."""
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests import cast
 from tests.hub.test_reentry import REENTER, prove
 from tests.hub.test_signing_in import code_sent
 from tests.members import Member
+from tests.races.steps import at_step
 from tests.shops import Shop
 
 ADDRESS = "ada@example.org"
@@ -215,6 +217,26 @@ def test_staff_are_not_erased(shop: Shop, owner_at: Client, owner: User) -> None
     assert "Staff are not erased: an owner lets them go first." in page
     owner.refresh_from_db()
     assert owner.erased_at is None
+
+
+@pytest.mark.parametrize("asked_by", ["owner", "themselves"])
+def test_who_becomes_staff_while_they_are_being_erased_stays_and_it_is_said(
+    shop: Shop, member: Member, owner_at: Client, settings: Settings, asked_by: str
+) -> None:
+    shop.buy(shop.once)
+    shop.deliver()
+    person = member.user
+    by = (owner_at, f"/console/people/{person.pk}/erase/")
+    client, where = by if asked_by == "owner" else (proved(person, settings), "/account/erase/")
+    hired = User.objects.filter(pk=person.pk)
+    sys.setprofile(at_step("hub.erasing:check:return", lambda: hired.update(role=Role.SUPPORT)))
+    try:
+        answer = client.post(where, {"address": ADDRESS})
+    finally:
+        sys.setprofile(None)
+    assert answer.status_code == 409
+    assert "Staff are not erased: an owner lets them go first." in words_of(answer)
+    assert member.user.erased_at is None and member.has(shop.course)
 
 
 def everything_kept() -> str:

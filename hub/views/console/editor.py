@@ -156,10 +156,11 @@ def _edit(
     if request.method != "POST":
         form = form_class(instance=get_object_or_404(Product, pk=pk))
     else:
-        form = take(form_class, request, Product.objects.all(), pk=pk)
+        with transaction.atomic():
+            form = take(form_class, request, Product.objects.all(), pk=pk)
+            if form.is_saved and form.changes():
+                note_deed(form.instance, f"changed {form.changes()}", actor=actor_of(request), now=clock.now())
     if not form.is_saved:
         return render_tab(request, pk, template, {"form": form, **(context or {})}, tab=tab, status=form.status)
-    if form.changes():
-        note_deed(form.instance, f"changed {form.changes()}", actor=actor_of(request), now=clock.now())
     messages.success(request, "Saved.")
     return SeeOther(reverse(f"hub:{tab}", args=[pk]))

@@ -3,7 +3,6 @@
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -28,15 +27,14 @@ LOOKS_PER_MINUTE = 3
 def send_again(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
     user, product = get_object_or_404(User, pk=pk), get_object_or_404(Product, slug=slug)
     actor, now = actor_of(request), clock.now()
-    with transaction.atomic():
-        if not user.is_active:
-            messages.error(request, f"{user} is deactivated: nothing was sent.")
-        elif product.pk not in open_products(user, now=now):
-            messages.error(request, f"{user} has no access to {product}: nothing was sent.")
-        elif send_access_again(user, product, actor=actor, now=now):
-            messages.success(request, f"The access e-mail for {product} is on its way to {user.email}.")
-        else:
-            messages.warning(request, "It was sent a moment ago. Wait a minute.")
+    if not user.is_active:
+        messages.error(request, f"{user} is deactivated: nothing was sent.")
+    elif product.pk not in open_products(user, now=now):
+        messages.error(request, f"{user} has no access to {product}: nothing was sent.")
+    elif send_access_again(user, product, actor=actor, now=now):
+        messages.success(request, f"The access e-mail for {product} is on its way to {user.email}.")
+    else:
+        messages.warning(request, "It was sent a moment ago. Wait a minute.")
     return SeeOther(reverse("hub:console_person", args=[user.pk]))
 
 

@@ -72,14 +72,14 @@ def erase(request: HttpRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(User, pk=pk)
     try:
         erasing.check(person)
+        form = EraseForm(request.POST if request.method == "POST" else None, person=person)
+        if form.is_valid():  # refused still, where a subscription began or a role came while it was asked
+            erasing.erase(person, actor=actor_of(request), now=clock.now())
+            messages.success(request, "Erased. What was paid stays in the books, without a name.")
+            return _back(person)
     except Refused as refused:
         context = {"person": person, "refused": str(refused), "bills": bills_of(person)}
         return render(request, "console/erase.html", context, status=409 if request.method == "POST" else 200)
-    form = EraseForm(request.POST if request.method == "POST" else None, person=person)
-    if form.is_valid():
-        erasing.erase(person, actor=actor_of(request), now=clock.now())
-        messages.success(request, "Erased. What was paid stays in the books, without a name.")
-        return _back(person)
     closes = erasing.what_closes(person, now=clock.now())
     context = {"person": person, "form": form, "payers": payers_of(person), "closes": closes}
     return render(request, "console/erase.html", context, status=422 if form.errors else 200)
