@@ -7,10 +7,11 @@ from typing import Any
 
 from activities.models import Activity
 from activities.money import format_money
-from billing.facts import expanded, moment, products_of, subscription_facts
 from billing.models import Attention, Connection, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
 from billing.refreshing.identity import customers_managed_by
+from billing.rules.facts import subscription_facts
+from billing.stripe_objects import expanded, moment, products_of
 from hub.models import Grant, User
 
 Json = dict[str, Any]

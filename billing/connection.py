@@ -14,9 +14,9 @@ from activities.record import record_deed
 from billing.connecting.endpoint import ensure_endpoint
 from billing.connecting.keys import account_of, check_permissions
 from billing.errors import NotConnected, StripeError, StripeInvalid
-from billing.facts import SITE_KEY
 from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, Subject
+from billing.stripe_objects import SITE_KEY
 from hub.models import User
 
 log = structlog.get_logger(__name__)

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from activities.record import record_deed
 from billing.errors import StripeForbidden, StripeMissing
-from billing.facts import SITE_KEY
 from billing.gateway import Gateway, Json
 from billing.intake import event_types
 from billing.models import Connection
+from billing.stripe_objects import SITE_KEY
 from hub.models import User
 
 log = structlog.get_logger(__name__)

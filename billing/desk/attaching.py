@@ -15,12 +15,12 @@ from activities.doorbell import ring
 from activities.money import format_money
 from activities.record import hand_over, record_deed
 from billing.desk.dashboard import page_of
-from billing.facts import products_of
 from billing.intake.draining import TASK
 from billing.intake.inbox import look_again
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subject, Subscription
 from billing.refreshing import applying, identity
 from billing.refreshing.happenings import price_text_of
+from billing.stripe_objects import products_of
 from hub import grants
 from hub.addresses import usable_address
 from hub.grants import closing

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from billing.facts import moment, subscription_of_invoice
 from billing.models import Attention, ImportRow, InboxEvent, Order, Pass, StripeCustomer, Subscription
 from billing.refreshing.mirror import MODELS
+from billing.stripe_objects import moment, subscription_of_invoice
 from hub.erasing import nobodys_address
 from hub.models import User
 from hub.own_data import AT_ONCE, Rows, rows_of

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from billing.facts import REFERENCE_KEY
+from billing.stripe_objects import REFERENCE_KEY
 
 REFERENCES = {REFERENCE_KEY, "client_reference_id"}
 

@@ -6,9 +6,9 @@ from django.urls import reverse
 
 from billing.desk.dashboard import page_of
 from billing.desk.support import what_it_was
-from billing.facts import products_of
 from billing.models import Attention, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
+from billing.stripe_objects import products_of
 from hub.getting_in import Fact
 from hub.models import User
 from hub.payments import Bill, Payer, Ref

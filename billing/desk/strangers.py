@@ -6,9 +6,9 @@ from django.db.models import Q
 
 from activities.money import format_money
 from billing.desk.support import STRIPE_ID, Rows, rows_of_id, what_it_was
-from billing.facts import products_of
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
+from billing.stripe_objects import products_of
 from hub.addresses import normalise_email
 from hub.models import User
 from hub.reasons import say_day

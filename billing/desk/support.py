@@ -11,13 +11,13 @@ from activities.money import format_money
 from billing.account import state_of
 from billing.connection import active_connection
 from billing.desk.dashboard import page_of
-from billing.facts import expanded, products_of
 from billing.intake.draining import TASK
 from billing.intake.inbox import look_again
 from billing.models import Connection, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
 from billing.refreshing.mirror import MODELS
 from billing.refreshing.refresh import Outcome, refresh
+from billing.stripe_objects import expanded, products_of
 from hub.models import User
 from hub.payments import Payment, Ref
 

@@ -11,13 +11,13 @@ from typing import Any
 from django.db import transaction
 
 from billing.errors import StripeMissing
-from billing.facts import expanded, products_of, sid
 from billing.gateway import Gateway, gateway_for
 from billing.importing.turns import Interrupted, Note, unnoted
 from billing.intake.event_types import EVERYTHING
 from billing.models import ImportBatch, ImportRow
 from billing.refreshing.entitling import links_of
 from billing.refreshing.snapshots import Ask, Payment, Snapshot, charge_of_session, fetch_customer, fetch_guest
+from billing.stripe_objects import expanded, products_of, sid
 from billing.sweeping import listing
 
 Json = dict[str, Any]

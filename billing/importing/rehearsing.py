@@ -14,7 +14,6 @@ from django.db import transaction
 from django.db.models import Model
 
 from activities.models import Activity, Delivery
-from billing.facts import email_of_session, expanded
 from billing.importing.reading import snapshot_of
 from billing.importing.totals import totals_of
 from billing.importing.turns import Note, unnoted
@@ -22,6 +21,7 @@ from billing.importing.welcoming import key_prefix, welcome
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subscription
 from billing.refreshing import identity
 from billing.refreshing.applying import apply_snapshots
+from billing.stripe_objects import email_of_session, expanded
 from hub.addresses import usable_address
 from hub.models import Ledger, User
 

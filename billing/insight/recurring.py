@@ -13,8 +13,8 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from billing.facts import expanded, items_of, moment, sid
 from billing.models import RecurringLine, Subscription
+from billing.stripe_objects import expanded, items_of, moment, sid
 
 Json = dict[str, Any]
 COUNTED = frozenset({"active", "past_due"})

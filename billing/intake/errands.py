@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from activities import clock
-from billing.facts import sid
 from billing.intake.event_types import EVERYTHING, Facet
 from billing.intake.leases import Lease
 from billing.models import InboxEvent, Order, StripeCustomer, Subject
 from billing.refreshing.snapshots import Ask, Payment
+from billing.stripe_objects import sid
 
 
 @dataclass(frozen=True, slots=True)

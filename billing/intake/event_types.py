@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from billing.facts import one_off_lines_of, sid, subscription_of_invoice
+from billing.stripe_objects import one_off_lines_of, sid, subscription_of_invoice
 
 Json = dict[str, Any]
 

@@ -13,12 +13,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from activities.inserting import insert_new
-from billing.facts import required_moment
 from billing.intake import event_types
 from billing.intake.event_types import Facet
 from billing.intake.signers import find_signer
 from billing.intake.storable import read_strictly
 from billing.models import Connection, InboxEvent, Order, StripeCustomer, Subject
+from billing.stripe_objects import required_moment
 
 Json = dict[str, Any]
 MAX_BYTES = 512 * 1024

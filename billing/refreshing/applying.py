@@ -8,7 +8,6 @@ from typing import Any
 from activities import notices
 from activities.record import Happening, record
 from billing.desk.forgetting import forget
-from billing.facts import expanded, sid, subscription_of_invoice
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing import happenings, letters, mirror, projection
 from billing.refreshing.doubts import raise_doubts, raise_shut_out
@@ -27,6 +26,7 @@ from billing.refreshing.payers import bind_orders, bind_subscriptions
 from billing.refreshing.snapshots import Payment, Snapshot
 from billing.rules import policies
 from billing.rules.policy import Access
+from billing.stripe_objects import expanded, sid, subscription_of_invoice
 from hub import grants
 from hub.grants import Wanted
 from hub.models import Grant, User

@@ -6,10 +6,10 @@ from datetime import datetime
 from activities.models import Activity
 from activities.money import format_money
 from billing.desk import attention
-from billing.facts import order_facts
 from billing.models import Order, StripeCustomer, Subscription
 from billing.refreshing.entitling import Entitlement, Found
 from billing.refreshing.twice import look_for_doubles
+from billing.rules.facts import order_facts
 from billing.rules.policy import refund_needs_a_person
 from hub.addresses import usable_address
 from hub.models import User

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.facts import order_facts, subscription_facts
 from billing.models import Connection, Order, ProductLink, Subscription
+from billing.rules.facts import order_facts, subscription_facts
 from billing.rules.policies import Policies
 from billing.rules.policy import Access, Decision, OrderFacts, SubscriptionFacts, decide_order, decide_subscription
 from hub.grants import CLOSED, Wanted

@@ -7,10 +7,10 @@ from typing import Any
 
 from activities.models import Activity
 from activities.record import Happening
-from billing.facts import expanded, items_of, moment, required_moment, sid
 from billing.models import Order, Subscription
 from billing.refreshing.snapshots import Payment
 from billing.shop.prices import describe_discounts, describe_price
+from billing.stripe_objects import expanded, items_of, moment, required_moment, sid
 from hub.models import Product
 
 STARTED = frozenset({"trialing", "active", "past_due", "unpaid", "paused", "canceled"})

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from activities import notices
 from activities.models import Activity
-from billing.facts import subscription_facts
 from billing.models import Order, StripeCustomer, Subscription
 from billing.refreshing.entitling import Found, is_past
 from billing.refreshing.happenings import price_text_of
+from billing.rules.facts import subscription_facts
 
 # As long before as Stripe's own `customer.subscription.trial_will_end`; our clock writes without that event too.
 BEFORE_TRIAL_ENDS = timedelta(days=3)

@@ -9,8 +9,8 @@ from typing import Any
 
 from djstripe import models as mirrored
 
-from billing.facts import moment, sid
 from billing.models import Connection
+from billing.stripe_objects import moment, sid
 
 Json = dict[str, Any]
 

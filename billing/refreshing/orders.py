@@ -6,9 +6,17 @@ A row is written only where nothing that was asked later has been written before
 from datetime import datetime
 from typing import Any
 
-from billing.facts import email_of_session, expanded, moment, one_off_lines_of, payment_intents_of, required_moment, sid
 from billing.models import Connection, InboxEvent, Order
 from billing.refreshing.snapshots import Snapshot, charge_of_session, product_of_line
+from billing.stripe_objects import (
+    email_of_session,
+    expanded,
+    moment,
+    one_off_lines_of,
+    payment_intents_of,
+    required_moment,
+    sid,
+)
 
 Json = dict[str, Any]
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from billing.desk import attention
-from billing.facts import REFERENCE_KEY, SITE_KEY, expanded
 from billing.models import Order, StripeCustomer, Subscription
 from billing.refreshing import identity
 from billing.refreshing.entitling import Found
+from billing.stripe_objects import REFERENCE_KEY, SITE_KEY, expanded
 from hub.addresses import usable_address
 
 SESSION_SOON = timedelta(seconds=10)

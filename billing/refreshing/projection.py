@@ -9,7 +9,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from billing.facts import (
+from billing.insight.recurring import write_lines
+from billing.models import Connection, StripeCustomer, Subscription
+from billing.refreshing.snapshots import Snapshot
+from billing.stripe_objects import (
     expanded,
     has_card,
     is_paid,
@@ -21,9 +24,6 @@ from billing.facts import (
     subscription_of_invoice,
     trimmed_subscription,
 )
-from billing.insight.recurring import write_lines
-from billing.models import Connection, StripeCustomer, Subscription
-from billing.refreshing.snapshots import Snapshot
 from hub.addresses import usable_address
 
 Json = dict[str, Any]

@@ -7,7 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from billing.errors import StripeMissing
-from billing.facts import (
+from billing.gateway import Gateway
+from billing.intake.event_types import Facet
+from billing.models import AccessPolicy, Order, Subscription
+from billing.stripe_objects import (
     expanded,
     is_paid,
     one_off_lines_of,
@@ -16,9 +19,6 @@ from billing.facts import (
     sid,
     subscription_of_invoice,
 )
-from billing.gateway import Gateway
-from billing.intake.event_types import Facet
-from billing.models import AccessPolicy, Order, Subscription
 
 Json = dict[str, Any]
 

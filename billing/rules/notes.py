@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from activities.money import format_money
-from billing.facts import expanded, required_moment, subscription_facts
 from billing.models import Order, Subscription
 from billing.refreshing.entitling import AT_ONCE
+from billing.rules.facts import subscription_facts
+from billing.stripe_objects import expanded, required_moment
 from hub.models import User
 from hub.payments import Note
 from hub.reasons import say_day

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from billing.errors import StripeError, StripeInvalid, StripeMissing
-from billing.facts import products_of, sid
 from billing.gateway import Gateway, Json
 from billing.intake.event_types import Facet
 from billing.models import Checkout, Offer, Order, Subscription
 from billing.refreshing.refresh import Outcome, refresh
 from billing.shop.counting import LIVE
+from billing.stripe_objects import products_of, sid
 from billing.sweeping.listing import subject_of_session
 from hub.models import Grant, Product, User
 

@@ -15,7 +15,6 @@ from django.utils import timezone
 from activities import clock
 from billing.connection import required_connection
 from billing.errors import StripeError, StripeMissing
-from billing.facts import REFERENCE_KEY, email_of_session, required_moment, sid
 from billing.gateway import Gateway, gateway_for
 from billing.intake.inbox import look_again
 from billing.models import Checkout, Connection, Offer, Order, ProductLink
@@ -23,6 +22,7 @@ from billing.refreshing.identity import customers_managed_by, reference_for
 from billing.refreshing.refresh import Outcome, refresh
 from billing.shop import buying_once
 from billing.shop.selling import marks_of, return_url
+from billing.stripe_objects import REFERENCE_KEY, email_of_session, required_moment, sid
 from billing.sweeping.listing import subject_of_session
 from hub.access import can_open
 from hub.addresses import usable_address

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from billing.facts import expanded, products_of, sid
 from billing.gateway import Gateway
 from billing.models import ProductLink, Subscription
+from billing.stripe_objects import expanded, products_of, sid
 
 Json = dict[str, Any]
 MANY = 1_000

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from billing.facts import expanded, required_moment
 from billing.gateway import PAGE, Gateway
 from billing.models import Connection, ProductLink
 from billing.shop.prices import words_of
+from billing.stripe_objects import expanded, required_moment
 from hub.models import Product
 
 Json = dict[str, Any]

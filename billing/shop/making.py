@@ -6,10 +6,10 @@ from django.conf import settings
 
 from billing.connection import required_connection
 from billing.errors import StripeInvalid
-from billing.facts import sid
 from billing.gateway import Gateway, fingerprint_of, gateway_for
 from billing.shop import selling
 from billing.shop.prices import selectable
+from billing.stripe_objects import sid
 from hub.models import Product
 from hub.pictures.keeping import is_public, url_of_cover
 

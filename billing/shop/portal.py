@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from billing.connection import ensure_portal_configuration, required_connection
 from billing.errors import StripeError
-from billing.facts import products_of
 from billing.gateway import gateway_for
 from billing.models import Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.identity import customers_managed_by
+from billing.stripe_objects import products_of
 from hub.models import User
 
 FLOWS = {"update_card": "payment_method_update", "cancel": "subscription_cancel"}

@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from activities.money import format_money
-from billing.facts import expanded, moment
+from billing.stripe_objects import expanded, moment
 
 Json = dict[str, Any]
 EVERY = {"day": "a day", "week": "a week", "month": "a month", "year": "a year"}

@@ -3,11 +3,11 @@
 import structlog
 
 from billing.errors import StripeError, StripeInvalid
-from billing.facts import sid
 from billing.gateway import Gateway, gateway_for
 from billing.models import ProductLink
 from billing.shop import selling
 from billing.shop.making import find_or_create_price, price_params
+from billing.stripe_objects import sid
 from hub.models import User
 
 log = structlog.get_logger(__name__)

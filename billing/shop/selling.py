@@ -13,11 +13,11 @@ from django.urls import reverse
 from activities import clock
 from activities.record import record_deed
 from billing.errors import StripeError, StripeInvalid, StripeMissing
-from billing.facts import SITE_KEY
 from billing.gateway import Gateway, fingerprint_of, gateway_for
 from billing.intake.inbox import look_again
 from billing.models import Offer, ProductLink
 from billing.shop.prices import offer_columns, selectable
+from billing.stripe_objects import SITE_KEY
 from hub.models import Product, SalesPage, User
 
 log = structlog.get_logger(__name__)

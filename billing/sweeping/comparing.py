@@ -12,14 +12,15 @@ from typing import Any
 
 import structlog
 
-from billing.facts import expanded, items_of, order_facts, sid, subscription_facts
 from billing.models import Connection, Order, ProductLink, Subscription
 from billing.refreshing import orders, projection
 from billing.refreshing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
 from billing.refreshing.snapshots import Snapshot
 from billing.rules import policies
+from billing.rules.facts import order_facts, subscription_facts
 from billing.rules.policies import Policies
 from billing.rules.policy import Access
+from billing.stripe_objects import expanded, items_of, sid
 from hub import grants
 from hub.grants import Wanted
 

@@ -12,12 +12,12 @@ import structlog
 from django.utils import timezone
 
 from billing.errors import StripeMissing, StripeUnavailable
-from billing.facts import sid
 from billing.gateway import Gateway
 from billing.intake.event_types import EVERYTHING
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing.entitling import ever_linked
 from billing.refreshing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
+from billing.stripe_objects import sid
 from billing.sweeping import comparing, listing
 from billing.sweeping.comparing import Rules
 from billing.sweeping.left_behind import bought_elsewhere

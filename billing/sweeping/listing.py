@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
-from billing.facts import expanded, sid, subscription_of_invoice
 from billing.gateway import Gateway
+from billing.stripe_objects import expanded, sid, subscription_of_invoice
 
 Json = dict[str, Any]
 DATED = ("id", "status", "parent", "subscription", "due_date", "status_transitions", "created")

@@ -15,7 +15,6 @@ from billing.connecting import endpoint
 from billing.connection import active_connection
 from billing.desk import attention
 from billing.errors import NotConnected, StripeUnavailable
-from billing.facts import required_moment
 from billing.gateway import Gateway, gateway_for
 from billing.intake import event_types, inbox
 from billing.intake.event_types import ACCESS_TYPES, OTHER_TYPES
@@ -24,6 +23,7 @@ from billing.models import Connection, InboxEvent, Pass, Subject
 from billing.refreshing.entitling import ever_linked
 from billing.refreshing.refresh import note_answer, note_unavailable
 from billing.rules.rehearsal import Difference, rehearse
+from billing.stripe_objects import required_moment
 from billing.sweeping import left_behind
 from billing.sweeping.everything import Survey, fetch_whole
 from hub.models import Grant

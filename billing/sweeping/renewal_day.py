@@ -12,13 +12,13 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from activities import clock
-from billing.facts import sid, subscription_of_invoice
 from billing.gateway import Gateway, gateway_for
 from billing.intake import leases
 from billing.intake.event_types import Facet
 from billing.models import Connection, InboxEvent, StripeCustomer, Subject, Subscription
 from billing.refreshing.applying import apply_snapshot
 from billing.refreshing.snapshots import Snapshot
+from billing.stripe_objects import sid, subscription_of_invoice
 from billing.sweeping import listing
 
 log = structlog.get_logger(__name__)

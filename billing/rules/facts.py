@@ -1,0 +1,59 @@
+"""What the policy decides from, read from our rows."""
+
+from datetime import datetime
+
+from billing.models import Order, Subscription
+from billing.rules.policy import Disputes, Item, OrderFacts, SubscriptionFacts
+from billing.stripe_objects import expanded, items_of, moment, sid
+
+
+def subscription_facts(row: Subscription) -> SubscriptionFacts:
+    sub = row.data
+    latest = expanded(sub.get("latest_invoice")) or {}
+    pause = sub.get("pause_collection")
+    return SubscriptionFacts(
+        id=row.stripe_id,
+        status=row.status,
+        created=row.created,
+        items=tuple(
+            Item(
+                product=sid(item["price"].get("product")),
+                quantity=item.get("quantity", 1),
+                current_period_start=moment(item.get("current_period_start") or sub.get("current_period_start")),
+                current_period_end=moment(item.get("current_period_end") or sub.get("current_period_end")),
+            )
+            for item in items_of(sub)
+        ),
+        trial_end=moment(sub.get("trial_end")),
+        cancel_at=row.cancel_at,
+        cancel_at_period_end=bool(sub.get("cancel_at_period_end")),
+        canceled_at=row.canceled_at,
+        ended_at=row.ended_at,
+        cancellation_reason=(sub.get("cancellation_details") or {}).get("reason") or "",
+        collection_paused=pause is not None,
+        resumes_at=moment((pause or {}).get("resumes_at")),
+        past_due_since=row.past_due_since,
+        has_paid_invoice=bool(row.last_paid_invoice),
+        last_invoice_paid=latest.get("status") == "paid",
+        last_invoice_open=latest.get("status") == "open",
+        is_invoiced=sub.get("collection_method") == "send_invoice",
+        last_payment_refunded=row.last_paid_invoice in row.refunded_invoices,
+        disputes=_disputes(row.disputes, row.dispute_lost_at),
+    )
+
+
+def order_facts(row: Order) -> OrderFacts:
+    return OrderFacts(
+        key=row.key,
+        state=row.state,  # type: ignore[arg-type]  # a checked choice
+        products=row.products,
+        paid_at=row.paid_at,
+        amount=row.amount,
+        amount_refunded=row.amount_refunded,
+        fully_refunded=row.fully_refunded,
+        disputes=_disputes(row.disputes, row.dispute_lost_at),
+    )
+
+
+def _disputes(statuses: dict[str, str], lost_at: datetime | None) -> Disputes:
+    return Disputes(statuses=tuple(statuses.values()), ever_lost=lost_at is not None)
