@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sandbox.account import NOUNS, Account
 from sandbox.errors import InvalidRequest, NotFound
-from sandbox.routing import Keep
-from sandbox.types import Obj, Params
+from sandbox.types import Keep, Obj, Params
 
 CONTROLS = {"limit", "starting_after", "ending_before", "expand"}
 

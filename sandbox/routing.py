@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from sandbox.account import Account
 from sandbox.errors import NotFound
-from sandbox.types import Obj, Params
+from sandbox.paging import list_objects
+from sandbox.types import Keep, Obj, Params
 from sandbox.validation import Field, Listed, Span, Text, Whole
 
 
@@ -31,7 +32,6 @@ class Call:
 
 
 Handler = Callable[[Call], Obj]
-Keep = Callable[[Obj, object], bool]
 
 
 @dataclass
@@ -89,8 +89,6 @@ def listing(
     fields = {**PAGING, **({"created": Span()} if created else {}), **filters}
 
     def handler(call: Call) -> Obj:
-        from sandbox.paging import list_objects
-
         return list_objects(call.account, kind, params=call.params, url=path, keep=keep or {})
 
     ROUTES.append(Route("GET", path, handler, fields))
