@@ -44,6 +44,13 @@ def apply_change(account: Account, subscription: Obj, change: Change, *, wait: b
     plan(account, subscription)
 
 
+def check_proration_date(at: int | None, items: list[Obj]) -> None:
+    first = min(item["current_period_start"] for item in items)
+    last = min(item["current_period_end"] for item in items)
+    if at is not None and not first <= at <= last:
+        raise InvalidRequest("Cannot specify `proration_date` outside of current period.", param="proration_date")
+
+
 def add_extras(account: Account, subscription: Obj, change: Change) -> None:
     """One-time prices wait for the next invoice."""
     for wish in change.extras:

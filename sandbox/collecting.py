@@ -102,6 +102,14 @@ def collect(
     return True
 
 
+def is_under_way(account: Account, invoice: Obj) -> bool:
+    """Whether a bank was told to pay and has not answered yet."""
+    return any(
+        account.get("payment_intent", payment["payment"]["payment_intent"])["status"] == "processing"
+        for payment in account.list("invoice_payment", invoice=invoice["id"], status="open")
+    )
+
+
 def collect_first_try(account: Account, invoice: Obj) -> None:
     """Finalise an invoice and try it once."""
     invoicing.finalize(account, invoice)

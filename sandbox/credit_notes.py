@@ -3,7 +3,7 @@
 from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.balances import move_balance
-from sandbox.collecting import cancel_payment
+from sandbox.collecting import cancel_payment, is_under_way
 from sandbox.errors import InvalidRequest
 from sandbox.refunds import check_refundable, refund_charge
 from sandbox.types import Obj, Params
@@ -32,13 +32,11 @@ def issue_credit_note(account: Account, invoice: Obj, wish: Params) -> Obj:
 
 def refuse_while_processing(account: Account, invoice: Obj) -> None:
     """The bank was already told how much to take."""
-    for payment in account.list("invoice_payment", invoice=invoice["id"]):
-        intent = account.find("payment_intent", payment["payment"].get("payment_intent"))
-        if payment["status"] == "open" and intent and intent["status"] == "processing":
-            raise InvalidRequest(
-                "This invoice has a payment that is still processing: what it asks for cannot be changed.",
-                param="invoice",
-            )
+    if is_under_way(account, invoice):
+        raise InvalidRequest(
+            "This invoice has a payment that is still processing: what it asks for cannot be changed.",
+            param="invoice",
+        )
 
 
 def wished_lines(wish: Params) -> list[Params]:

@@ -1,10 +1,9 @@
-"""Subscriptions as time passes: their appointments, renewals, trials, ends and resumptions."""
+"""Subscriptions as time passes: their appointments, renewals, trials and ends."""
 
-from sandbox import collecting, invoicing
+from sandbox import collecting
 from sandbox.account import Account
 from sandbox.cards import default_method
 from sandbox.clock import due
-from sandbox.errors import InvalidRequest
 from sandbox.payments import Listener
 from sandbox.pending import drop_pending
 from sandbox.periods import period_end
@@ -225,34 +224,4 @@ def schedule_end(
         cancellation_details=new,
     )
     plan(account, subscription)
-    return subscription
-
-
-def resume_paused(account: Account, subscription: Obj) -> Obj:
-    """`paused` → `active`: a new period begins now and is billed; it stays paused where the payment fails."""
-    if subscription["status"] != "paused":
-        raise InvalidRequest(
-            f"This subscription cannot be resumed because its status is `{subscription['status']}`, not `paused`."
-        )
-    if subscription["collection_method"] != "charge_automatically":
-        raise InvalidRequest("Only subscriptions that are charged automatically can be resumed.")
-    now = account.now()
-    data = []
-    for item in subscription["items"]["data"]:
-        end = period_end(now, item["price"]["recurring"], anchor=now)
-        data.append({**item, "current_period_start": now, "current_period_end": end})
-    fresh = {**subscription["items"], "data": data}
-    invoice = bill(account, {**subscription, "items": fresh}, data, reason="subscription_update")
-    account.emit("invoice.created", invoice)
-    account.change(
-        subscription,
-        event="customer.subscription.updated",
-        billing_cycle_anchor=now,
-        items=fresh,
-        latest_invoice=invoice["id"],
-    )
-    account.note(subscription["id"], resuming=invoice["id"])
-    invoicing.finalize(account, invoice)
-    if invoice["status"] == "open":
-        collecting.collect(account, invoice)
     return subscription

@@ -5,6 +5,7 @@ from sandbox.account import Account
 from sandbox.cards import attach
 from sandbox.pending import drop_pending, waits_with
 from sandbox.renewing import TERMINAL, end_subscription, plan
+from sandbox.resuming import finish_resuming
 from sandbox.tables import subscription_of
 from sandbox.types import Obj
 from sandbox.updating import apply_pending
@@ -26,13 +27,6 @@ def _paid(account: Account, invoice: Obj) -> None:
         _set_status(account, subscription, "active")
     elif subscription["status"] in ("past_due", "unpaid") and not owes(account, subscription):
         _set_status(account, subscription, "active")
-
-
-def finish_resuming(account: Account, subscription: Obj, invoice: Obj) -> None:
-    """The bill of a resumption is paid, or written off: the subscription runs again."""
-    if account.notes(subscription["id"]).get("resuming") == invoice["id"]:
-        _set_status(account, subscription, "active")
-        account.emit("customer.subscription.resumed", subscription)
 
 
 def keep_method(account: Account, subscription: Obj, invoice: Obj) -> None:

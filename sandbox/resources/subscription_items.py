@@ -1,7 +1,7 @@
 """`/v1/subscription_items`."""
 
 from sandbox.account import Account
-from sandbox.changing import Change
+from sandbox.changing import Change, check_proration_date
 from sandbox.errors import NotFound
 from sandbox.paging import list_rows
 from sandbox.resources.subscription_terms import CHANGE_BEHAVIOR, NEW_ITEM, PRORATION
@@ -11,7 +11,6 @@ from sandbox.updating import make_change
 from sandbox.validation import Text, Timestamp, needed
 
 CHANGE = {"payment_behavior": CHANGE_BEHAVIOR, "proration_behavior": PRORATION, "proration_date": Timestamp()}
-KEYS = ("metadata", "price", "price_data", "quantity")
 
 
 def find_item(account: Account, item_id: str) -> tuple[Obj, Obj]:
@@ -24,6 +23,7 @@ def find_item(account: Account, item_id: str) -> tuple[Obj, Obj]:
 
 
 def apply(call: Call, subscription: Obj, wish: Obj) -> None:
+    check_proration_date(call.params.get("proration_date"), subscription["items"]["data"])
     change = Change(
         items=(wish,),
         proration=call.params.get("proration_behavior", "create_prorations"),
@@ -35,14 +35,14 @@ def apply(call: Call, subscription: Obj, wish: Obj) -> None:
 @endpoint("POST", "/v1/subscription_items", **NEW_ITEM, **CHANGE, subscription=needed(Text()))
 def create_item(call: Call) -> Obj:
     subscription = call.account.get("subscription", call.params["subscription"], param="subscription")
-    apply(call, subscription, {key: call.params[key] for key in KEYS if key in call.params})
+    apply(call, subscription, {key: call.params[key] for key in NEW_ITEM if key in call.params})
     return dict(subscription["items"]["data"][-1])
 
 
 @endpoint("POST", "/v1/subscription_items/{id}", **NEW_ITEM, **CHANGE)
 def update_item(call: Call) -> Obj:
     subscription, _ = find_item(call.account, call.id)
-    apply(call, subscription, {"id": call.id, **{key: call.params[key] for key in KEYS if key in call.params}})
+    apply(call, subscription, {"id": call.id, **{key: call.params[key] for key in NEW_ITEM if key in call.params}})
     return find_item(call.account, call.id)[1]
 
 

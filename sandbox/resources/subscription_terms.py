@@ -1,10 +1,9 @@
 """What `/v1/subscriptions` and `/v1/subscription_items` take, and the terms that it comes to."""
 
-from sandbox import renewing
 from sandbox.account import Account
 from sandbox.cards import find_method
 from sandbox.catalogue import ItemWish, price_of
-from sandbox.changing import Change
+from sandbox.changing import Change, check_proration_date
 from sandbox.coupons import Purchase
 from sandbox.discounts import find_coupons
 from sandbox.errors import InvalidRequest
@@ -176,20 +175,14 @@ def check_trial_end(trial_end: int | str, *, now: int) -> None:
 
 def change_of(account: Account, subscription: Obj, params: Params) -> Change:
     """What of an update may have to be paid for."""
-    at = params.get("proration_date")
-    first = min(item["current_period_start"] for item in subscription["items"]["data"])
-    if at is not None and not first <= at <= renewing.earliest_end(subscription):
-        raise InvalidRequest(
-            "Cannot specify `proration_date` outside of current period.",
-            param="proration_date",
-        )
+    check_proration_date(params.get("proration_date"), subscription["items"]["data"])
     owner = {"customer": subscription["customer"], "currency": subscription["currency"]}
     extras = params.get("add_invoice_items") or []
     return Change(
         items=tuple(params.get("items") or ()),
         extras=tuple(item_wishes(account, extras, owner, param="add_invoice_items", use="one_time")),
         proration=params.get("proration_behavior", "create_prorations"),
-        at=at,
+        at=params.get("proration_date"),
         trial_end=params.get("trial_end"),
         restart=params.get("billing_cycle_anchor") == "now",
     )

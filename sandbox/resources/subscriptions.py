@@ -34,6 +34,7 @@ from sandbox.resources.subscription_terms import (
     item_wishes,
     terms_of,
 )
+from sandbox.resuming import resume_paused
 from sandbox.routing import PAGING, Call, endpoint, retrieve
 from sandbox.types import Obj, Params
 from sandbox.updating import check_changeable, make_change
@@ -214,9 +215,16 @@ def delete_discounts(call: Call) -> Obj:
     "/v1/subscriptions/{id}/resume",
     billing_cycle_anchor=Choice(options=("now", "unchanged")),
     proration_behavior=PRORATION,
+    proration_date=Timestamp(),
 )
 def resume_subscription(call: Call) -> Obj:
-    return renewing.resume_paused(call.account, call.account.get("subscription", call.id))
+    return resume_paused(
+        call.account,
+        call.account.get("subscription", call.id),
+        anchor=call.params.get("billing_cycle_anchor", "now"),
+        proration=call.params.get("proration_behavior", "create_prorations"),
+        at=call.params.get("proration_date"),
+    )
 
 
 retrieve("/v1/subscriptions/{id}", "subscription")

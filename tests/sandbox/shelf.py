@@ -56,3 +56,9 @@ class Shelf:
         """Types of the newest hundred events, oldest first."""
         page = self.sandbox.api.events.list({"limit": 100, **params})  # type: ignore[typeddict-item]
         return [event.type for event in reversed(page.data)]
+
+
+def item_of(subscription: Json) -> Json:
+    """Its first item."""
+    item: Json = subscription["items"]["data"][0]
+    return item

@@ -1,14 +1,8 @@
 import pytest
 import stripe
 
-from tests.sandbox.shelf import DAY, DECLINED, FAILS_LATER, GOOD, Shelf
-from tests.sandboxes import Json, Sandbox
-
-
-def item_of(subscription: Json) -> Json:
-    item: Json = subscription["items"]["data"][0]
-    return item
-
+from tests.sandbox.shelf import DAY, DECLINED, FAILS_LATER, GOOD, Shelf, item_of
+from tests.sandboxes import Sandbox
 
 # Renewal
 
@@ -227,7 +221,7 @@ def test_deleting_a_customer_cancels_at_once(shelf: Shelf) -> None:
     shelf.sandbox.advance("40d")
 
 
-# Trials and pauses
+# Trials
 
 
 def test_a_trial_warns_three_days_before_and_then_charges(shelf: Shelf) -> None:
@@ -253,131 +247,6 @@ def test_a_trial_without_a_card_ends_as_its_settings_say(shelf: Shelf, choice: s
     session = shelf.sandbox.pay_link(link, email="ada@example.org")["session"]
     shelf.sandbox.advance("8d")
     assert shelf.subscription(session["subscription"])["status"] == status
-
-
-def paused_with(shelf: Shelf, *, card: str) -> str:
-    """A subscription whose trial ended without a payment method, and which has one now."""
-    link = shelf.link(
-        shelf.monthly,
-        payment_method_collection="if_required",
-        subscription_data={
-            "trial_period_days": 7,
-            "trial_settings": {"end_behavior": {"missing_payment_method": "pause"}},
-        },
-    )
-    session = shelf.sandbox.pay_link(link, email="ada@example.org")["session"]
-    shelf.sandbox.advance("8d")
-    shelf.sandbox.post(f"/sandbox/customers/{session['customer']}/card", {"card": card})
-    return str(session["subscription"])
-
-
-def test_a_paused_subscription_resumes_with_a_card(shelf: Shelf) -> None:
-    subscription = paused_with(shelf, card=GOOD)
-    shelf.sandbox.api.subscriptions.resume(subscription)
-    assert shelf.subscription(subscription)["status"] == "active"
-    assert {"customer.subscription.paused", "customer.subscription.resumed"} <= set(shelf.events())
-
-
-@pytest.mark.parametrize(("close", "status"), [("mark_uncollectible", "active"), ("void_invoice", "paused")])
-def test_a_resumption_that_is_not_paid_waits_for_its_bill_to_be_written_off(
-    shelf: Shelf, close: str, status: str
-) -> None:
-    subscription = paused_with(shelf, card=FAILS_LATER)
-    bill = str(shelf.sandbox.api.subscriptions.resume(subscription).latest_invoice)
-    assert shelf.subscription(subscription)["status"] == "paused"
-    getattr(shelf.sandbox.api.invoices, close)(bill)
-    assert shelf.subscription(subscription)["status"] == status
-    assert ("customer.subscription.resumed" in shelf.events()) == (status == "active")
-
-
-@pytest.mark.parametrize(
-    ("behavior", "status"), [("void", "void"), ("mark_uncollectible", "uncollectible"), ("keep_as_draft", "draft")]
-)
-def test_paused_collection_keeps_the_subscription_active(shelf: Shelf, behavior: str, status: str) -> None:
-    subscription = shelf.subscribe()
-    resumes = item_of(subscription)["current_period_end"] + 5 * DAY
-    shelf.sandbox.api.subscriptions.update(
-        subscription["id"],
-        {"pause_collection": {"behavior": behavior, "resumes_at": resumes}},  # type: ignore[typeddict-item]
-    )
-    shelf.sandbox.advance("32d")
-    paused = shelf.subscription(subscription["id"])
-    assert (paused["status"], paused["pause_collection"]["resumes_at"]) == ("active", resumes)
-    assert shelf.sandbox.api.invoices.retrieve(paused["latest_invoice"]).status == status
-    shelf.sandbox.advance("6d")
-    assert shelf.subscription(subscription["id"])["pause_collection"] is None
-
-
-# Items
-
-
-def test_items_come_and_go_and_switch_with_prorations(shelf: Shelf) -> None:
-    subscription = shelf.subscribe()
-    extra = shelf.sandbox.api.prices.create(
-        {"product": shelf.course, "currency": "eur", "unit_amount": 600, "recurring": {"interval": "month"}}
-    )
-    added = shelf.sandbox.api.subscription_items.create({"subscription": subscription["id"], "price": extra.id})
-    assert len(shelf.subscription(subscription["id"])["items"]["data"]) == 2
-    dearer = shelf.sandbox.api.prices.create(
-        {"product": shelf.club, "currency": "eur", "unit_amount": 4800, "recurring": {"interval": "month"}}
-    )
-    shelf.sandbox.advance("15d")
-    item = item_of(subscription)["id"]
-    shelf.sandbox.api.subscriptions.update(
-        subscription["id"], {"items": [{"id": item, "price": dearer.id}, {"id": added.id, "deleted": True}]}
-    )
-    changed = shelf.subscription(subscription["id"])
-    assert [row["price"]["id"] for row in changed["items"]["data"]] == [dearer.id]
-    waiting = shelf.sandbox.api.invoice_items.list({"pending": True}).data
-    assert [row.proration for row in waiting] == [True] * 4
-    assert sorted(row.amount > 0 for row in waiting) == [False, False, True, True]
-    shelf.sandbox.advance("20d")
-    invoice = shelf.sandbox.api.invoices.retrieve(shelf.subscription(subscription["id"])["latest_invoice"])
-    assert len(invoice.lines.data) == 5
-    assert invoice.total == 4800 + sum(row.amount for row in waiting)
-
-
-def test_another_interval_starts_a_period_and_bills_at_once(shelf: Shelf) -> None:
-    subscription = shelf.subscribe()
-    yearly = shelf.sandbox.api.prices.create(
-        {"product": shelf.club, "currency": "eur", "unit_amount": 24000, "recurring": {"interval": "year"}}
-    )
-    shelf.sandbox.advance("10d")
-    shelf.sandbox.api.subscriptions.update(
-        subscription["id"], {"items": [{"id": item_of(subscription)["id"], "price": yearly.id}]}
-    )
-    invoice = shelf.sandbox.api.invoices.retrieve(shelf.subscription(subscription["id"])["latest_invoice"])
-    assert invoice.billing_reason == "subscription_update"
-    assert 24000 - 2400 < invoice.total < 24000
-    assert invoice.status == "paid"
-
-
-def test_twenty_five_items_are_read_in_pages(shelf: Shelf, ada: str) -> None:
-    prices = [
-        shelf.sandbox.api.prices.create(
-            {"product": shelf.club, "currency": "eur", "unit_amount": 100 + n, "recurring": {"interval": "month"}}
-        ).id
-        for n in range(25)
-    ]
-    made = shelf.sandbox.api.subscriptions.create({"customer": ada, "items": [{"price": price} for price in prices]})
-    shown = shelf.subscription(made.id)["items"]
-    assert (len(shown["data"]), shown["has_more"]) == (20, True)
-    rows = shelf.sandbox.api.subscription_items.list({"subscription": made.id, "limit": 10}).auto_paging_iter()
-    assert [row.price.id for row in rows] == prices
-
-
-def test_items_of_different_intervals_renew_on_their_own(shelf: Shelf, ada: str) -> None:
-    yearly = shelf.sandbox.api.prices.create(
-        {"product": shelf.course, "currency": "eur", "unit_amount": 24000, "recurring": {"interval": "year"}}
-    )
-    made = shelf.sandbox.api.subscriptions.create(
-        {"customer": ada, "items": [{"price": shelf.monthly}, {"price": yearly.id}]}
-    )
-    shelf.sandbox.advance("32d")
-    month, year = shelf.subscription(made.id)["items"]["data"]
-    assert month["current_period_end"] < year["current_period_end"]
-    newest = shelf.sandbox.api.invoices.list({"subscription": made.id}).data[0]
-    assert newest.total == 2400
 
 
 # Invoices sent by mail
