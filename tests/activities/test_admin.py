@@ -56,7 +56,8 @@ def test_support_looks_and_decides_nothing(client: Client, unsure: Delivery) -> 
 
 def test_members_are_kept_out(client: Client, dan: User, unsure: Delivery) -> None:
     client.force_login(dan)
-    assert client.get(LIST).status_code in {302, 403}
+    answer = client.get(LIST)
+    assert (answer.status_code, answer["Location"]) == (302, f"/admin/login/?next={LIST}")
 
 
 @pytest.mark.parametrize("name", ["activity", "delivery"])

@@ -1,6 +1,7 @@
 """What is on sale: changed by the owner, left half done by Stripe, and finished all the same."""
 
-from typing import Any
+import sys
+from functools import partial
 
 import pytest
 from django.test import Client
@@ -12,6 +13,7 @@ from billing.shop import linking
 from hub.models import Product, User
 from tests import cast
 from tests.members import signed_in
+from tests.races.steps import at_step
 from tests.shops import Json, Shop
 
 ADA = "ada@example.org"
@@ -83,11 +85,21 @@ def test_the_second_of_two_links_missing_is_made_and_the_first_stays(shop: Shop,
     assert len(shop.sandbox.api.payment_links.list({"limit": 100}).data) == 5, "asked again, Stripe gives the same link"
 
 
-def test_two_tabs_that_link_at_once_are_told_so(shop: Shop, desk: Client, kit: Json, monkeypatch: Any) -> None:
-    monkeypatch.setattr(linking, "_refuse_taken", lambda *args, **kwargs: None)
-    assert desk.post("/console/products/kit/stripe/", kit | {"checkout": "on"}).status_code == 303
-    with pytest.raises(linking.AlreadyLinked, match="Somebody was faster"):
-        linking.link(Product.objects.get(slug="kit"), **kit, actor=None)
+@pytest.mark.parametrize("faster", ["the same product", "another product"])
+def test_two_tabs_that_link_at_once_are_told_so(shop: Shop, desk: Client, kit: Json, faster: str) -> None:
+    """The other tab is done in the moment in which this one has looked and found both free."""
+    cast.ProductFactory(name="Circle", slug="circle")
+    slug = "kit" if faster == "the same product" else "circle"
+    other = partial(desk.post, f"/console/products/{slug}/stripe/", kit | {"checkout": "on"})
+    sys.setprofile(at_step("billing.shop.linking:_refuse_taken:return", other))
+    try:
+        answer = desk.post("/console/products/kit/stripe/", kit | {"checkout": "on"})
+    finally:
+        sys.setprofile(None)
+    assert answer.status_code == 422
+    assert "Somebody was faster: one of the two is linked already." in answer.content.decode()
+    made = ProductLink.objects.get(stripe_product=kit["stripe_product"])
+    assert made.product.slug == slug and on_sale(slug) == set(kit["prices"])
 
 
 @pytest.mark.parametrize(("answer", "words"), [(400, "Stripe does not allow it"), (500, "did not answer to the end")])
@@ -99,17 +111,48 @@ def test_unlinking_that_stripe_refuses_says_so_and_leaves_the_link(
     assert ProductLink.objects.get(product=shop.course).unlinked_at is None
 
 
+AGAIN = "Stripe did not answer to the end. This is what you wanted: save it again."
+AWAY = "Stripe does not answer right now. Nothing was changed; try again in a minute."
+LATER = "Stripe did not answer to the end: what is missing is made in a moment, or when you try again."
+HALF = "Stripe did not answer to the end: it is still linked, and some payment links may be off. Try again."
+UNKNOWN, GONE = "400: An unknown error occurred.", "404: No such object: &#x27;chaos&#x27;"
+PRICES = "/v1/prices"
+
+
+@pytest.mark.parametrize(
+    ("address", "path", "silent", "refused"),
+    [
+        ("prices/", LINKS, (422, AGAIN), (422, "")),
+        ("prices/", PRICES, (503, AWAY), (503, "Stripe does not allow it: ")),
+        ("prices/again/", LINKS, (200, LATER), (200, "Stripe does not allow it: ")),
+        ("unlink/", LINKS, (200, HALF), (200, "Stripe does not allow it, and it is still linked: ")),
+        ("unlink/", PRICES, (200, HALF), (200, "Stripe does not allow it, and it is still linked: ")),
+    ],
+)
 @pytest.mark.parametrize("answer", [400, 401, 404, 429, 500, "cut"])
-@pytest.mark.parametrize("path", [LINKS, "/v1/prices"])
-@pytest.mark.parametrize("address", ["stripe/prices/", "stripe/prices/again/", "stripe/unlink/"])
 def test_whatever_stripe_answers_is_told_in_words(
-    shop: Shop, desk: Client, answer: int | str, path: str, address: str
+    shop: Shop,
+    desk: Client,
+    address: str,
+    path: str,
+    silent: tuple[int, str],
+    refused: tuple[int, str],
+    answer: int | str,
 ) -> None:
+    """Silent is who answers nothing that could be told: the key, the pace, the wire. Refused is what it says no to."""
     Offer.objects.filter(pk=shop.monthly.pk).update(payment_link_id="", url="", is_live=False)
     shop.sandbox.answer_with(answer, path=path)
     body = {"checkout": "on", "prices": [shop.monthly.price_id]}
-    status = desk.post(f"/console/products/studio/{address}", body).status_code
-    assert status in {303, 422, 503}
+    told = desk.post(CLUB + address, body, follow=True)
+    shop.sandbox.behave()
+    page = told.content.decode()
+    if (address, path, answer) == ("unlink/", LINKS, 404):
+        assert "Studio Membership is no longer linked" in page, "a payment link that is gone sells nothing"
+        return
+    why = {400: UNKNOWN, 404: GONE}.get(answer) if isinstance(answer, int) else None
+    status, words = refused if why else silent
+    assert (told.status_code, words + (why or "") in page) == (status, True), page
+    assert ProductLink.objects.get(product=shop.club).unlinked_at is None
 
 
 # Counting what lives
