@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from activities import clock
 from activities.admin import Link, ReadOnlyAdmin, RecordAdmin, person_finders
-from activities.asking import MOST, asks_why
+from activities.admin_reason import MOST, asks_why
 from hub import grants
 from hub.models import (
     Category,
