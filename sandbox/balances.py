@@ -1,6 +1,7 @@
 """A customer's balance, and the transactions that it is the sum of. Below nothing it is the customer's credit."""
 
 from sandbox.account import Account
+from sandbox.currencies import least_of, nearest
 from sandbox.errors import InvalidRequest
 from sandbox.types import Obj
 
@@ -63,10 +64,18 @@ def check_currency(customer: Obj, currency: str) -> None:
         )
 
 
+def due_of(owed: int, currency: str) -> int:
+    """What is asked for now of all that is `owed`: nothing below the least that can be charged, else the nearest amount
+    that can. The difference stays on the balance."""
+    asked = nearest(owed, currency)
+    return asked if asked >= least_of(currency) else 0
+
+
 def apply_to_invoice(account: Account, customer: Obj, invoice: Obj) -> int:
     """What a finalised invoice takes from the balance, or leaves on it; returns the balance then."""
     before = int(customer["balance"])
-    after = min(0, before + int(invoice["total"]))
+    owed = before + int(invoice["total"])
+    after = owed - due_of(owed, invoice["currency"])
     if after != before:
         kind, currency = "applied_to_invoice", invoice["currency"]
         move_balance(account, customer, amount=after - before, kind=kind, currency=currency, invoice=invoice["id"])

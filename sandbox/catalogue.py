@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from sandbox.account import Account
 from sandbox.coupons import Found
+from sandbox.currencies import check_most, nearest
 from sandbox.errors import InvalidRequest
 from sandbox.prices import new_price
 from sandbox.pricing import amount_of, part_of
@@ -92,7 +93,9 @@ def new_line(
     account: Account, price: Obj, *, quantity: int, currency: str, adjustable: Obj | None = None, part: Fraction = WHOLE
 ) -> Obj:
     """A Checkout line item; `part` is how much of its first period is paid now."""
-    amount = part_of(amount_of(account, price, quantity, currency=currency), part)
+    cost = amount_of(account, price, quantity, currency=currency)
+    check_most(cost, currency, param="line_items")
+    amount = nearest(part_of(cost, part), currency)
     return {
         "id": account.ids.make("li"),
         "object": "item",

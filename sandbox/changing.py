@@ -7,11 +7,12 @@ from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.catalogue import ItemWish, price_of
 from sandbox.coupons import Purchase
+from sandbox.currencies import check_most
 from sandbox.discounts import find_coupons, replace_discounts
 from sandbox.errors import InvalidRequest, NotFound
 from sandbox.invoice_items import new_invoice_item, prorate
 from sandbox.periods import period_end
-from sandbox.pricing import terms_in
+from sandbox.pricing import amount_of
 from sandbox.renewing import end_trial, plan
 from sandbox.subscribing import new_item
 from sandbox.subscription_billing import bill, bill_period
@@ -183,7 +184,8 @@ def check_items(account: Account, data: list[Obj], *, currency: str) -> None:
         if prices.count(price) > 1:
             raise InvalidRequest("Cannot add multiple subscription items with the same plan: " + price, param="items")
     for item in data:
-        terms_in(account, item["price"], currency)
+        cost = amount_of(account, item["price"], item.get("quantity", 1), currency=currency)
+        check_most(cost, currency, param="items")
 
 
 def interval_of(item: Obj) -> Obj:

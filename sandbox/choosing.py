@@ -3,13 +3,11 @@
 from sandbox.account import Account
 from sandbox.catalogue import new_line, price_of
 from sandbox.coupons import Purchase, code_named, find_coupon
-from sandbox.currencies import check_rounded, written
+from sandbox.currencies import check_amount, check_most, nearest, written
 from sandbox.errors import InvalidRequest
 from sandbox.pricing import amount_of, part_of, terms_in
 from sandbox.sessions import first_part, total_session
 from sandbox.types import Obj
-
-MOST = 99_999_999  # Stripe's largest amount
 
 
 def apply_code(account: Account, session: Obj, code: str) -> Obj:
@@ -37,12 +35,13 @@ def set_quantity(account: Account, session: Obj, *, line_id: str, quantity: int)
         limits = line["adjustable_quantity"]
         if line["id"] == line_id and limits and limits["enabled"]:
             least, most = limits["minimum"] or 0, limits["maximum"] or 99
-            line["quantity"] = max(least, min(most, quantity))
+            wanted = max(least, min(most, quantity))
             notes = account.notes(session["id"])
             data, trial_end = notes["subscription_data"], notes["trial_end"]
-            cost = amount_of(account, line["price"], line["quantity"], currency=session["currency"])
+            cost = amount_of(account, line["price"], wanted, currency=session["currency"])
+            check_most(cost, session["currency"], param="quantity")
             part = first_part(account, line["price"], data=data, trial_end=trial_end)
-            line["amount_subtotal"] = part_of(cost, part)
+            line["quantity"], line["amount_subtotal"] = wanted, nearest(part_of(cost, part), session["currency"])
     total_session(account, session)
     return session
 
@@ -95,13 +94,13 @@ def choose_amount(account: Account, session: Obj, *, amount: int) -> Obj:
         raise InvalidRequest("This session has a fixed amount.", param="amount")
     line, bounds = found
     currency = session["currency"]
-    check_rounded(amount, currency, param="amount")
-    least, most = bounds["minimum"] or 1, bounds["maximum"] or MOST
+    check_amount(amount, currency)
+    least, most = bounds["minimum"] or 1, bounds["maximum"]
     if amount < least:
         raise InvalidRequest(
             f"The amount must be at least {written(least, currency)}.", code="amount_too_small", param="amount"
         )
-    if amount > most:
+    if most is not None and amount > most:
         raise InvalidRequest(
             f"The amount must be no more than {written(most, currency)}.", code="amount_too_large", param="amount"
         )

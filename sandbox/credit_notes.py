@@ -1,11 +1,15 @@
 """Credit notes: less to pay on an open invoice; on a paid one money back, as a refund, as balance or by other means."""
 
+from collections import Counter
+
 from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.balances import move_balance
 from sandbox.collecting import cancel_payment, is_under_way
+from sandbox.credit_lines import issued_notes, new_lines, shared_off
+from sandbox.currencies import check_amount
 from sandbox.errors import InvalidRequest
-from sandbox.refunds import check_refundable, refund_charge
+from sandbox.refunds import check_refundable, counts, refund_charge
 from sandbox.types import Obj, Params
 
 
@@ -17,9 +21,9 @@ def issue_credit_note(account: Account, invoice: Obj, wish: Params) -> Obj:
             param="invoice",
         )
     refuse_while_processing(account, invoice)
-    lines = [new_line(account, invoice, line, at=at) for at, line in enumerate(wished_lines(wish))]
-    total = sum(line["amount"] for line in lines)
-    check_total(invoice, total)
+    lines = new_lines(account, invoice, wish)
+    total = sum(line["amount"] - line["discount_amount"] for line in lines)
+    check_total(account, invoice, wish, total=total)
     paid = invoice["status"] == "paid"
     refund_amount = check_split(account, invoice, wish, total=total) if paid else 0
     note = account.add(new_note(account, invoice, wish, lines=lines, total=total))
@@ -39,66 +43,9 @@ def refuse_while_processing(account: Account, invoice: Obj) -> None:
         )
 
 
-def wished_lines(wish: Params) -> list[Params]:
-    """The lines asked for; a bare `amount` is one line."""
-    if ("amount" in wish) == bool(wish.get("lines")):
-        raise InvalidRequest("You must pass exactly one of `amount` or `lines`.", param="amount")
-    if "amount" in wish:
-        return [{"type": "custom_line_item", "quantity": 1, "unit_amount": wish["amount"]}]
-    return list(wish["lines"])
-
-
-def new_line(account: Account, invoice: Obj, wish: Params, *, at: int) -> Obj:
-    source = invoice_line(invoice, wish, at=at) if wish["type"] == "invoice_line_item" else None
-    quantity = wish.get("quantity")
-    if source:
-        unit = source["amount"] / (source["quantity"] or 1)
-        amount = wish["amount"] if "amount" in wish else round(unit * (quantity or source["quantity"] or 1))
-        quantity = None if "amount" in wish else quantity or source["quantity"]
-    elif "unit_amount" in wish and quantity:
-        amount = wish["unit_amount"] * quantity
-    else:
-        raise InvalidRequest(
-            f"Missing required param: lines[{at}][{'quantity' if 'unit_amount' in wish else 'unit_amount'}].",
-            code="parameter_missing",
-            param=f"lines[{at}]",
-        )
-    each = None if quantity is None else round(amount / quantity)
-    return {
-        "id": account.ids.make("cnli"),
-        "object": "credit_note_line_item",
-        "amount": amount,
-        "description": wish.get("description") or (source["description"] if source else None),
-        "discount_amount": 0,
-        "discount_amounts": [],
-        "livemode": False,
-        "metadata": wish.get("metadata") or {},
-        "pretax_credit_amounts": [],
-        "quantity": quantity,
-        "tax_rates": [],
-        "taxes": [],
-        "type": wish["type"],
-        "unit_amount": each,
-        "unit_amount_decimal": None if each is None else str(each),
-        **({"invoice_line_item": source["id"]} if source else {}),
-    }
-
-
-def invoice_line(invoice: Obj, wish: Params, *, at: int) -> Obj:
-    for line in invoice["lines"]["data"]:
-        if line["id"] == wish.get("invoice_line_item"):
-            return dict(line)
-    raise InvalidRequest(
-        f"No such invoice line item: '{wish.get('invoice_line_item')}'",
-        code="resource_missing",
-        param=f"lines[{at}][invoice_line_item]",
-    )
-
-
-def check_total(invoice: Obj, total: int) -> None:
-    """A note is for something, and for no more than the invoice has left."""
-    before = invoice["post_payment_credit_notes_amount"]
-    left = invoice["amount_paid"] - before if invoice["status"] == "paid" else invoice["amount_remaining"]
+def check_total(account: Account, invoice: Obj, wish: Params, *, total: int) -> None:
+    """A note is for something, for no more than the invoice has left, and leaves what can be charged."""
+    left = left_to_credit(account, invoice, wish)
     if total <= 0:
         raise InvalidRequest("The total amount of a credit note must be greater than 0.", param="amount")
     if total > left:
@@ -107,15 +54,34 @@ def check_total(invoice: Obj, total: int) -> None:
             f"({left}).",
             param="amount",
         )
+    if invoice["status"] == "open":
+        check_amount(total, invoice["currency"])
+
+
+def left_to_credit(account: Account, invoice: Obj, wish: Params) -> int:
+    """What is still owed of an open invoice; of a paid one what neither notes nor refunds beside them gave back."""
+    if invoice["status"] == "open":
+        return int(invoice["amount_remaining"])
+    charge, linked = charge_of(account, invoice), linked_refunds(account, invoice)
+    named = [row["refund"] for row in refunds_of(wish)]
+    refunds = [row for row in account.list("refund", charge=charge["id"]) if counts(row)] if charge else []
+    beside = sum(row["amount"] - linked[row["id"]] for row in refunds if row["id"] not in named)
+    return int(invoice["amount_paid"] - invoice["post_payment_credit_notes_amount"] - beside)
+
+
+def linked_refunds(account: Account, invoice: Obj) -> Counter[str]:
+    """How much of each refund the invoice's notes name."""
+    linked = Counter[str]()
+    for note in issued_notes(account, invoice):
+        for row in note["refunds"]:
+            linked[row["refund"]] += row["amount_refunded"]
+    return linked
 
 
 def check_split(account: Account, invoice: Obj, wish: Params, *, total: int) -> int:
     """What is to be refunded now. Refund, balance and other means have to add up to the total."""
-    linked = [account.get("refund", row["refund"], param=f"refunds[{at}]") for at, row in enumerate(refunds_of(wish))]
     amounts = [wish.get(name, 0) for name in ("refund_amount", "credit_amount", "out_of_band_amount")]
-    amounts += [
-        row.get("amount_refunded", refund["amount"]) for row, refund in zip(refunds_of(wish), linked, strict=True)
-    ]
+    amounts += [row["amount_refunded"] for row in linking(account, invoice, wish)]
     if sum(amounts) != total:
         raise InvalidRequest(
             "The sum of `credit_amount`, `refund_amount`, `refunds` and `out_of_band_amount` must equal the total "
@@ -132,6 +98,29 @@ def check_split(account: Account, invoice: Obj, wish: Params, *, total: int) -> 
             )
         check_refundable(charge, wanted=int(amounts[0]))
     return int(amounts[0])
+
+
+def linking(account: Account, invoice: Obj, wish: Params) -> list[Obj]:
+    """The refunds that the note names, each with its amount, by default all of it. Raises Stripe's refusals of others'
+    and of more than there is."""
+    charge, linked = charge_of(account, invoice), linked_refunds(account, invoice)
+    rows = []
+    for at, row in enumerate(refunds_of(wish)):
+        refund = account.get("refund", row["refund"], param=f"refunds[{at}][refund]")
+        left = refund["amount"] - linked[refund["id"]] if counts(refund) else 0
+        amount = row.get("amount_refunded", left)
+        if charge is None or refund["charge"] != charge["id"]:
+            raise InvalidRequest(
+                f"The refund {refund['id']} does not belong to this invoice's payment.", param=f"refunds[{at}][refund]"
+            )
+        if amount > left:
+            raise InvalidRequest(
+                f"The refund {refund['id']} has {left} left that no credit note names.",
+                param=f"refunds[{at}][amount_refunded]",
+            )
+        linked[refund["id"]] += amount
+        rows.append({"amount_refunded": amount, "refund": refund["id"]})
+    return rows
 
 
 def refunds_of(wish: Params) -> list[Params]:
@@ -151,6 +140,11 @@ def new_note(account: Account, invoice: Obj, wish: Params, *, lines: list[Obj], 
     note_id = account.ids.make("cn")
     paid = invoice["status"] == "paid"
     count = len(account.list("credit_note", invoice=invoice["id"])) + 1
+    totals = Counter[str]()
+    for line in lines:
+        for part in line["discount_amounts"]:
+            totals[part["discount"]] += part["amount"]
+    subtotal = total + shared_off(invoice, lines)
     return {
         "id": note_id,
         "object": "credit_note",
@@ -161,8 +155,8 @@ def new_note(account: Account, invoice: Obj, wish: Params, *, lines: list[Obj], 
         "customer": invoice["customer"],
         "customer_account": None,
         "customer_balance_transaction": None,
-        "discount_amount": 0,
-        "discount_amounts": [],
+        "discount_amount": sum(totals.values()),
+        "discount_amounts": [{"amount": amount, "discount": discount} for discount, amount in totals.items()],
         "effective_at": wish.get("effective_at", account.now()),
         "invoice": invoice["id"],
         "lines": {"object": "list", "data": lines, "has_more": False, "url": f"/v1/credit_notes/{note_id}/lines"},
@@ -179,8 +173,8 @@ def new_note(account: Account, invoice: Obj, wish: Params, *, lines: list[Obj], 
         "refunds": [],
         "shipping_cost": None,
         "status": "issued",
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal,
         "total": total,
         "total_excluding_tax": total,
         "total_taxes": [],
@@ -191,10 +185,7 @@ def new_note(account: Account, invoice: Obj, wish: Params, *, lines: list[Obj], 
 
 def give_back(account: Account, invoice: Obj, note: Obj, wish: Params, *, refund_amount: int) -> None:
     """Make the refund and the credit that the note promises."""
-    linked = [
-        {"amount_refunded": row.get("amount_refunded", account.get("refund", row["refund"])["amount"]), **row}
-        for row in refunds_of(wish)
-    ]
+    linked = linking(account, invoice, wish)
     charge = charge_of(account, invoice)
     if refund_amount and charge:
         refund = refund_charge(account, charge, amount=refund_amount)
@@ -216,7 +207,7 @@ def give_back(account: Account, invoice: Obj, note: Obj, wish: Params, *, refund
 
 def recount(account: Account, invoice: Obj) -> None:
     """An invoice's credited amounts follow from its notes; one with nothing left to pay is paid."""
-    notes = [note for note in account.list("credit_note", invoice=invoice["id"]) if note["status"] == "issued"]
+    notes = issued_notes(account, invoice)
     before = sum(note["pre_payment_amount"] for note in notes)
     remaining = invoice["amount_remaining"] + invoice["pre_payment_credit_notes_amount"] - before
     account.change(

@@ -23,6 +23,9 @@ LEAST = {
     "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300, "nzd": 50, "pln": 200,
     "ron": 200, "sek": 300, "sgd": 50, "thb": 1000, "usd": 50,
 }  # fmt: skip
+# The most: eight digits, of rupiahs twelve (the same page).
+LARGEST: dict[str, int] = {"idr": 999_999_999_999}
+LARGEST_ELSE = 99_999_999
 # Written with two digits for old times' sake, but charged in whole units alone.
 WHOLE_UNITS = frozenset(("isk", "ugx"))
 
@@ -51,18 +54,48 @@ def read_currency(text: str, *, param: str) -> str:
     return code
 
 
-def check_rounded(amount: int | None, currency: str, *, param: str) -> None:
-    """Three-decimal amounts end in 0, and some currencies know whole units only. Raises InvalidRequest."""
-    step = 10 if currency in THREE_DECIMAL else 100 if currency in WHOLE_UNITS else 1
-    if amount is not None and amount % step:
+def step_of(currency: str) -> int:
+    """What amounts that are charged or refunded are multiples of (docs.stripe.com/currencies#three-decimal)."""
+    return 10 if currency in THREE_DECIMAL else 100 if currency in WHOLE_UNITS else 1
+
+
+def nearest(amount: int, currency: str) -> int:
+    """The amount nearest to one that comes out of shares and periods that can be charged, half a step up."""
+    step = step_of(currency)
+    return (amount + step // 2) // step * step
+
+
+def check_amount(amount: int | None, currency: str, *, param: str | None = "amount") -> None:
+    """Raises Stripe's refusal of an amount, below or above nothing, that is too large or no multiple of its step."""
+    if amount is None:
+        return
+    step = step_of(currency)
+    if amount % step:
         raise InvalidRequest(
-            f"Invalid amount: amounts in {currency} must be divisible by {step}, but {amount} is not.", param=param
+            f"Invalid amount: amounts in {currency} must be divisible by {step}, but {amount} is not.",
+            code="parameter_invalid_integer",
+            param=param,
         )
+    check_most(amount, currency, param=param)
+
+
+def check_most(amount: Decimal | int, currency: str, *, what: str = "Amount", param: str | None = "amount") -> None:
+    """Raises Stripe's refusal of an amount with more digits than it takes."""
+    most = LARGEST.get(currency, LARGEST_ELSE)
+    if not -most <= amount <= most:
+        raise InvalidRequest(
+            f"{what} must be no more than {written(most, currency)} {currency}", code="amount_too_large", param=param
+        )
+
+
+def least_of(currency: str) -> int:
+    """The least that can be charged."""
+    return LEAST.get(currency.lower(), 1)
 
 
 def check_least(amount: int, currency: str, *, what: str = "Amount", param: str | None = "amount") -> None:
     """Raises Stripe's refusal of an amount that is too small to be charged."""
-    least = LEAST.get(currency.lower(), 1)
+    least = least_of(currency)
     if amount < least:
         raise InvalidRequest(
             f"{what} must be at least {written(least, currency)} {currency.lower()}",

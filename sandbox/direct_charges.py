@@ -6,6 +6,7 @@ from sandbox.account import Account
 from sandbox.cards import default_method, new_card_method
 from sandbox.charges import decline_charge, make_charge
 from sandbox.clock import due
+from sandbox.currencies import check_amount
 from sandbox.disputes import follow_charge
 from sandbox.errors import CardDeclined, InvalidRequest, NotFound
 from sandbox.payments import AUTHORISED_FOR, needs_authentication, refusal_of
@@ -90,6 +91,7 @@ def capture_charge(account: Account, charge: Obj, *, amount: int | None, **chang
     taken = charge["amount"] if amount is None else amount
     if taken > charge["amount"]:
         raise InvalidRequest("You cannot capture more than was authorised.", code="amount_too_large", param="amount")
+    check_amount(taken, charge["currency"])
     account.schedule("charge_expires", charge["id"], at=None)
     account.change(charge, amount_captured=taken, captured=True, **changes)
     account.emit("charge.captured", charge)

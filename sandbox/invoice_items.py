@@ -1,9 +1,12 @@
 """Invoice items: one-off amounts that wait for, or sit on, an invoice; prorations among them."""
 
+from fractions import Fraction
+
 from sandbox.account import Account
 from sandbox.coupons import Found
+from sandbox.currencies import check_most
 from sandbox.discounts import net_amount, redeem_all
-from sandbox.pricing import amount_of, unit_decimal
+from sandbox.pricing import amount_of, part_of, unit_decimal
 from sandbox.types import Obj
 
 
@@ -30,6 +33,7 @@ def new_invoice_item(
     code = currency or (price["currency"] if price else "eur")
     cost = amount_of(account, price, quantity, currency=code) if price else 0
     total = cost if amount is None else amount
+    check_most(total, code)
     name = account.get("product", price["product"])["name"] if price else None
     pricing = None
     if price:
@@ -95,14 +99,14 @@ def prorate(
             continue
         among, served = (after, None) if sign > 0 else (before, subscription["latest_invoice"])
         start, end = item["current_period_start"], item["current_period_end"]
-        share = max(0, min(1, (end - at) / max(1, end - start)))
+        share = max(Fraction(0), min(Fraction(1), Fraction(end - at, max(1, end - start))))
         full = net_amount(account, subscription, item, among=among, invoice=served)
         name = account.get("product", item["price"]["product"])["name"]
         made.append(
             new_invoice_item(
                 account,
                 customer,
-                amount=sign * round(full * share),
+                amount=sign * part_of(full, share),
                 currency=subscription["currency"],
                 price=item["price"],
                 quantity=item.get("quantity", 1),

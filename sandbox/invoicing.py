@@ -2,7 +2,7 @@
 
 from sandbox import payments
 from sandbox.account import Account
-from sandbox.balances import apply_to_invoice
+from sandbox.balances import apply_to_invoice, due_of
 from sandbox.discounts import discount_lines, settle_once
 from sandbox.errors import InvalidRequest
 from sandbox.pricing import unit_decimal
@@ -227,11 +227,11 @@ def total_up(account: Account, invoice: Obj) -> None:
     lines = invoice["lines"]["data"]
     invoice["lines"]["url"] = f"/v1/invoices/{invoice['id']}/lines"
     totals = discount_lines(account, invoice)
-    subtotal = sum(line["amount"] for line in lines)
-    total = subtotal - sum(part["amount"] for part in totals)
+    total = sum(line["amount"] for line in lines) - sum(part["amount"] for part in totals)
+    subtotal = total + sum(part["amount"] for line in lines for part in shared_discounts(line))
     customer = account.get("customer", invoice["customer"])
     balance = customer["balance"]
-    due_now = max(0, total + balance)
+    due_now = due_of(total + balance, invoice["currency"])
     account.change(
         invoice,
         amount_due=due_now,
@@ -243,6 +243,11 @@ def total_up(account: Account, invoice: Obj) -> None:
         total_discount_amounts=totals,
         total_excluding_tax=total,
     )
+
+
+def shared_discounts(line: Obj) -> list[Obj]:
+    """What the discounts of the whole invoice take off a line, its own left out."""
+    return [part for part in line["discount_amounts"] if part["discount"] not in line["discounts"]]
 
 
 def finalize(account: Account, invoice: Obj, *, auto_advance: bool | None = None) -> Obj:

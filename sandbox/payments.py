@@ -7,12 +7,14 @@ from sandbox.account import Account
 from sandbox.cards import card_of, decline
 from sandbox.charges import decline_charge, make_charge
 from sandbox.clock import due
+from sandbox.currencies import check_amount
 from sandbox.disputes import follow_charge
 from sandbox.errors import CardDeclined, InvalidRequest
 from sandbox.types import DAY, Obj
 
 # Called with (account, payment intent) when one has succeeded or failed: invoices and checkout sessions listen.
 Listener = Callable[[Account, Obj], None]
+CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 AUTHORISED_FOR = 7 * DAY  # how long a bank holds an amount that nobody captures
 ON_SUCCESS: list[Listener] = []
 ON_FAILURE: list[Listener] = []
@@ -143,7 +145,7 @@ def confirm(
 
 def check_confirmable(intent: Obj) -> None:
     """Raises Stripe's refusal where the money has come, is coming, or is not wanted any more."""
-    if intent["status"] not in ("requires_payment_method", "requires_confirmation", "requires_action"):
+    if intent["status"] not in CONFIRMABLE:
         raise InvalidRequest(
             f"This PaymentIntent's status is {intent['status']}: it cannot be confirmed.",
             code="payment_intent_unexpected_state",
@@ -224,6 +226,7 @@ def capture(account: Account, intent: Obj, *, amount: int | None = None) -> Obj:
             code="amount_too_large",
             param="amount_to_capture",
         )
+    check_amount(taken, intent["currency"], param="amount_to_capture")
     account.schedule("authorisation_expires", intent["id"], at=None)
     charge = account.get("charge", intent["latest_charge"])
     account.change(charge, amount_captured=taken, captured=True)

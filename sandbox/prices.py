@@ -1,9 +1,10 @@
 """Prices as objects: their terms in one currency or several, their tiers, their lookup keys."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from sandbox.account import Account
-from sandbox.currencies import check_rounded
+from sandbox.currencies import check_amount, check_most
 from sandbox.errors import InvalidRequest
 from sandbox.types import Obj, Params
 
@@ -82,8 +83,7 @@ def new_terms(wish: Params, *, currency: str, scheme: str, under: str = "") -> O
             else "Prices require an `unit_amount` or `unit_amount_decimal` parameter to be set.",
             param=param("unit_amount"),
         )
-    amount, decimal = amounts(wish)
-    check_rounded(amount, currency, param=param("unit_amount"))
+    amount, decimal = amounts(wish, currency=currency, param=param)
     chosen = new_custom_amount(custom, currency=currency, param=param("custom_unit_amount")) if custom else None
     return {**terms, "custom_unit_amount": chosen, "unit_amount": amount, "unit_amount_decimal": decimal}
 
@@ -101,15 +101,21 @@ def new_options(wishes: dict[str, Params], *, currency: str, scheme: str) -> dic
     }
 
 
-def amounts(wish: Params, *, of: str = "unit_amount") -> tuple[int | None, str | None]:
-    """(whole, decimal) of an amount; the whole number is null where the decimal has a fraction."""
-    if wish.get(of) is not None:
-        return wish[of], str(wish[of])
-    decimal = wish.get(f"{of}_decimal")
+def amounts(
+    wish: Params, *, currency: str, param: Callable[[str], str], of: str = "unit_amount"
+) -> tuple[int | None, str | None]:
+    """(whole, decimal) of an amount; the whole number is null where the decimal has a fraction, which bills round.
+    `param` says under which name a field was sent."""
+    given = wish.get(of)
+    decimal = wish.get(f"{of}_decimal") if given is None else str(given)
     if decimal is None:
         return None, None
     exact = Decimal(decimal)
-    return (int(exact) if exact == exact.to_integral_value() else None), decimal
+    if exact != exact.to_integral_value():
+        check_most(exact, currency, param=param(f"{of}_decimal"))
+        return None, decimal
+    check_amount(int(exact), currency, param=param(of if given is not None else f"{of}_decimal"))
+    return int(exact), decimal
 
 
 def claim_lookup_key(account: Account, params: Params, *, price: str | None = None) -> str | None:
@@ -130,7 +136,7 @@ def new_custom_amount(wish: Params, *, currency: str, param: str) -> Obj | None:
         return None
     shown = {name: wish.get(name) for name in ("maximum", "minimum", "preset")}
     for name, amount in shown.items():
-        check_rounded(amount, currency, param=f"{param}[{name}]")
+        check_amount(amount, currency, param=f"{param}[{name}]")
     low, middle, high = shown["minimum"], shown["preset"], shown["maximum"]
     known = [amount for amount in (low, middle, high) if amount is not None]
     if known != sorted(known):
@@ -155,8 +161,9 @@ def new_tier(wish: Params, *, currency: str, param: str) -> Obj:
             raise InvalidRequest(
                 f"You may only specify one of these parameters: {name}, {name}_decimal.", param=f"{param}[{name}]"
             )
-        tier[name], tier[f"{name}_decimal"] = amounts(wish, of=name)
-        check_rounded(tier[name], currency, param=f"{param}[{name}]")
+        tier[name], tier[f"{name}_decimal"] = amounts(
+            wish, currency=currency, param=lambda name: f"{param}[{name}]", of=name
+        )
     if tier["flat_amount_decimal"] is None and tier["unit_amount_decimal"] is None:
         raise InvalidRequest("Each tier needs a `unit_amount` or a `flat_amount`.", param=param)
     return tier

@@ -5,6 +5,7 @@ from typing import Any
 from sandbox.account import Account
 from sandbox.cards import card_of
 from sandbox.clock import due
+from sandbox.currencies import check_amount
 from sandbox.errors import InvalidRequest
 from sandbox.types import DAY, Obj
 
@@ -72,6 +73,7 @@ def check_refundable(charge: Obj, *, wanted: int) -> None:
         )
     if left <= 0:
         raise InvalidRequest(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
+    check_amount(wanted, charge["currency"])
     if wanted > left:
         raise InvalidRequest(
             f"Refund amount ({wanted}) is greater than unrefunded amount on charge ({left})", param="amount"
@@ -97,10 +99,15 @@ def destination(charge: Obj) -> Obj:
     }
 
 
+def counts(refund: Obj) -> bool:
+    """Whether the money was given back, as far as anybody knows."""
+    return refund["status"] not in ("failed", "canceled")
+
+
 def recount(account: Account, charge: Obj, *, event: str) -> None:
     """A charge's refunded amount is the sum of the refunds that did not fail."""
     refunds = account.list("refund", charge=charge["id"])
-    total = sum(refund["amount"] for refund in refunds if refund["status"] not in ("failed", "canceled"))
+    total = sum(refund["amount"] for refund in refunds if counts(refund))
     account.change(charge, event=event, amount_refunded=total, refunded=total >= charge["amount_captured"])
 
 

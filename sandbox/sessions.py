@@ -4,8 +4,8 @@ from fractions import Fraction
 
 from sandbox.account import Account
 from sandbox.catalogue import WHOLE, new_lines, price_of
-from sandbox.coupons import Purchase, take_off
-from sandbox.currencies import check_least
+from sandbox.coupons import Purchase, spread, take_off
+from sandbox.currencies import check_least, check_most, nearest
 from sandbox.discounts import find_coupons
 from sandbox.errors import InvalidRequest
 from sandbox.periods import part_of_period
@@ -33,6 +33,7 @@ def new_session(account: Account, params: Params, *, payment_link: str | None = 
     if mode == "payment" and purchase.amount and purchase.currency:
         what = "The Checkout Session's total amount due"
         check_least(purchase.amount, purchase.currency, what=what, param=None)
+        check_most(purchase.amount, purchase.currency, what=what, param=None)
     discounts = find_coupons(account, params.get("discounts"), param="discounts", purchase=purchase)
     invoice_creation = params.get("invoice_creation")
     session = account.add(
@@ -234,8 +235,10 @@ def total_session(account: Account, session: Obj) -> None:
         line["amount_discount"] = 0
     for coupon in coupons:
         parts = [(line["amount_subtotal"] - line["amount_discount"], line["price"]["product"]) for line in lines]
-        for line, off in zip(lines, take_off(account, coupon, parts, currency=session["currency"]), strict=True):
-            line["amount_discount"] += off
+        off = take_off(account, coupon, parts, currency=session["currency"])
+        payable = spread(nearest(sum(off), session["currency"]), off)  # what is left can be charged
+        for line, part in zip(lines, payable, strict=True):
+            line["amount_discount"] += part
     for line in lines:
         line["amount_total"] = line["amount_subtotal"] - line["amount_discount"]
     account.note(session["id"], line_items=lines)

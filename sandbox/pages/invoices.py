@@ -104,10 +104,12 @@ def show_invoice(request: HttpRequest, account: Account, found: Obj) -> HttpResp
     """Render the invoice, with what became of the last attempt to pay it."""
     note = read_note(request)
     typed, errors = last_attempt(account, found["id"])
+    off = sum(part["amount"] for part in found["total_discount_amounts"] or [])
     context = {
         "invoice": found,
         "lines": found["lines"]["data"],
-        "discount": -sum(part["amount"] for part in found["total_discount_amounts"] or []),
+        "subtotal": found["total"] + off,
+        "discount": -off,
         "applied": found["amount_due"] - found["total"],
         "receipts": [charge for charge in charges_of(account, found) if charge["receipt_url"]],
         "merchant": merchant_name(account),

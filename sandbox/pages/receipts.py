@@ -74,7 +74,7 @@ def invoice_lines(invoice: Obj) -> list[Line]:
     applied = invoice["amount_due"] - invoice["total"]
     rows = [Line(line["description"] or "Item", money(line["amount"], currency)) for line in invoice["lines"]["data"]]
     sums = [
-        ("Subtotal", invoice["subtotal"], True),
+        ("Subtotal", invoice["total"] + off, True),
         ("Discount", -off, bool(off)),
         ("Applied balance", applied, bool(applied)),
         ("Paid", -invoice["amount_paid"], bool(invoice["amount_paid"])),

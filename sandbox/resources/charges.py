@@ -1,7 +1,7 @@
 """`/v1/charges` and `/v1/radar/early_fraud_warnings`."""
 
 from sandbox.addresses import full_shipping
-from sandbox.currencies import check_least, check_rounded
+from sandbox.currencies import check_amount, check_least
 from sandbox.direct_charges import capture_charge, charge_directly, find_source
 from sandbox.resources.shared_fields import CURRENCY, METADATA, SHIPPING
 from sandbox.routing import Call, endpoint, listing, retrieve
@@ -12,7 +12,7 @@ from sandbox.validation import Choice, Flag, Hash, Text, Whole, merge_metadata, 
 @endpoint(
     "POST",
     "/v1/charges",
-    amount=needed(Whole(least=1, most=99_999_999)),
+    amount=needed(Whole(least=1)),
     capture=Flag(),
     currency=needed(CURRENCY),
     customer=Text(),
@@ -27,7 +27,7 @@ from sandbox.validation import Choice, Flag, Hash, Text, Whole, merge_metadata, 
 )
 def create_charge(call: Call) -> Obj:
     account, params = call.account, dict(call.params)
-    check_rounded(params["amount"], params["currency"], param="amount")
+    check_amount(params["amount"], params["currency"])
     check_least(params["amount"], params["currency"])
     named = params.get("customer")
     customer = account.get("customer", named, param="customer") if named else None

@@ -2,7 +2,7 @@
 
 from sandbox.account import Account
 from sandbox.coupons import close_codes, get_coupon, is_deleted
-from sandbox.currencies import check_rounded
+from sandbox.currencies import check_amount
 from sandbox.errors import InvalidRequest
 from sandbox.paging import list_objects
 from sandbox.resources.shared_fields import CURRENCY, METADATA
@@ -47,6 +47,8 @@ def create_coupon(call: Call) -> Obj:
         raise InvalidRequest("Must provide percent_off or amount_off.")
     if "amount_off" in params and "currency" not in params:
         raise InvalidRequest("You must pass currency when passing amount_off", param="currency")
+    if "amount_off" in params:
+        check_amount(params["amount_off"], params["currency"], param="amount_off")
     check_options(params.get("currency_options") or {}, currency=params.get("currency"))
     check_products(account, params.get("applies_to") or {})
     redeem_by = params.get("redeem_by")
@@ -95,7 +97,7 @@ def check_options(options: dict[str, Obj], *, currency: str | None) -> None:
                 f"You cannot specify `{code}` in `currency_options` because it is the coupon's own currency.",
                 param=f"currency_options[{code}]",
             )
-        check_rounded(option["amount_off"], code, param=f"currency_options[{code}][amount_off]")
+        check_amount(option["amount_off"], code, param=f"currency_options[{code}][amount_off]")
 
 
 def check_products(account: Account, applies_to: Obj) -> None:

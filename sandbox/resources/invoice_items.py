@@ -4,6 +4,7 @@ from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.catalogue import price_of
 from sandbox.coupons import Purchase
+from sandbox.currencies import check_amount
 from sandbox.discounts import find_coupons, replace_discounts
 from sandbox.errors import InvalidRequest
 from sandbox.invoice_items import new_invoice_item
@@ -68,7 +69,8 @@ def charge_of(account: Account, params: Obj) -> Obj:
         return {"price": price, "currency": price["currency"]}
     if params.get("amount") is None or not params.get("currency"):
         raise InvalidRequest("You must pass either `amount` and `currency`, or `pricing`.", param="amount")
-    return {"amount": params["amount"], "currency": params["currency"].lower()}
+    check_amount(params["amount"], params["currency"])
+    return {"amount": params["amount"], "currency": params["currency"]}
 
 
 @endpoint("POST", "/v1/invoiceitems/{id}", amount=Whole(), description=Text(), discounts=DISCOUNTS, metadata=METADATA)
@@ -78,6 +80,7 @@ def update_item(call: Call) -> Obj:
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(item["metadata"], changes["metadata"])
     if "amount" in changes:
+        check_amount(changes["amount"], item["currency"])
         changes["net_amount"] = changes["amount"]
     if "discounts" in changes:
         changes["discounts"] = replace_discounts(

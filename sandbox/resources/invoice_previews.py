@@ -5,6 +5,7 @@ from typing import Any
 from sandbox.account import Account
 from sandbox.catalogue import price_of
 from sandbox.coupons import Purchase
+from sandbox.currencies import check_amount
 from sandbox.discounts import find_coupons
 from sandbox.errors import InvalidRequest
 from sandbox.previews import Preview, preview_invoice
@@ -98,6 +99,8 @@ def extra_of(account: Account, extra: Params, *, customer: str, at: int) -> dict
         price = price_of(account, extra, param=param, use="one_time")
     elif extra.get("amount") is None or not extra.get("currency"):
         raise InvalidRequest("You must pass either `amount` and `currency`, or `price`.", param=param)
+    else:
+        check_amount(extra["amount"], extra["currency"], param=f"{param}[amount]")
     currency = extra.get("currency") or (price["currency"] if price else None)
     period = extra.get("period")
     return {

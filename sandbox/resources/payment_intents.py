@@ -4,7 +4,7 @@ from sandbox import payments
 from sandbox.account import Account
 from sandbox.addresses import full_shipping
 from sandbox.cards import attach, default_method, find_method
-from sandbox.currencies import check_least
+from sandbox.currencies import check_amount, check_least
 from sandbox.errors import CardDeclined, InvalidRequest
 from sandbox.resources.shared_fields import AUTOMATIC_METHODS, CURRENCY, METADATA, METHOD_TYPES, SHIPPING
 from sandbox.routing import Call, endpoint, listing, retrieve
@@ -30,7 +30,7 @@ OFF_SESSION = Either(words=("one_off", "recurring"), other=Flag())
 @endpoint(
     "POST",
     "/v1/payment_intents",
-    amount=needed(Whole(least=1, most=99_999_999)),
+    amount=needed(Whole(least=1)),
     automatic_payment_methods=AUTOMATIC_METHODS,
     capture_method=CAPTURE,
     confirm=Flag(),
@@ -50,6 +50,7 @@ OFF_SESSION = Either(words=("one_off", "recurring"), other=Flag())
 )
 def create_intent(call: Call) -> Obj:
     account, params = call.account, call.params
+    check_amount(params["amount"], params["currency"])
     check_least(params["amount"], params["currency"])
     if params.get("customer"):
         account.get("customer", params["customer"], param="customer")
@@ -108,6 +109,11 @@ def confirm_with(account: Account, intent: Obj, params: Obj) -> Obj:
 def update_intent(call: Call) -> Obj:
     intent = call.account.get("payment_intent", call.id)
     changes = dict(call.params)
+    check_updatable(intent, set(changes))
+    if {"amount", "currency"} & set(changes):
+        terms = {**intent, **changes}
+        check_amount(terms["amount"], terms["currency"])
+        check_least(terms["amount"], terms["currency"])
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(intent["metadata"], changes["metadata"])
     if changes.get("shipping"):
@@ -116,6 +122,19 @@ def update_intent(call: Call) -> Obj:
         changes["payment_method"] = find_method(call.account, changes["payment_method"])["id"]
         changes["status"] = "requires_confirmation"
     return call.account.change(intent, **changes)
+
+
+def check_updatable(intent: Obj, names: set[str]) -> None:
+    """Raises Stripe's refusal to change what was asked of a bank already."""
+    fixed = sorted(names & {"amount", "currency", "customer", "payment_method"})
+    if fixed and intent["status"] not in payments.CONFIRMABLE:
+        raise InvalidRequest(
+            f"This PaymentIntent's {fixed[0]} could not be updated because it has a status of {intent['status']}. You "
+            f"may only update the {fixed[0]} of a PaymentIntent with one of the following statuses: "
+            f"{', '.join(payments.CONFIRMABLE)}.",
+            code="payment_intent_unexpected_state",
+            payment_intent=intent,
+        )
 
 
 @endpoint("POST", "/v1/payment_intents/{id}/confirm", off_session=OFF_SESSION, payment_method=Text(), return_url=Text())

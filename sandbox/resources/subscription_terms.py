@@ -5,10 +5,11 @@ from sandbox.cards import find_method
 from sandbox.catalogue import ItemWish, price_of
 from sandbox.changing import Change, check_proration_date
 from sandbox.coupons import Purchase
+from sandbox.currencies import check_most
 from sandbox.discounts import find_coupons
 from sandbox.errors import InvalidRequest
 from sandbox.periods import next_day
-from sandbox.pricing import amount_of, terms_in
+from sandbox.pricing import amount_of
 from sandbox.resources.shared_fields import (
     DISCOUNTS,
     ITEM_PRICE_DATA,
@@ -115,9 +116,10 @@ def check_terms(params: Params, wishes: list[ItemWish]) -> None:
 
 
 def check_currency(account: Account, wishes: list[ItemWish], *, currency: str | None) -> None:
-    """Everything on a subscription is paid in one currency, which each price has to offer."""
+    """Everything on a subscription is paid in one currency, which each price has to offer, and can be charged."""
+    code = currency or wishes[0].price["currency"]
     for wish in wishes:
-        terms_in(account, wish.price, currency or wishes[0].price["currency"])
+        check_most(amount_of(account, wish.price, wish.quantity, currency=code), code, param="items")
 
 
 def terms_of(account: Account, params: Params, wishes: list[ItemWish], *, one_time: list[ItemWish]) -> Terms:

@@ -9,6 +9,7 @@ from tests.sandbox.looking import Rows
 from tests.sandboxes import Json
 
 DAY = 86_400
+LEAST = 50  # euro cents that can be charged
 
 
 def check_books(rows: Rows) -> None:
@@ -76,10 +77,15 @@ def check_invoice(invoice: Json, payments: list[Json]) -> None:
     lines = invoice["lines"]["data"]
     assert off == sum(part["amount"] for line in lines for part in line["discount_amounts"])
     assert all(sum(part["amount"] for part in line["discount_amounts"]) <= max(0, line["amount"]) for line in lines)
-    assert invoice["subtotal"] == sum(line["amount"] for line in lines)
-    assert invoice["total"] == invoice["subtotal"] - off
+    assert invoice["total"] == sum(line["amount"] for line in lines) - off
+    own = sum(
+        part["amount"] for row in lines for part in row["discount_amounts"] if part["discount"] in row["discounts"]
+    )
+    assert invoice["subtotal"] == invoice["total"] + off - own
     credited = invoice["pre_payment_credit_notes_amount"]
-    assert invoice["amount_due"] == max(0, invoice["total"] + invoice["starting_balance"]) - credited
+    owed = invoice["total"] + invoice["starting_balance"]
+    asked = owed if owed >= LEAST else 0
+    assert invoice["amount_due"] == asked - credited
     paid = sum(row["amount_paid"] for row in payments if row["status"] == "paid")
     assert invoice["amount_paid"] == paid + invoice["amount_paid_off_stripe"]
     if invoice["status"] == "paid":
@@ -87,7 +93,7 @@ def check_invoice(invoice: Json, payments: list[Json]) -> None:
     else:
         assert (invoice["amount_paid"], invoice["amount_remaining"]) == (0, invoice["amount_due"])
     if invoice["status_transitions"]["finalized_at"]:
-        assert invoice["ending_balance"] == min(0, invoice["starting_balance"] + invoice["total"])
+        assert invoice["ending_balance"] == owed - asked
         assert invoice["number"]
     stamps = {"paid": "paid_at", "void": "voided_at", "uncollectible": "marked_uncollectible_at"}
     if stamp := stamps.get(invoice["status"]):
@@ -101,7 +107,26 @@ def check_credit(invoice: Json, notes: list[Json]) -> None:
         assert invoice[f"{name}_credit_notes_amount"] == sum(note[f"{name}_amount"] for note in issued)
     assert invoice["post_payment_credit_notes_amount"] <= invoice["amount_paid"]
     for note in notes:
-        assert note["amount"] == note["total"] == sum(line["amount"] for line in note["lines"]["data"])
+        gross = sum(line["amount"] for line in note["lines"]["data"])
+        assert note["amount"] == note["total"] == gross - note["discount_amount"]
+        assert note["discount_amount"] == sum(line["discount_amount"] for line in note["lines"]["data"])
+        assert note["discount_amount"] == sum(part["amount"] for part in note["discount_amounts"])
+    check_lines_credited(invoice, issued)
+
+
+def check_lines_credited(invoice: Json, notes: list[Json]) -> None:
+    """No line gives back more than it took, and of its discounts what goes with it."""
+    gross: Counter[str] = Counter()
+    off: Counter[str] = Counter()
+    for line in (line for note in notes for line in note["lines"]["data"] if line["type"] == "invoice_line_item"):
+        gross[line["invoice_line_item"]] += line["amount"]
+        off[line["invoice_line_item"]] += line["discount_amount"]
+    for line in invoice["lines"]["data"]:
+        taken_off = sum(part["amount"] for part in line["discount_amounts"])
+        assert abs(gross[line["id"]]) <= abs(line["amount"])
+        if line["amount"] and gross[line["id"]] == line["amount"]:
+            assert off[line["id"]] == taken_off
+        assert off[line["id"]] <= taken_off
 
 
 def check_numbers(invoices: list[Json]) -> None:

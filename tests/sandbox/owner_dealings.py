@@ -100,6 +100,21 @@ class OwnerDealings(Stage):
             way = {f"{how}_amount": amount} if row["status"] == "paid" else {}
             self.try_to(self.api.credit_notes.create, {"invoice": row["id"], "amount": amount, **way})
 
+    @when("invoices", status={"open", "paid"})
+    @rule(pick=PICK, line=PICK, part=st.integers(1, 3), how=st.sampled_from(["refund", "credit", "out_of_band"]))
+    def credit_a_line(self, pick: int, line: int, part: int, how: str) -> None:
+        """All of a line, discounts and all, or a part of it."""
+        if row := self.one("invoices", pick, status={"open", "paid"}):
+            lines = row["lines"]["data"]
+            chosen = lines[line % len(lines)]
+            gross = chosen["amount"] // part
+            wish: Json = {"type": "invoice_line_item", "invoice_line_item": chosen["id"]}
+            if part > 1:
+                wish["amount"] = max(0, gross)
+            off = sum(piece["amount"] for piece in chosen["discount_amounts"])
+            way = {f"{how}_amount": gross - off} if row["status"] == "paid" and part == 1 and gross > off else {}
+            self.try_to(self.api.credit_notes.create, {"invoice": row["id"], "lines": [wish], **way})
+
     @when("credit_notes", status={"issued"})
     @rule(pick=PICK)
     def void_credit(self, pick: int) -> None:

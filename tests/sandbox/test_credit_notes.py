@@ -81,7 +81,7 @@ def test_a_note_that_cannot_refund_leaves_nothing_behind(sandbox: Sandbox, shelf
     invoice = bill(api, ada)
     api.refunds.create({"payment_intent": api.payment_intents.list().data[0].id})
     before = len(shelf.events())
-    with pytest.raises(stripe.InvalidRequestError, match="already been refunded"):
+    with pytest.raises(stripe.InvalidRequestError, match="greater than what can be credited"):
         api.credit_notes.create({"invoice": invoice.id, "amount": 5, "refund_amount": 5})
     assert len(shelf.events()) == before
     assert api.credit_notes.list().data == []
@@ -117,3 +117,81 @@ def test_what_a_bank_was_told_to_take_is_not_changed(sandbox: Sandbox, ada: str)
     sandbox.advance("4d")
     paid = api.invoices.retrieve(invoice.id)
     assert (paid.status, paid.amount_paid, paid.amount_due) == ("paid", 700, 700)
+
+
+# Lines with discounts
+
+
+def discounted(api: Any, customer: str, *, percent: float = 25, own: float = 0) -> Any:
+    """A paid invoice of 24.00 for three; `percent` off the whole invoice, `own` off its line."""
+    coupons = [api.coupons.create({"percent_off": off}).id if off else None for off in (percent, own)]
+    product = api.products.create({"name": "Clay"}).id
+    price = {"product": product, "currency": "eur", "unit_amount": 800}
+    item = {"customer": customer, "price_data": price, "quantity": 3}
+    api.invoice_items.create({**item, "discounts": [{"coupon": coupons[1]}]} if own else item)
+    wish = {"customer": customer, "pending_invoice_items_behavior": "include", "discounts": [{"coupon": coupons[0]}]}
+    return api.invoices.pay(api.invoices.finalize_invoice(api.invoices.create(wish).id).id)
+
+
+def test_a_discounted_line_is_credited_in_full(sandbox: Sandbox, ada: str) -> None:
+    """24.00 less 6.00 were paid: the note is for 18.00, and says what of the discount went with it."""
+    api: Any = sandbox.api
+    invoice = discounted(api, ada)
+    line = {"type": "invoice_line_item", "invoice_line_item": invoice.lines.data[0].id}
+    note = api.credit_notes.create({"invoice": invoice.id, "lines": [{**line, "quantity": 3}], "refund_amount": 1800})
+    assert (note.total, note.amount, note.discount_amount, note.subtotal) == (1800, 1800, 600, 2400)
+    assert [(row.amount, row.discount) for row in note.discount_amounts] == [(600, invoice.discounts[0])]
+    credited = note.lines.data[0]
+    assert (credited.amount, credited.discount_amount, credited.unit_amount) == (2400, 600, 800)
+    assert api.charges.list({"customer": ada}).data[0].refunded is True
+    with pytest.raises(stripe.InvalidRequestError, match="greater than what is left of the invoice line item"):
+        api.credit_notes.create({"invoice": invoice.id, "lines": [{**line, "quantity": 1}], "refund_amount": 600})
+
+
+def test_a_line_credited_in_parts_gives_back_what_it_took_to_the_cent(sandbox: Sandbox, ada: str) -> None:
+    api: Any = sandbox.api
+    invoice = discounted(api, ada, percent=33.3, own=10)
+    assert (invoice.subtotal, invoice.total) == (2160, 1441)  # the line's own discount is in the subtotal
+    parts = []
+    for amount in (1000, 1000, 400):
+        line = {"type": "invoice_line_item", "invoice_line_item": invoice.lines.data[0].id, "amount": amount}
+        wish = {"invoice": invoice.id, "lines": [line]}
+        with pytest.raises(stripe.InvalidRequestError, match=r"must equal the total amount of the credit note") as told:
+            api.credit_notes.create(wish)
+        total = int(str(told.value).rpartition("(")[2].rstrip(")."))
+        parts.append(api.credit_notes.create({**wish, "credit_amount": total}))
+    assert sum(note.total for note in parts) == 1441
+    assert sum(note.discount_amount for note in parts) == 2400 - 1441
+    assert sum(note.subtotal for note in parts) == 2160
+    assert api.customers.retrieve(ada).balance == -1441
+
+
+def test_refunds_beside_notes_leave_less_to_credit(sandbox: Sandbox, ada: str) -> None:
+    api: Any = sandbox.api
+    invoice = bill(api, ada)
+    refund = api.refunds.create({"payment_intent": api.payment_intents.list().data[0].id, "amount": 700})
+    with pytest.raises(stripe.InvalidRequestError, match=r"what can be credited on the invoice \(300\)"):
+        api.credit_notes.create({"invoice": invoice.id, "amount": 301, "credit_amount": 301})
+    linked = {"refund": refund.id, "amount_refunded": 500}
+    api.credit_notes.create({"invoice": invoice.id, "amount": 500, "refunds": [linked]})
+    with pytest.raises(stripe.InvalidRequestError, match="has 200 left that no credit note names"):
+        api.credit_notes.create({"invoice": invoice.id, "amount": 500, "refunds": [linked]})
+    assert api.credit_notes.create({"invoice": invoice.id, "amount": 300, "credit_amount": 300}).total == 300
+
+
+def test_a_note_links_refunds_of_its_own_payment_alone(sandbox: Sandbox, ada: str) -> None:
+    api: Any = sandbox.api
+    invoice = bill(api, ada)
+    other = api.refunds.create({"charge": api.charges.create({"amount": 900, "currency": "eur", "customer": ada}).id})
+    with pytest.raises(stripe.InvalidRequestError, match="does not belong to this invoice's payment"):
+        api.credit_notes.create({"invoice": invoice.id, "amount": 900, "refunds": [{"refund": other.id}]})
+
+
+def test_a_note_leaves_an_open_invoice_what_can_be_charged(sandbox: Sandbox, ada: str) -> None:
+    api: Any = sandbox.api
+    api.invoice_items.create({"customer": ada, "amount": 10_000, "currency": "kwd"})
+    terms = {"collection_method": "send_invoice", "days_until_due": 7, "pending_invoice_items_behavior": "include"}
+    invoice = api.invoices.finalize_invoice(api.invoices.create({"customer": ada, **terms}).id)
+    with pytest.raises(stripe.InvalidRequestError, match="divisible by 10"):
+        api.credit_notes.create({"invoice": invoice.id, "amount": 1005})
+    assert api.credit_notes.create({"invoice": invoice.id, "amount": 1010}).total == 1010
