@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -44,12 +45,11 @@ def control(*methods: str, locked: bool = True) -> Callable[[Action], Action]:
                 return answer(request, {} if "POST" in methods else request.GET.dict(), ids)
             if request.content_type != "application/json":
                 return JsonResponse({"error": {"message": "Send application/json."}}, status=415)
-            try:
-                wishes = json.loads(request.body or b"{}")
-            except ValueError:
-                wishes = None
-            if not isinstance(wishes, dict):
-                return JsonResponse({"error": {"message": "The body must be a JSON object."}}, status=400)
+            wishes = read_object(request)
+            if wishes is None:
+                return JsonResponse(
+                    {"error": {"message": "The body must be a JSON object, not too large."}}, status=400
+                )
             return answer(request, wishes, ids)
 
         def answer(request: HttpRequest, wishes: Obj, ids: dict[str, str]) -> HttpResponse:
@@ -62,13 +62,22 @@ def control(*methods: str, locked: bool = True) -> Callable[[Action], Action]:
                     {"error": {"type": "card_error", "code": "authentication_required", "message": str(required)}},
                     status=402,
                 )
-            except (KeyError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 return JsonResponse({"error": {"message": f"{type(error).__name__}: {error}"}}, status=400)
             return shown if isinstance(shown, HttpResponse) else JsonResponse(shown, safe=False)
 
         return view
 
     return wrap
+
+
+def read_object(request: HttpRequest) -> Obj | None:
+    """What a program sent; None where it is no JSON object, or more of it than can be read."""
+    try:
+        wishes = json.loads(request.body or b"{}")
+    except (RecursionError, RequestDataTooBig, ValueError):
+        return None
+    return wishes if isinstance(wishes, dict) else None
 
 
 def sent_by_a_page(request: HttpRequest) -> bool:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
@@ -26,15 +27,19 @@ from sandbox.types import API_VERSION, Obj
 from sandbox.validation import check
 
 LOG = logging.getLogger(__name__)
+UNRECOGNIZED = (
+    "Unrecognized request URL ({}). If you are trying to list objects, remove the trailing slash. If you are trying to "
+    "retrieve an object, make sure you passed a valid (non-empty) identifier in your code."
+)
 
 
 @csrf_exempt
-def v1(request: HttpRequest, path: str) -> HttpResponseBase:
+def answer_api(request: HttpRequest, path: str) -> HttpResponseBase:
     """Answer one API request as Stripe would."""
     started = time.monotonic()
     sandbox = box()
-    method, target = request.method or "GET", f"/v1/{path}"
-    body = request.body.decode(errors="replace")
+    method, target = request.method or "GET", f"/{path}"
+    body = read_body(request)
     query = request.META.get("QUERY_STRING", "")
     found = find_route(method, target)
     rule = next_rule(sandbox, method=method, target=target)
@@ -42,7 +47,7 @@ def v1(request: HttpRequest, path: str) -> HttpResponseBase:
     if rule and rule["status"] not in MAIMED:
         answer = spoil(request, rule)
     else:
-        form = "&".join(part for part in (query, body) if part)
+        form = None if body is None else "&".join(part for part in (query, body) if part)
         account, answer, request_id = enter(sandbox, request, found=found, target=target, form=form)
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
     response["Request-Id"] = request_id or "req_none"
@@ -62,12 +67,20 @@ def v1(request: HttpRequest, path: str) -> HttpResponseBase:
         route=found[0] if found else None,
         target=target,
         query=query,
-        body=body,
+        body=body or "",
         started=started,
     )
     if account:
         tell_listeners(sandbox, account, request, answer, request_id=request_id, target=target)
     return maim(request, response, rule) if rule and rule["status"] in MAIMED else response
+
+
+def read_body(request: HttpRequest) -> str | None:
+    """None where it is longer than the server takes."""
+    try:
+        return request.body.decode(errors="replace")
+    except RequestDataTooBig:
+        return None
 
 
 def enter(
@@ -76,7 +89,7 @@ def enter(
     *,
     found: tuple[Route, tuple[str, ...]] | None,
     target: str,
-    form: str,
+    form: str | None,
 ) -> tuple[Account | None, Answer, str]:
     """(account, answer, request id) of a request whose key is looked at first; no account without a good key."""
     account = None
@@ -195,11 +208,14 @@ def serve(
     *,
     found: tuple[Route, tuple[str, ...]] | None,
     target: str,
-    form: str,
+    form: str | None,
     request_id: str,
 ) -> Answer:
+    """`form` is None where there was too much of it."""
     if found is None:
-        return refused(StripeRefusal(f"Unrecognized request URL ({request.method}: {target}).", status=404))
+        return refused(StripeRefusal(UNRECOGNIZED.format(f"{request.method}: {target}"), status=404))
+    if form is None:
+        return refused(InvalidRequest("Invalid request: its body is too large."))
     key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
     if key:
         with sandbox.lock:

@@ -48,6 +48,7 @@ class Route:
 
 
 ROUTES: list[Route] = []
+SEARCH = "search"
 EXPAND: dict[str, Field] = {"expand": Listed(each=Text())}
 PAGING: dict[str, Field] = {
     "limit": Whole(least=1, most=100),
@@ -95,10 +96,11 @@ def listing(
 
 
 def find_route(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
-    """The endpoint for a request; literal paths win over those with ids."""
+    """The endpoint for a request; literal paths win over those with ids. Stripe's searches, which are not here, are no
+    objects that are called so."""
     best: tuple[Route, tuple[str, ...]] | None = None
     for route in ROUTES:
-        if route.method == method and (match := route.pattern.match(path)):
+        if route.method == method and (match := route.pattern.match(path)) and SEARCH not in match.groups():
             if not match.groups():
                 return route, ()
             if best is None or len(match.groups()) < len(best[1]):

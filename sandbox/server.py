@@ -20,6 +20,7 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "graceful_timeout": 1,
             "timeout": 120,
+            "limit_request_line": 0,  # a longer query would be refused before we can say so in Stripe's words
             "keepalive": 300,  # longer than any client of a test is idle: none meets a connection as it is closed
             "loglevel": "warning",
             "when_ready": self.tell_port,

@@ -1,12 +1,12 @@
 """Addresses of the sandbox: Stripe's API, the control API, and the pages a person sees."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from sandbox.control import urlpatterns as control
-from sandbox.http import v1
+from sandbox.http import answer_api
 
 urlpatterns = [
-    path("v1/<path:path>", v1),
+    re_path(r"^(v[12](?:/[\s\S]*)?)$", answer_api),
     *control,
     path("", include("sandbox.pages.urls")),
 ]

@@ -51,6 +51,16 @@ def test_requests_answers_and_events_keep_to_the_document(contract: Contract, ex
     assert [violation for exchange in exchanges for violation in contract.violations(exchange)] == []
 
 
+def test_no_endpoint_of_stripe_s_is_taken_for_an_object_s_id(contract: Contract) -> None:
+    taken = [
+        (method, path)
+        for _, path, methods in contract.operations
+        for method in methods
+        if (found := find_route(method.upper(), path)) and any(not part.startswith("{") for part in found[1])
+    ]
+    assert taken == []
+
+
 def test_endpoints_can_ask_for_the_types_of_the_document(contract: Contract) -> None:
     operation = contract.operation("post", "/v1/webhook_endpoints")
     assert operation is not None

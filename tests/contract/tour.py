@@ -223,7 +223,10 @@ def visit_invoices(api: Any, customer: str) -> None:
 
 
 def visit_credit_notes(api: Any, customer: str, *, paid: str) -> None:
-    note = api.credit_notes.create({"invoice": paid, "amount": 200, "refund_amount": 150, "credit_amount": 50})
+    wish = {"invoice": paid, "amount": 200, "refund_amount": 150, "credit_amount": 50}
+    api.credit_notes.preview(wish)
+    api.credit_notes.preview_lines.list({**wish, "limit": 1})
+    note = api.credit_notes.create(wish)
     api.credit_notes.update(note.id, {"memo": "Sorry", "metadata": {"a": "b"}})
     api.credit_notes.retrieve(note.id, {"expand": ["invoice", "refunds.refund"]})
     api.credit_notes.line_items.list(note.id)

@@ -119,6 +119,27 @@ def test_what_a_bank_was_told_to_take_is_not_changed(sandbox: Sandbox, ada: str)
     assert (paid.status, paid.amount_paid, paid.amount_due) == ("paid", 700, 700)
 
 
+# Previews
+
+
+def test_a_preview_says_what_a_note_would_come_to_and_leaves_nothing(sandbox: Sandbox, ada: str) -> None:
+    api: Any = sandbox.api
+    invoice = bill(api, ada)
+    before = (api.invoices.retrieve(invoice.id).to_dict(), len(api.events.list({"limit": 100}).data))
+    wish = {"invoice": invoice.id, "amount": 600, "refund_amount": 400, "credit_amount": 200}
+    seen = api.credit_notes.preview(wish)
+    lines = api.credit_notes.preview_lines.list(wish)
+    assert (seen.object, seen.amount, seen.type, seen.refunds) == ("credit_note", 600, "post_payment", [])
+    assert [line.amount for line in lines.data] == [line.amount for line in seen.lines.data] == [600]
+    assert (api.invoices.retrieve(invoice.id).to_dict(), len(api.events.list({"limit": 100}).data)) == before
+    assert api.credit_notes.list().data == api.refunds.list().data == []
+    assert api.customers.retrieve(ada).balance == 0
+    with pytest.raises(stripe.InvalidRequestError, match="greater than what can be credited"):
+        api.credit_notes.preview({"invoice": invoice.id, "amount": 1001, "refund_amount": 1001})
+    with pytest.raises(stripe.InvalidRequestError, match="No such credit"):
+        api.credit_notes.retrieve(seen.id)
+
+
 # Lines with discounts
 
 

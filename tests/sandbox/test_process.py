@@ -121,6 +121,25 @@ def test_a_form_cannot_reach_the_controls(sandbox: Sandbox) -> None:
     assert status_of(sandbox, "/sandbox/reset", data=b"[]", **JSON) == 400
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/sandbox/clock", b"[" * 50_000),
+        ("/sandbox/settings", b'{"display_name": "' + b"x" * 3_000_000 + b'"}'),
+        ("/sandbox/chaos", b"\xff"),
+        ("/sandbox/clock", b'{"to": Infinity}'),
+        ("/sandbox/seed", b'{"subscribers": Infinity}'),
+        ("/sandbox/keys", b'{"permissions": 7}'),
+    ],
+)
+def test_what_the_controls_cannot_read_is_refused_in_json(sandbox: Sandbox, path: str, body: bytes) -> None:
+    request = urllib.request.Request(f"{sandbox.url}{path}", data=body, headers=JSON)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    with refused.value:
+        assert (refused.value.code, "message" in json.load(refused.value)["error"]) == (400, True)
+
+
 def test_a_get_changes_nothing(sandbox: Sandbox) -> None:
     paths = ("/sandbox/settings", "/sandbox/chaos", "/sandbox/clock")
     settings, chaos, clock = (sandbox.get(path) for path in paths)

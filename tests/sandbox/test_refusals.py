@@ -1,7 +1,9 @@
+import json
 import time
 import urllib.error
 import urllib.request
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import stripe
@@ -135,10 +137,38 @@ def test_an_unknown_id_is_404_in_the_path_and_400_in_a_parameter(sandbox: Sandbo
     assert (wrong.value.http_status, wrong.value.param) == (400, "product")
 
 
-def test_an_unknown_address_is_404(sandbox: Sandbox) -> None:
-    with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL") as refused:
-        raw(sandbox, "get", {}, "/v1/unicorns")
-    assert refused.value.http_status == 404
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/unicorns", "/v1", "/v1/", "/v1/customers/", "/v2", "/v2/core/events", "/v1/a\nb", "/v1/customers/search"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_an_unknown_address_is_404_in_stripe_s_shape(sandbox: Sandbox, method: str, path: str) -> None:
+    said = {"Authorization": f"Bearer {KEY}"}
+    request = urllib.request.Request(sandbox.url + quote(path), method=method, headers=said)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    with refused.value:
+        error = json.load(refused.value)["error"]
+    assert (refused.value.code, error["type"]) == (404, "invalid_request_error")
+    assert error["message"].startswith(f"Unrecognized request URL ({method}: {path}).")
+
+
+@pytest.mark.parametrize("kind", ["customers", "products", "prices", "invoices", "subscriptions", "charges"])
+def test_a_search_is_no_object(sandbox: Sandbox, kind: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL"):
+        raw(sandbox, "get", {"query": "email:'ada@example.org'"}, f"/v1/{kind}/search")
+
+
+def test_a_body_that_is_too_large_is_refused_in_stripe_s_shape_and_frees_its_key(sandbox: Sandbox) -> None:
+    once = {"idempotency_key": "once"}
+    with pytest.raises(stripe.InvalidRequestError, match="too large"):
+        raw(sandbox, "post", {"name": "A", "description": "x" * 3_000_000, **once}, "/v1/products")
+    assert sandbox.api.products.create({"name": "A"}, {"idempotency_key": "once"}).name == "A"
+
+
+def test_a_long_query_is_read(sandbox: Sandbox) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="at most 5000 characters"):
+        sandbox.api.customers.list({"email": "x" * 9_000})
 
 
 @pytest.mark.parametrize("key", ["sk_test_somebody_elses", "nonsense"])
