@@ -106,7 +106,7 @@ def test_what_a_bank_was_told_to_take_is_not_changed(sandbox: Sandbox, ada: str)
     invoice = bill(api, ada, sent=True)
     note = api.credit_notes.create({"invoice": invoice.id, "amount": 300})
     details = {"name": "Ada", "email": "ada@example.org"}
-    iban = {"iban": "DE89370400440532013000"}
+    iban = {"iban": "DE02120300000000202051"}
     debit = api.payment_methods.create({"type": "sepa_debit", "sepa_debit": iban, "billing_details": details})
     api.payment_methods.attach(debit.id, {"customer": ada})
     api.invoices.pay(invoice.id, {"payment_method": debit.id})
