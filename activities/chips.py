@@ -43,6 +43,8 @@ def _values(form: forms.Form, name: str) -> Iterator[tuple[str, str]]:
         yield from ((each, named[each]) for each in value)
     elif isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
         yield "", dict(_choices(field))[value]
+    elif isinstance(field, forms.ModelChoiceField):
+        yield "", field.label_from_instance(value)
     else:
         yield "", date_format(value, "j M Y") if isinstance(value, date) else str(value)
 

@@ -160,7 +160,7 @@ def _claim(pk: int, *, now: datetime) -> _Claim | None:
 
 
 def _deliver(claim: _Claim, *, line: _Line, now: datetime) -> None:
-    delivery = Delivery.objects.select_related("user", "product").get(pk=claim.pk)
+    delivery = Delivery.objects.select_related("user", "product", "activity").get(pk=claim.pk)
     if not delivery.user.is_active:
         claim.move(to=State.FAILED, lease_until=None, error="The account is closed.")
         return
@@ -208,6 +208,7 @@ def _mark_sent(claim: _Claim, delivery: Delivery, *, now: datetime) -> None:
                 product_id=delivery.product_id,
                 cause=f"delivery {delivery.pk}",
                 details={"notice": delivery.notice},
+                deed=delivery.activity.deed if delivery.activity else "",
             )
             record_one(happening, now=clock.now())
 

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from activities import spreadsheet
 from activities.days import end_of, start_of
+from activities.folding import gather, grown
 from activities.models import Activity
 from activities.money import decimals
 from activities.sentences import Voice, tell
@@ -20,7 +21,10 @@ FEW = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What to show. Days are whole days in the current time zone, both included; words all have to match."""
+    """What to show. Days are whole days in the current time zone, both included; words all have to match.
+
+    `fold`: only what is of this line of the feed, one by one.
+    """
 
     verbs: Sequence[str] = ()
     words: str = ""
@@ -28,6 +32,12 @@ class Filters:
     product_id: int | None = None
     since: date | None = None
     until: date | None = None
+    fold: str = ""
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether what is alike is shown as one line: not where somebody is looked for, who may stand inside it."""
+        return not self.fold and not self.words.split() and self.user_id is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +68,14 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`older` is the cursor of the next page, None on the last."""
+    """Lines with their crowds. `older` is the cursor of the next page, None on the last."""
 
     activities: list[Activity]
     older: Cursor | None
 
 
 def find(filters: Filters) -> QuerySet[Activity]:
-    """Newest first, with user, product and actor."""
+    """Everything, newest first, with user, product and actor."""
     found = Activity.objects.select_related("user", "product", "actor").order_by("-at", "-pk")
     if filters.verbs:
         found = found.filter(verb__in=filters.verbs)
@@ -79,7 +89,15 @@ def find(filters: Filters) -> QuerySet[Activity]:
         found = found.filter(at__gte=start_of(filters.since))
     if filters.until:
         found = found.filter(at__lt=end_of(filters.until))
+    if filters.fold:
+        found = found.filter(fold=filters.fold).exclude(fold="")
     return found
+
+
+def _lines(filters: Filters) -> QuerySet[Activity]:
+    """As `find`, many by one deed as one."""
+    found = find(filters)
+    return found.filter(is_folded=False) if filters.is_folded else found
 
 
 def _people(words: str) -> QuerySet[Any] | list[int]:
@@ -92,13 +110,13 @@ def _people(words: str) -> QuerySet[Any] | list[int]:
 
 
 def page(filters: Filters, *, after: Cursor | None = None, size: int = PAGE) -> Page:
-    """The `size` activities older than the cursor. Costs the same on every page."""
-    found = find(filters)
+    """The `size` lines older than the cursor. Costs the same on every page."""
+    found = _lines(filters)
     if after:
         # The first condition is implied by the second, and is what an index can be read by.
         found = found.filter(at__lte=after.at).filter(Q(at__lt=after.at) | Q(pk__lt=after.pk))
     rows = list(found[: size + 1])
-    return Page(rows[:size], Cursor.of(rows[size - 1]) if len(rows) > size else None)
+    return Page(_gathered(rows[:size], filters), Cursor.of(rows[size - 1]) if len(rows) > size else None)
 
 
 def written_since(filters: Filters, *, pk: int, size: int = PAGE) -> list[Activity]:
@@ -106,7 +124,19 @@ def written_since(filters: Filters, *, pk: int, size: int = PAGE) -> list[Activi
 
     By the order of writing and not of happening: Stripe's news may be about yesterday.
     """
-    return list(find(filters).filter(pk__gt=pk)[: size + 1])
+    return _gathered(list(_lines(filters).filter(pk__gt=pk)[: size + 1]), filters)
+
+
+def grown_since(filters: Filters, *, pk: int, size: int = PAGE) -> list[Activity]:
+    """The lines written before this row in which more stand now, at most `size`."""
+    if not filters.is_folded:
+        return []
+    joined = Activity.objects.filter(pk__gt=pk, is_folded=True).order_by().values_list("fold", flat=True)
+    return grown(list(joined.distinct()[:size]), among=find(filters).filter(pk__lte=pk))
+
+
+def _gathered(rows: list[Activity], filters: Filters) -> list[Activity]:
+    return gather(rows) if filters.is_folded else rows
 
 
 def last_pk() -> int:

@@ -3,12 +3,21 @@ from datetime import date
 from django import forms
 from django.apps import apps
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from activities.feed import Filters
 from activities.models import Activity
 
 # The first and last days of the calendar have no midnight in every time zone.
 IN_REACH = (MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1, 1)))
+
+
+class OneLine(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """One line of the feed in which many stand."""
+
+    def label_from_instance(self, obj: Activity) -> str:
+        return f"{obj.get_verb_display()}, {date_format(timezone.localtime(obj.at), 'j M Y, H:i')}"
 
 
 class FeedForm(forms.Form):
@@ -36,6 +45,13 @@ class FeedForm(forms.Form):
         label="To", required=False, validators=IN_REACH, widget=forms.DateInput(attrs={"type": "date"})
     )
 
+    of = OneLine(
+        queryset=Activity.objects.exclude(fold="").filter(is_folded=False),
+        label="Only",
+        required=False,
+        widget=forms.HiddenInput,
+    )
+
     def filters(self) -> Filters:
         """What can be understood of the address; the rest is said in `errors`."""
         self.is_valid()
@@ -46,6 +62,7 @@ class FeedForm(forms.Form):
             product_id=product.pk if (product := given.get("product")) else None,
             since=given.get("since"),
             until=given.get("until"),
+            fold=line.fold if (line := given.get("of")) else "",
         )
 
     @property

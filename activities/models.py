@@ -1,6 +1,11 @@
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+
+if TYPE_CHECKING:
+    from activities.folding import Crowd
 
 
 class Activity(models.Model):
@@ -48,6 +53,10 @@ class Activity(models.Model):
     details = models.JSONField(default=dict, blank=True)
     imported = models.BooleanField(default=False)
     key = models.CharField(max_length=255, unique=True)
+    fold = models.CharField(max_length=255, blank=True, help_text="The line of the feed that it is one of.")
+    is_folded = models.BooleanField(default=False, help_text="Another one stands for it in that line.")
+
+    crowd: "Crowd | None" = None  # set by `activities.folding` where it stands for others too
 
     class Meta:
         ordering = ["-at", "-pk"]
@@ -58,10 +67,17 @@ class Activity(models.Model):
             models.Index(fields=["user", "-at", "-id"], name="feed_of_a_person"),
             models.Index(fields=["product", "-at", "-id"], name="feed_of_a_product"),
             models.Index(fields=["verb", "-at", "-id"], name="feed_by_verb"),
+            models.Index(fields=["-at", "-id"], condition=Q(is_folded=False), name="feed_of_lines"),
+            models.Index(fields=["fold", "id"], condition=~Q(fold=""), name="feed_of_a_line"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_verb_display()} at {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def deed(self) -> str:
+        """What made this and others like it; "" where it stands alone."""
+        return self.fold.partition(":")[0]
 
 
 class Delivery(models.Model):

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.db.models import Q
 
+from activities.folding import begun, fold_of
 from activities.inserting import insert_new
 from activities.models import Activity
 
@@ -20,6 +21,8 @@ class Happening:
     the same key is the same happening, whoever learns of it, and however often. `details` is plain JSON;
     known entries: amount (minor units) and currency, invoice, subscription, order, failure, attempt,
     ends_at (ISO 8601), reason, price_text, ip, from and to (addresses), note (somebody's own words).
+    `deed`: what makes this and others like it at once, at most 40 characters without a colon; the feed shows them as
+    one line.
     """
 
     verb: Activity.Verb
@@ -31,30 +34,37 @@ class Happening:
     cause: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     imported: bool = False
+    deed: str = ""
 
 
 def record(happenings: Sequence[Happening], *, now: datetime) -> list[Activity]:
     """Write what is not written yet, inside the caller's transaction; return only what this call wrote.
 
-    One statement however many happenings there are (up to SQLite's limit of parameters), and one writer
-    wins where several record the same key at the same time. `now` becomes `recorded_at`.
+    One statement however many happenings there are (up to SQLite's limit of parameters), one more where a deed is
+    named, and one writer wins where several record the same key at the same time. `now` becomes `recorded_at`.
     """
-    return insert_new(
-        [
-            Activity(
-                verb=happening.verb,
-                key=happening.key,
-                at=happening.at,
-                recorded_at=now,
-                user_id=happening.user_id,
-                product_id=happening.product_id,
-                actor_id=happening.actor_id,
-                cause=happening.cause,
-                details=happening.details,
-                imported=happening.imported,
-            )
-            for happening in happenings
-        ]
+    folds = [fold_of(happening) for happening in happenings]
+    known, rows = begun(folds), []
+    for happening, fold in zip(happenings, folds, strict=True):
+        rows.append(_row(happening, fold=fold, is_folded=fold in known, now=now))
+        known |= {fold} - {""}
+    return insert_new(rows)
+
+
+def _row(happening: Happening, *, fold: str, is_folded: bool, now: datetime) -> Activity:
+    return Activity(
+        verb=happening.verb,
+        key=happening.key,
+        at=happening.at,
+        recorded_at=now,
+        user_id=happening.user_id,
+        product_id=happening.product_id,
+        actor_id=happening.actor_id,
+        cause=happening.cause,
+        details=happening.details,
+        imported=happening.imported,
+        fold=fold,
+        is_folded=is_folded,
     )
 
 

@@ -15,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 
 from activities import links
+from activities.folding import Crowd
 from activities.models import Activity
 from activities.money import format_money
 
@@ -36,12 +37,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`parts` make the sentence; `details` are short phrases beside it; `tone` is good, warn, bad, info or ""."""
+    """`parts` make the sentence; `details` are short phrases beside it; `tone` is good, warn, bad, info or "".
+
+    `more`: where each is told of whom the sentence names together, empty where it names one.
+    """
 
     parts: tuple[Part, ...]
     details: tuple[str, ...]
     tone: str
     icon: str
+    more: str = ""
 
     @property
     def text(self) -> str:
@@ -95,6 +100,12 @@ PHRASES: dict[str, tuple[str, str]] = {
     Verb.PAGE_COMPLETED: ("{who} completed[ “{page}”][ in {product}]", "You completed[ “{page}”][ in {product}]"),
     Verb.EMAIL_SENT: ("{who} was sent {mail}[ about {product}]", "We sent you {mail}[ about {product}]"),
     Verb.STAFF_ACTION: ("{actor}: {deed}[, {product}][, {who_known}]", "The team: {deed}[, {product}]"),
+}
+
+# Of many at once, for the staff, where one's words would be wrong.
+OF_MANY: dict[str, str] = {
+    Verb.MEMBER_ADDED: "{who} became members",
+    Verb.EMAIL_SENT: "{who} were sent {mail}[ about {product}]",
 }
 
 LOOKS: dict[str, tuple[str, str]] = {
@@ -164,34 +175,52 @@ def learn_reasons(say: SaysReason) -> None:
 
 
 def tell(activity: Activity, *, voice: Voice) -> Sentence:
-    """The sentence of an activity whose user, product and actor are loaded. Times are in the current zone."""
+    """The sentence of an activity whose user, product and actor are loaded. Times are in the current zone.
+
+    One that has a crowd is told of all who stand in it, and in what is true of them all.
+    """
     for_staff, for_member = PHRASES[activity.verb]
+    if activity.crowd:
+        for_staff = OF_MANY.get(activity.verb, for_staff)
     tone, icon = LOOKS[activity.verb]
     words = _words(activity, voice=voice)
     return Sentence(
         parts=tuple(_fill(for_staff if voice is Voice.STAFF else for_member, words)),
-        details=tuple(_details(activity, voice=voice)),
+        details=tuple(_details_of_many(activity) if activity.crowd else _details(activity, voice=voice)),
         tone=tone,
         icon=icon,
+        more=f"{links.path_to('activities:feed')}?of={activity.pk}" if activity.crowd else "",
     )
 
 
-def _words(activity: Activity, *, voice: Voice) -> dict[str, Part]:
+def _words(activity: Activity, *, voice: Voice) -> dict[str, tuple[Part, ...]]:
     details, staff = activity.details, voice is Voice.STAFF
-    words = {
-        "who": _person(activity.user, linked=staff),
-        "actor": _person(activity.actor, linked=staff, unknown="The system"),
-        "mail": Part(MAILS.get(details.get("notice", ""), "an e-mail")),
-        "deed": Part(_capitalised(details.get("reason") or "changed something")),
+    who = _person(activity.user, linked=staff)
+    words: dict[str, tuple[Part, ...]] = {
+        "who": tuple(_people(activity.crowd)) if activity.crowd else (who,),
+        "whose": (Part(_possessive(who.text), who.url),),
+        "actor": (_person(activity.actor, linked=staff, unknown="The system"),),
+        "mail": (Part(MAILS.get(details.get("notice", ""), "an e-mail")),),
+        "deed": (Part(_capitalised(details.get("reason") or "changed something")),),
     }
-    words["whose"] = Part(_possessive(words["who"].text), words["who"].url)
     if activity.user:
         words["who_known"] = words["who"]
     if product := activity.product:
-        words["product"] = Part(product.name, links.path_to("hub:product", product.slug))
+        words["product"] = (Part(product.name, links.path_to("hub:product", product.slug)),)
     if page := details.get("page"):
-        words["page"] = Part(page)
+        words["page"] = (Part(page),)
     return words
+
+
+def _people(crowd: Crowd) -> Iterator[Part]:
+    """ "Ada, Ben, Cleo and 397 others"."""
+    named, others = [_person(user, linked=True) for user in crowd.people], crowd.count - len(crowd.people)
+    if others:
+        named.append(Part(f"{others} other{'' if others == 1 else 's'}"))
+    for place, part in enumerate(named):
+        if place:
+            yield Part(" and " if place == len(named) - 1 else ", ")
+        yield part
 
 
 def _person(user: Any, *, linked: bool, unknown: str = "Somebody") -> Part:
@@ -204,13 +233,13 @@ def _possessive(name: str) -> str:
     return f"{name}’" if name.endswith("s") else f"{name}’s"
 
 
-def _fill(phrase: str, words: dict[str, Part]) -> Iterator[Part]:
+def _fill(phrase: str, words: dict[str, tuple[Part, ...]]) -> Iterator[Part]:
     def drop_unknown(match: re.Match[str]) -> str:
         return match[1] if set(re.findall(r"{(\w+)}", match[1])) <= words.keys() else ""
 
     for text in re.split(r"({\w+})", re.sub(r"\[([^]]*)\]", drop_unknown, phrase)):
         if text.startswith("{"):
-            yield words[text[1:-1]]
+            yield from words[text[1:-1]]
         elif text:
             yield Part(text)
 
@@ -229,11 +258,25 @@ def _details(activity: Activity, *, voice: Voice) -> Iterator[str]:
         yield f"from {before} to {details.get('to', '')}"
     if activity.verb in ENDS and (ends := _end(activity)):
         yield ENDS[Verb(activity.verb)].format(ends)
-    if activity.verb != Verb.STAFF_ACTION and (reason := details.get("reason")):
-        yield _reason(reason)
+    yield from _why(activity)
     if ip := details.get("ip"):
         yield f"from {ip}"
-    if note := details.get("note"):
+    yield from _by_whom(activity, voice=voice)
+
+
+def _details_of_many(activity: Activity) -> Iterator[str]:
+    """What is the same for each of them."""
+    yield from _why(activity)
+    yield from _by_whom(activity, voice=Voice.STAFF)
+
+
+def _why(activity: Activity) -> Iterator[str]:
+    if activity.verb != Verb.STAFF_ACTION and (reason := activity.details.get("reason")):
+        yield _reason(reason)
+
+
+def _by_whom(activity: Activity, *, voice: Voice) -> Iterator[str]:
+    if note := activity.details.get("note"):
         yield note
     others_deed = activity.actor_id is not None and activity.actor_id != activity.user_id
     if others_deed and activity.verb != Verb.STAFF_ACTION:

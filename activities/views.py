@@ -57,11 +57,12 @@ def export(request: HttpRequest) -> HttpResponseBase:
 def _newest(request: HttpRequest, filters: feeds.Filters, *, pk: int) -> HttpResponse:
     last_pk = feeds.last_pk()
     found = feeds.written_since(filters, pk=pk)
-    if not found:
+    grown = feeds.grown_since(filters, pk=pk)
+    if not found and not grown:
         return HttpResponse(status=204)
     if len(found) > feeds.PAGE:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    context = {"activities": found, "poll": _address(request.GET, newer=str(last_pk))}
+    context = {"activities": found, "grown": grown, "poll": _address(request.GET, newer=str(last_pk))}
     return render(request, "activities/_newest.html", context)
 
 

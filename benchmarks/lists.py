@@ -213,12 +213,12 @@ STATEMENTS = (
     when id % 47 = 0 then 'trialing' else 'active' end, '{{}}', '', '[]', '{{}}', joined_at, '{{}}', now(),
     timestamptz '2027-01-01' from hub_user where id % 20 <> 7""",
     """insert into activities_activity (verb, at, recorded_at, user_id, product_id, actor_id, cause, details, imported,
-    key)
+    key, fold, is_folded)
     select (array['signed_in', 'page_completed', 'email_sent', 'subscription_renewed', 'access_granted',
     'payment_failed', 'signed_in', 'page_completed', 'signed_in', 'product_purchased'])[g],
     timestamptz '2026-11-20' - (u.id * 10 + g) * interval '17 seconds', timestamptz '2026-11-20', u.id,
     case when g in (4, 5, 6, 10) then (select min(id) from hub_product) + case when u.id % 900 = 0 then 19 else
-    u.id % 19 end end, null, 'seed', '{{}}', false, 'seed:' || u.id || ':' || g
+    u.id % 19 end end, null, 'seed', '{{}}', false, 'seed:' || u.id || ':' || g, '', false
     from hub_user u, generate_series(1, {activities}) g""",
     "update activities_activity set verb = 'refunded' where id % 5000 = 0",
     "update hub_user set role = 'support' where id % 30000 = 0",

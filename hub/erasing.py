@@ -13,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import QuerySet
 
+from activities import folding
 from activities.models import Activity, Delivery
 from activities.record import record_deed
 from hub import codes, grants
@@ -76,7 +77,7 @@ def erase(person: User, *, actor: User, now: datetime) -> None:
 
 
 def _forget_activities(person: User) -> None:
-    Activity.objects.filter(user=person, verb__in=PERSONAL).delete()
+    folding.forget(Activity.objects.filter(user=person, verb__in=PERSONAL))
     rest = list(Activity.objects.filter(user=person))
     for activity in rest:
         activity.details = {name: value for name, value in activity.details.items() if name in KEPT}

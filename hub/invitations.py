@@ -65,6 +65,7 @@ def queue_invitation(
             actor_id=actor_id,
             cause=cause,
             details={"reason": "Invited", "note": note} if note else {"reason": "Invited"},
+            deed=cause,
         ),
         now=now,
     )

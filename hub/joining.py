@@ -21,8 +21,12 @@ def add_member(
     now: datetime,
     actor: User | None = None,
     imported: bool = False,
+    deed: str = "",
 ) -> tuple[User, bool]:
-    """The person of a usable address, and whether they are new. Only a code sent there lets them in."""
+    """The person of a usable address, and whether they are new. Only a code sent there lets them in.
+
+    `deed`: by which many become members.
+    """
     try:
         with transaction.atomic():
             user = User.objects.create_user(address, name=name.strip()[:LONGEST_NAME], joined_at=at)
@@ -36,6 +40,7 @@ def add_member(
         actor_id=actor.pk if actor else None,
         cause=cause,
         imported=imported,
+        deed=deed,
     )
     record_one(happening, now=now)
     return user, True

@@ -11,6 +11,8 @@ from hub.reasons import LETTERS, say_in_letter
 
 Pair = tuple[int, int]
 BY_HAND = "person"  # the rule of whatever a person decides
+# Other rules, a pass, a deadline: what they change they change for many at once.
+ASKED_BY_NOBODY = "sweep"
 
 
 def tell(
@@ -39,6 +41,7 @@ def tell(
                 cause=cause,
                 details=_details(row),
                 imported=_is_imported(row),
+                deed=row.batch or (cause if cause == ASKED_BY_NOBODY else ""),
             )
         )
     return record(happenings, now=now)

@@ -45,7 +45,8 @@ def ask_about_them(*, now: datetime) -> None:
 def close_them(question: Attention, *, actor: User, now: datetime) -> int:
     """Takes back what is left behind now, by name in the ledger, and returns how much that was."""
     found = list(grants_left_behind())
+    deed = f"left-behind-{question.pk}"
     for grant in found:
-        grants.revoke(grant, actor=actor, reason="bought with a test card", now=now)
+        grants.revoke(grant, actor=actor, reason="bought with a test card", now=now, batch=deed)
     attention.settle(question, actor=actor, now=now)
     return len(found)

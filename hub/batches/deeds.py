@@ -65,7 +65,13 @@ def _add(row: BatchRow, *, now: datetime) -> str:
         if not usable_address(row.email):
             raise ValueError("no address")
         user, is_new = add_member(
-            row.email, name=row.person_name, at=now, cause=batch.name, now=now, actor=batch.made_by
+            row.email,
+            name=row.person_name,
+            at=now,
+            cause=batch.name,
+            now=now,
+            actor=batch.made_by,
+            deed=batch.name,
         )
     given = _give_all(row, user, now=now)
     row.user, row.email, row.person_name = user, "", ""
