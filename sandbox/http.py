@@ -25,6 +25,7 @@ from sandbox.routing import Call, Route, find_route
 from sandbox.timelines import timeline_for
 from sandbox.types import API_VERSION, Obj
 from sandbox.validation import check
+from sandbox.versions import check_version
 
 LOG = logging.getLogger(__name__)
 UNRECOGNIZED = (
@@ -99,6 +100,8 @@ def enter(
             account, key = authenticate(sandbox, request)
             request_id = account.request_ids.make("req") if account is not sandbox.account else request_id
             account.limiter.check(most=account.settings["requests_per_second"])
+            check_version(request.headers.get("Stripe-Version"))
+            key.check_account(request.headers.get("Stripe-Account"), account=account.id)
             key.check(method=request.method or "GET", path=target, account=account.id)
         except StripeRefusal as refusal:
             return account, refused(refusal), request_id

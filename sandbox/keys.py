@@ -35,6 +35,16 @@ class Key:
     def masked(self) -> str:
         return f"{self.text[:8]}{'*' * 8}{self.text[-4:]}"
 
+    def check_account(self, named: str | None, *, account: str) -> None:
+        """What the header `Stripe-Account` says: nobody acts for another account, as nothing is connected here."""
+        if named and named != account:
+            raise StripeRefusal(
+                f"The provided key '{self.masked}' does not have access to account '{named}' (or that account does not "
+                "exist). Application access may have been revoked.",
+                code="account_invalid",
+                status=403,
+            )
+
     def check(self, *, method: str, path: str, account: str) -> None:
         """Raise Stripe's 403, which names the missing permission."""
         if self.permissions is None:

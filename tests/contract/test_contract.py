@@ -12,6 +12,7 @@ import pytest
 from sandbox import resources  # noqa: F401 - declares the endpoints
 from sandbox.event_types import EVENT_TYPES
 from sandbox.routing import ROUTES, find_route
+from sandbox.versions import VERSIONS
 from tests.contract import tour
 from tests.contract.check import Contract, document_path
 from tests.sandboxes import Json, Sandbox
@@ -66,6 +67,12 @@ def test_endpoints_can_ask_for_the_types_of_the_document(contract: Contract) -> 
     assert operation is not None
     named = contract.parameters(operation)["properties"]["enabled_events"]["items"]["enum"]
     assert ["*", *sorted(EVENT_TYPES)] == sorted(named)
+
+
+def test_versions_can_be_asked_for_that_the_document_names(contract: Contract) -> None:
+    operation = contract.operation("post", "/v1/webhook_endpoints")
+    assert operation is not None
+    assert sorted(VERSIONS) == sorted(contract.parameters(operation)["properties"]["api_version"]["enum"])
 
 
 # The judge itself

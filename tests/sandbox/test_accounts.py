@@ -1,6 +1,7 @@
 """Several accounts in one sandbox, separated by their keys; what restricted keys may do; the rate limit."""
 
 import urllib.error
+from typing import Any
 
 import pytest
 import stripe
@@ -62,6 +63,30 @@ def test_a_permission_is_read_or_write(sandbox: Sandbox) -> None:
         sandbox.post("/sandbox/keys", {"permissions": {"customer": "admin"}})
     refused.value.close()
     assert refused.value.code == 400
+
+
+def test_nobody_acts_for_another_account(sandbox: Sandbox) -> None:
+    ours, other = sandbox.api.accounts.retrieve_current().id, sandbox.post("/sandbox/accounts", {"live": False})
+    assert sandbox.api.customers.list({}, {"stripe_account": ours}).data == []
+    for named in (other["id"], "acct_nobody"):
+        with pytest.raises(stripe.PermissionError, match=f"does not have access to account '{named}'") as refused:
+            sandbox.api.customers.create({"email": "ada@example.org"}, {"stripe_account": named})
+        said: Any = refused.value.json_body
+        assert (refused.value.http_status, said["error"]["code"]) == (403, "account_invalid")
+    assert sandbox.client(other["key"]).customers.list().data == []
+
+
+@pytest.mark.parametrize("version", ["2099-01-01", "2026-8-26.dahlia", "dahlia"])
+def test_a_version_that_never_was_is_refused(sandbox: Sandbox, version: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match=f"Invalid Stripe API version: {version}") as refused:
+        sandbox.api.customers.list({}, {"stripe_version": version})
+    assert refused.value.http_status == 400
+
+
+def test_an_older_version_is_answered_in_ours(sandbox: Sandbox) -> None:
+    answer = sandbox.api.customers.list({}, {"stripe_version": "2025-03-31.basil"}).last_response
+    assert answer is not None
+    assert answer.headers["Stripe-Version"] == "2026-08-26.dahlia"
 
 
 def test_too_many_requests_a_second_are_refused_with_the_reason(sandbox: Sandbox) -> None:
