@@ -21,6 +21,7 @@ from sandbox.control_portal import act_in_portal
 from sandbox.deliveries import is_loopback
 from sandbox.errors import AuthenticationRequired, StripeRefusal
 from sandbox.expansion import show
+from sandbox.keys import read_permissions
 from sandbox.seeding import seed_subscribers
 from sandbox.timelines import timeline_for
 from sandbox.types import DAY, Obj
@@ -141,7 +142,7 @@ def accounts(sandbox: Box, account: Account, wishes: Obj) -> Obj:
 @control("POST")
 def keys(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     """{"permissions": {"customer": "read", "payment_link": "write"}} makes a restricted key."""
-    key = sandbox.accounts.restrict(account, dict(wishes["permissions"]))
+    key = sandbox.accounts.restrict(account, read_permissions(wishes.get("permissions")))
     sandbox.save(settings=True)
     return {"key": key.text, "permissions": key.permissions}
 

@@ -102,7 +102,8 @@ def enter(
             account.limiter.check(most=account.settings["requests_per_second"])
             check_version(request.headers.get("Stripe-Version"))
             key.check_account(request.headers.get("Stripe-Account"), account=account.id)
-            key.check(method=request.method or "GET", path=target, account=account.id)
+            if found is not None:
+                key.check(method=request.method or "GET", path=target, account=account.id)
         except StripeRefusal as refusal:
             return account, refused(refusal), request_id
     answer = serve(sandbox, account, request, found=found, target=target, form=form, request_id=request_id)

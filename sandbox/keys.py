@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sandbox.errors import StripeRefusal
+from sandbox.errors import InvalidRequest, StripeRefusal
+from sandbox.routing import ROUTES
 
 READ, WRITE = "read", "write"
 # The part of a path that a permission is about, where it is not the path's first segment in the singular. Stripe
@@ -63,6 +64,27 @@ def resource_of(path: str) -> str:
     """The resource in the names of the permissions that a path needs."""
     first = path.removeprefix("/v1/").split("/", 1)[0]
     return RESOURCES.get(first, first.removesuffix("s"))
+
+
+def read_permissions(wish: object) -> dict[str, str]:
+    """What a restricted key is to have. Raises InvalidRequest, which names the permission that is none."""
+    if not isinstance(wish, dict):
+        raise InvalidRequest("Invalid permissions: must be an object", param="permissions")
+    names = permission_names()
+    for name, level in wish.items():
+        if name not in names:
+            listed = f"{', '.join(names[:-1])}, or {names[-1]}"
+            raise InvalidRequest(f"Invalid permission: {name}. Must be one of {listed}", param=f"permissions[{name}]")
+        if level not in (READ, WRITE):
+            raise InvalidRequest(
+                f"Invalid permissions[{name}]: must be one of {READ}, or {WRITE}", param=f"permissions[{name}]"
+            )
+    return dict(wish)
+
+
+def permission_names() -> list[str]:
+    """What the endpoints ask for."""
+    return sorted({resource_of(route.path) for route in ROUTES})
 
 
 def key_text(letters: str, *, live: bool, restricted: bool) -> str:

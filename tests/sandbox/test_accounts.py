@@ -1,5 +1,6 @@
 """Several accounts in one sandbox, separated by their keys; what restricted keys may do; the rate limit."""
 
+import json
 import urllib.error
 from typing import Any
 
@@ -58,11 +59,28 @@ def test_a_restricted_key_is_told_which_permission_it_lacks(sandbox: Sandbox) ->
             path()
 
 
-def test_a_permission_is_read_or_write(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"customer": "admin"}, "permissions[customer]"),
+        ({"customer": ["read"]}, "permissions[customer]"),
+        ({"customers": "read"}, "permissions[customers]"),
+        ({"customer": "read", "rak_plan": "write"}, "permissions[rak_plan]"),
+        (["customer"], "permissions"),
+        (None, "permissions"),
+    ],
+)
+def test_a_permission_has_its_name_and_is_read_or_write(sandbox: Sandbox, wrong: Any, field: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        sandbox.post("/sandbox/keys", {"permissions": {"customer": "admin"}})
-    refused.value.close()
-    assert refused.value.code == 400
+        sandbox.post("/sandbox/keys", {"permissions": wrong})
+    with refused.value:
+        assert (refused.value.code, json.load(refused.value)["error"]["param"]) == (400, field)
+
+
+def test_a_restricted_key_is_told_of_an_address_that_is_none(sandbox: Sandbox) -> None:
+    limited = sandbox.client(sandbox.post("/sandbox/keys", {"permissions": {}})["key"])
+    with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL"):
+        limited.customers.search({"query": "email:'ada@example.org'"})
 
 
 def test_nobody_acts_for_another_account(sandbox: Sandbox) -> None:

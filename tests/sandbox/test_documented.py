@@ -7,6 +7,7 @@ import pytest
 from sandbox import resources  # noqa: F401 - declares the endpoints
 from sandbox.account import DEFAULT_SETTINGS
 from sandbox.cards import CARDS, IBANS
+from sandbox.keys import permission_names
 from sandbox.misbehaving import MAIMED, SILENT
 from sandbox.routing import ROUTES
 from tests.sandboxes import ROOT
@@ -53,6 +54,11 @@ def test_every_setting_and_every_mood_is_named() -> None:
     control = section("The control API")
     assert [name for name in DEFAULT_SETTINGS if f"`{name}`" not in control] == []
     assert [name for name in (*SILENT, *MAIMED) if f'"{name}"' not in control] == []
+
+
+def test_every_permission_is_named() -> None:
+    (row,) = [cells for cells in rows("The control API") if cells[0].startswith("`POST keys")]
+    assert re.findall(r"`(\w+)`", row[1].partition(":")[2]) == permission_names()
 
 
 @pytest.mark.parametrize("iban", sorted(IBANS))
