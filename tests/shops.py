@@ -85,6 +85,11 @@ class Shop:
         return user is not None and can_open(user, product, now=clock.now())
 
 
+def stripe_settings(slug: str) -> str:
+    """The address of a product's Stripe settings in the console."""
+    return f"/console/products/{Product.objects.get(slug=slug).pk}/stripe/"
+
+
 def post_webhook(connection: Connection, delivery: Json, *, body: bytes | None = None, **headers: str) -> int:
     signature = headers.get("signature", delivery["headers"].get("Stripe-Signature", ""))
     return (

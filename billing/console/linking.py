@@ -15,10 +15,11 @@ from billing.desk.dashboard import page_of
 from billing.errors import StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm, CreateProductForm, FindProductForm
 from billing.gateway import Gateway, gateway_for
+from billing.importing.covering import imports_of
 from billing.intake.draining import TASK
 from billing.models import Connection, Offer, ProductLink
 from billing.shop import linking, selling
-from billing.shop.counting import count_bought, count_known_live
+from billing.shop.counting import count_bought, count_known_live, count_live
 from billing.shop.finding import find_products
 from billing.shop.making import create_stripe_product
 from billing.shop.prices import selectable
@@ -29,9 +30,9 @@ from hub.redirects import SeeOther
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.LINK_PRODUCTS)
-def link(request: HttpRequest, slug: str) -> HttpResponse:
+def link(request: HttpRequest, pk: int) -> HttpResponse:
     """Stripe settings: of a linked product what is so; of another one first the Stripe product, then its prices."""
-    product = get_object_or_404(Product, slug=slug)
+    product = get_object_or_404(Product, pk=pk)
     made = product.stripe_links.filter(unlinked_at__isnull=True).select_related("connection", "product").first()
     if made is not None:
         return _show(request, made)
@@ -49,11 +50,11 @@ def link(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.LINK_PRODUCTS)
-def create(request: HttpRequest, slug: str) -> HttpResponse:
+def create(request: HttpRequest, pk: int) -> HttpResponse:
     """A new Stripe product with its first price, linked and on sale in one go."""
-    product = get_object_or_404(Product, slug=slug)
+    product = get_object_or_404(Product, pk=pk)
     if active_connection() is None or product.stripe_links.filter(unlinked_at__isnull=True).exists():
-        return SeeOther(reverse("billing:link", args=[slug]))
+        return SeeOther(reverse("billing:link", args=[pk]))
     newest = Offer.objects.order_by("-pk").values_list("currency", flat=True).first()
     form = CreateProductForm(request.POST or None, currency=newest or "EUR", is_live=product.is_live)
     if request.method == "POST" and form.is_valid():
@@ -63,13 +64,13 @@ def create(request: HttpRequest, slug: str) -> HttpResponse:
             made, price = create_stripe_product(product, **form.terms(), wish=wish)
             linking.link(product, stripe_product=made, prices=[price] if on_sale else [], actor=actor_of(request))
         except linking.AlreadyLinked:  # by the other click
-            return SeeOther(reverse("billing:link", args=[slug]))
+            return SeeOther(reverse("billing:link", args=[pk]))
         except StripeUnavailable:
             form.add_error(None, "Stripe did not answer to the end. Press the button again: nothing is made twice.")
         except StripeError as error:
             form.add_error(None, str(error))
         else:
-            return _linked(request, product, then="billing:link", args=[slug])
+            return _linked(request, product, then="billing:link", args=[pk])
     return render(
         request, "billing/create.html", {"form": form, "product": product}, status=422 if form.errors else 200
     )
@@ -77,12 +78,11 @@ def create(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.LINK_PRODUCTS)
-def unlink(request: HttpRequest, slug: str) -> HttpResponse:
+def unlink(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks first, because a payment link that is switched off stays so; then does it."""
-    made = made_for(slug)
+    made = made_for(pk)
     if request.method != "POST":
-        is_off = made.connection.state == Connection.State.OFF
-        return _ask_to_unlink(request, made, live=0 if is_off else count_known_live(made))
+        return _ask_to_unlink(request, made, live=_count_live(made))
     try:
         linking.unlink(made, actor=actor_of(request))
     except linking.StillLive as error:
@@ -94,7 +94,7 @@ def unlink(request: HttpRequest, slug: str) -> HttpResponse:
         messages.error(request, f"Stripe does not allow it, and it is still linked: {error}")
     else:
         messages.success(request, f"{made.product} is no longer linked. Access that was given stays.")
-    return SeeOther(reverse("billing:link", args=[slug]))
+    return SeeOther(reverse("billing:link", args=[pk]))
 
 
 def cannot(request: HttpRequest, product: Product, error: StripeError) -> HttpResponse:
@@ -140,14 +140,14 @@ def _set_up(request: HttpRequest, product: Product, chosen: str, *, gateway: Gat
     return render(request, "billing/set_up.html", context, status=422 if form.errors else 200)
 
 
-def _linked(request: HttpRequest, product: Product, *, then: str, args: Sequence[str] = ()) -> HttpResponse:
+def _linked(request: HttpRequest, product: Product, *, then: str, args: Sequence[int] = ()) -> HttpResponse:
     """What was known at Stripe before has buyers to import; what Stripe left undone is seen to first."""
-    made = made_for(product.slug)
+    made = made_for(product.pk)
     messages.success(request, with_way(f"{product} opens for everybody who buys {made.stripe_name}.", made))
     if made.offers.filter(payment_link_id="").exists():
         messages.warning(request, HALF_WAY)
         ring(TASK)
-        return SeeOther(reverse("billing:link", args=[product.slug]))
+        return SeeOther(reverse("billing:link", args=[product.pk]))
     return SeeOther(reverse(then, args=args))
 
 
@@ -160,10 +160,20 @@ def _show(request: HttpRequest, made: ProductLink) -> HttpResponse:
         "offers": made.offers.all(),
         "is_off": is_off,
         "live": 0 if is_off else count_known_live(made),
-        "past": linking.count_past_buyers(made),
+        "covered": imports_of(made),
         "page_at_stripe": page_of(made.stripe_product, connection=made.connection),
     }
     return render(request, "billing/link.html", context)
+
+
+def _count_live(made: ProductLink) -> int:
+    """What keeps the link from being ended; of a Stripe that is away, only what we know."""
+    if made.connection.state == Connection.State.OFF:
+        return 0
+    try:
+        return count_live(made, gateway=gateway_for(made.connection, waiting=True))
+    except StripeError:
+        return count_known_live(made)
 
 
 def _ask_to_unlink(request: HttpRequest, made: ProductLink, *, live: int, status: int = 200) -> HttpResponse:

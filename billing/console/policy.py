@@ -38,9 +38,9 @@ def site(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.CHANGE_POLICY)
-def of_product(request: HttpRequest, slug: str) -> HttpResponse:
+def of_product(request: HttpRequest, pk: int) -> HttpResponse:
     """Where one product differs from the site."""
-    product = get_object_or_404(Product, slug=slug)
+    product = get_object_or_404(Product, pk=pk)
     form = PolicyForm(request.POST or None, site=DEFAULTS | _knobs_of(None), knobs=_knobs_of(product))
     if request.method == "POST" and form.is_valid():
         return _ask_or_save(request, Change(product, form.knobs()))
@@ -88,7 +88,7 @@ def _saved_words(saved: policy_change.Preview) -> str:
 
 
 def _address(product: Product | None) -> str:
-    return reverse("billing:policy_of", args=[product.slug]) if product else reverse("billing:policy")
+    return reverse("billing:policy_of", args=[product.pk]) if product else reverse("billing:policy")
 
 
 def _knobs_of(product: Product | None) -> dict[str, object]:

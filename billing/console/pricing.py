@@ -25,11 +25,11 @@ STILL_OPEN = "The old price is off sale here, and Stripe did not archive it: arc
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.LINK_PRODUCTS)
-def offers(request: HttpRequest, slug: str) -> HttpResponse:
+def offers(request: HttpRequest, pk: int) -> HttpResponse:
     """What is on sale: chosen among Stripe's prices, with the days that are free first."""
-    made = made_for(slug)
+    made = made_for(pk)
     if made.connection.state == Connection.State.OFF:
-        return SeeOther(reverse("billing:link", args=[slug]))
+        return SeeOther(reverse("billing:link", args=[pk]))
     gateway = gateway_for(made.connection, waiting=True)
     try:
         prices = selectable(gateway.prices_of(made.stripe_product))
@@ -48,18 +48,18 @@ def offers(request: HttpRequest, slug: str) -> HttpResponse:
             form.add_error(None, str(error))
         else:
             messages.success(request, with_way(f"Changed: this is how {made.product} is sold now.", made))
-            return SeeOther(reverse("billing:link", args=[slug]))
+            return SeeOther(reverse("billing:link", args=[pk]))
     context = {"made": made, "product": made.product, "form": form, "archived": archived}
     return render(request, "billing/offers.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.LINK_PRODUCTS)
-def new_price(request: HttpRequest, slug: str) -> HttpResponse:
+def new_price(request: HttpRequest, pk: int) -> HttpResponse:
     """A further price, or one in another's place."""
-    made = made_for(slug)
+    made = made_for(pk)
     if made.connection.state == Connection.State.OFF:
-        return SeeOther(reverse("billing:link", args=[slug]))
+        return SeeOther(reverse("billing:link", args=[pk]))
     data = request.POST if request.method == "POST" else None
     form = NewPriceForm(data, offers=made.offers.all(), instead_of=request.GET.get("instead_of", ""))
     if request.method == "POST" and form.is_valid():
@@ -75,30 +75,30 @@ def new_price(request: HttpRequest, slug: str) -> HttpResponse:
             messages.success(request, with_way(f"Changed: this is how {made.product} is sold now.", made))
             if not is_closed:
                 messages.warning(request, STILL_OPEN)
-            return SeeOther(reverse("billing:link", args=[slug]))
+            return SeeOther(reverse("billing:link", args=[pk]))
     context = {"made": made, "product": made.product, "form": form}
     return render(request, "billing/new_price.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
 @staff_only(Permission.LINK_PRODUCTS)
-def look_again(request: HttpRequest, slug: str) -> HttpResponse:
+def look_again(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks Stripe how the product, its prices and its payment links are now."""
-    made = made_for(slug)
+    made = made_for(pk)
     gateway = gateway_for(made.connection, waiting=True)
     try:
         refresh_product(f"product:{made.stripe_product}", gateway=gateway, connection=made.connection)
     except StripeError as error:
         return cannot(request, made.product, error)
     messages.success(request, "This is how it is at Stripe now.")
-    return SeeOther(reverse("billing:link", args=[slug]))
+    return SeeOther(reverse("billing:link", args=[pk]))
 
 
 @require_POST
 @staff_only(Permission.LINK_PRODUCTS)
-def put_on_sale(request: HttpRequest, slug: str) -> HttpResponse:
+def put_on_sale(request: HttpRequest, pk: int) -> HttpResponse:
     """Makes the payment links that are missing or gone, and switches on those that somebody switched off in Stripe."""
-    made = made_for(slug)
+    made = made_for(pk)
     try:
         selling.put_on_sale(made, gateway=gateway_for(made.connection, waiting=True))
     except StripeUnavailable:
@@ -107,4 +107,4 @@ def put_on_sale(request: HttpRequest, slug: str) -> HttpResponse:
         messages.error(request, f"Stripe does not allow it: {error}")
     else:
         messages.success(request, with_way(f"{made.product} is on sale.", made))
-    return SeeOther(reverse("billing:link", args=[slug]))
+    return SeeOther(reverse("billing:link", args=[pk]))

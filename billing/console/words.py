@@ -15,10 +15,10 @@ AWAY = "Stripe does not answer right now. Nothing was changed; try again in a mi
 HALF_WAY = "Stripe did not answer to the end: what is missing is made in a moment, or when you try again."
 
 
-def made_for(slug: str) -> ProductLink:
-    """The link of a product, by its slug, or 404."""
+def made_for(product: int) -> ProductLink:
+    """The link of a product, by its primary key, or 404."""
     links = ProductLink.objects.select_related("connection", "product")
-    return get_object_or_404(links, product__slug=slug, unlinked_at__isnull=True)
+    return get_object_or_404(links, product=product, unlinked_at__isnull=True)
 
 
 def with_way(words: str, made: ProductLink) -> str:

@@ -59,5 +59,5 @@ def _broken_sales() -> Iterator[Matter]:
 
 
 def _broken(made: ProductLink, words: str) -> Matter:
-    address = reverse("billing:link", args=[made.product.slug])
+    address = reverse("billing:link", args=[made.product.pk])
     return Matter(f"{made.product} is not for sale as it should be: {words}.", address, "See")

@@ -74,6 +74,13 @@ class ImportBatch(models.Model):
         return self.state in self.AT_WORK and self.stopped_at is None
 
     @property
+    def left_out(self) -> str:
+        """What it does not bring, in words; empty where it brings everything."""
+        if not self.takes_orders:
+            return "past purchases"
+        return "" if self.takes_subscriptions else "subscriptions"
+
+    @property
     def name(self) -> str:
         """What its grants and ledger rows carry."""
         return f"import-{self.pk}"

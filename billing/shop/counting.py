@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.gateway import Gateway
 from billing.models import ProductLink, Subscription
-from billing.stripe_objects import expanded, products_of, sid
+from billing.stripe_objects import expanded, items_of, sid
 
 Json = dict[str, Any]
 MANY = 1_000
@@ -32,12 +32,11 @@ def count_bought(gateway: Gateway, stripe_product: str) -> Bought:
 
 
 def count_live(made: ProductLink, *, gateway: Gateway) -> int:
-    """Subscriptions that still live on the linked product: ours as last decided, else those that Stripe knows of.
+    """Subscriptions that still live on the linked product: ours as last decided, else as `count_bought` finds them.
 
     A person waits: nothing is listed to its end, and ours are counted no further than one more than MANY.
     """
-    on_prices = _live_on_prices(gateway, made.stripe_product, pages=1)
-    return count_known_live(made) or next((len(found) for found in on_prices if found), 0)
+    return count_known_live(made) or _count_subscriptions(gateway, made.stripe_product)[0]
 
 
 def count_known_live(made: ProductLink) -> int:
@@ -53,19 +52,25 @@ def _count_subscriptions(gateway: Gateway, stripe_product: str) -> tuple[int, bo
     """Of the whole account, because prices made on the spot are in no list of prices; of a large one, by its prices."""
     pages, count = gateway.live_subscription_pages(), 0
     for page in islice(pages, PAGES):
-        count += sum(stripe_product in products_of(sub) for sub in page)
+        count += sum(_is_on(sub, stripe_product) for sub in page)
     if next(pages, None) is None:
         return count, True
-    on_prices = islice(_live_on_prices(gateway, stripe_product, pages=PAGES), PRICES)
+    on_prices = islice(_live_on_prices(gateway, stripe_product), PRICES)
     return max(count, len(set().union(*on_prices))), False
 
 
-def _live_on_prices(gateway: Gateway, stripe_product: str, *, pages: int) -> Iterator[set[str]]:
-    """The live subscriptions on each of the recurring prices that Stripe lists; `pages` of each at most."""
+def _live_on_prices(gateway: Gateway, stripe_product: str) -> Iterator[set[str]]:
+    """The live subscriptions on each of the recurring prices that Stripe lists."""
     for price in gateway.prices_of(stripe_product) + gateway.prices_of(stripe_product, active=False):
         if price["type"] == "recurring":
-            listed = islice(gateway.live_subscription_pages(price=price["id"]), pages)
-            yield {sub["id"] for page in listed for sub in page}
+            listed = islice(gateway.live_subscription_pages(price=price["id"]), PAGES)
+            yield {sub["id"] for page in listed for sub in page if _is_on(sub, stripe_product)}
+
+
+def _is_on(sub: Json, stripe_product: str) -> bool:
+    """As the policy reads it: an item of no quantity sells nothing."""
+    mine = (item for item in items_of(sub) if sid((item.get("price") or {}).get("product")) == stripe_product)
+    return any(item.get("quantity", 1) > 0 for item in mine)
 
 
 def _count_orders(gateway: Gateway, stripe_product: str) -> tuple[int, bool]:

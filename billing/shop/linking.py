@@ -17,7 +17,7 @@ from billing.refreshing import mirror
 from billing.shop import selling
 from billing.shop.counting import count_live
 from billing.shop.prices import selectable
-from hub.models import Grant, Product, User
+from hub.models import Product, User
 
 # The feed adds a comma and the name of our product.
 WORDS = {
@@ -127,12 +127,6 @@ def count_on_the_way(made: ProductLink) -> int:
     """Purchases whose money has not come yet: they open the product when it does."""
     waiting = Order.objects.filter(connection=made.connection, state=Order.State.PENDING)
     return sum(made.stripe_product in order.products for order in waiting)
-
-
-def count_past_buyers(made: ProductLink) -> int:
-    """The people who had bought it before it was linked, and were let in without an e-mail."""
-    let_in = Grant.objects.filter(product=made.product_id, batch=made.batch)
-    return let_in.values("user").distinct().count()
 
 
 def _refuse_taken(product: Product, stripe_product: str) -> None:

@@ -51,7 +51,7 @@ def test_it_does_so_by_a_full_pass_alone(shop: Shop) -> None:
 def test_the_owner_reads_what_is_on_the_way_before_ending_a_link(shop: Shop, owner: User) -> None:
     browser = Client()
     browser.force_login(owner)
-    page = f"/console/products/{shop.course.slug}/stripe/unlink/"
+    page = f"/console/products/{shop.course.pk}/stripe/unlink/"
     assert "on the way" not in browser.get(page).content.decode()
     _order_debit(shop)
     assert (

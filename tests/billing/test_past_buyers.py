@@ -17,7 +17,7 @@ from hub.models import Grant, Product, User
 from tests import cast
 from tests.pasts import Past
 from tests.sandboxes import KEY, Sandbox
-from tests.shops import post_webhook
+from tests.shops import post_webhook, stripe_settings
 
 ADA, BEN, CLEO = "ada@example.org", "ben@example.org", "cleo@example.org"
 
@@ -153,7 +153,7 @@ def test_the_product_says_how_many_were_let_in(past: Past) -> None:
     past.connect()
     client = Client()
     client.force_login(cast.owner())
-    page = "/console/products/studio/stripe/"
+    page = stripe_settings("studio")
     assert "is let in by the nightly pass, without an e-mail" in client.get(page).content.decode()
     night()
     assert "2 people had bought it before it was linked, and were let in" in client.get(page).content.decode()

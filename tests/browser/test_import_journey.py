@@ -34,8 +34,9 @@ def test_500_are_imported_as_shown_and_the_next_purchase_appears(page: Page, chr
     seed = [sys.executable, "-m", "sandbox", "seed", "--subscribers", str(MANY), "--url", stack.sandbox]
     subprocess.run(seed, cwd=ROOT, check=True, capture_output=True, timeout=120)
     problems = listen(page)
-    page.goto(f"{stack.site}/accounts/login/?next=/console/products/kiln-log/stripe/")
+    page.goto(f"{stack.site}/accounts/login/?next=/console/products/")
     sign_in(page, stack, email="owner@example.com")
+    page.get_by_role("link", name=re.compile("settings of Kiln Log")).click()
 
     # Linking leads to the import.
     page.get_by_label("Name or id").fill("Seeded")

@@ -91,9 +91,16 @@ def make_product(stack: Stack, desk: Page) -> str:
     return "salt-glazing-by-night"
 
 
+def open_settings(stack: Stack, desk: Page, slug: str) -> None:
+    desk.goto(f"{stack.site}/products/{slug}/")
+    name = desk.get_by_role("heading", level=1).inner_text()
+    desk.goto(f"{stack.site}/console/products/")
+    desk.get_by_role("link", name=re.compile(f"settings of {name}")).click()
+
+
 def create_and_link(stack: Stack, desk: Page, slug: str) -> str:
     """Returns the payment link."""
-    desk.goto(f"{stack.site}/console/products/{slug}/stripe/")
+    open_settings(stack, desk, slug)
     desk.get_by_label("Name or id").press_sequentially("raku", delay=40)
     expect(desk.locator("#candidates li")).to_have_count(1)
     expect(desk.locator("#candidates")).to_contain_text("Opens Raku Weekend")
@@ -110,9 +117,10 @@ def create_and_link(stack: Stack, desk: Page, slug: str) -> str:
 
 
 def unlink_when_nobody_subscribes(stack: Stack, desk: Page, api: stripe.V1Services, slug: str) -> None:
-    address = f"{stack.site}/console/products/{slug}/stripe/"
+    open_settings(stack, desk, slug)
+    expect(desk.get_by_role("link", name="Unlink")).to_have_count(0)
+    address = f"{desk.url}unlink/"
     desk.goto(address)
-    desk.get_by_role("link", name="Unlink").click()
     expect(desk.get_by_role("heading", name="It cannot be unlinked yet")).to_be_visible()
     expect(desk.get_by_text("1 subscription is still live")).to_be_visible()
     check(desk)
@@ -121,13 +129,13 @@ def unlink_when_nobody_subscribes(stack: Stack, desk: Page, api: stripe.V1Servic
     customer = api.customers.list({"email": BUYER}).data[0].id
     api.subscriptions.cancel(api.subscriptions.list({"customer": customer}).data[0].id)
     eventually(lambda: not stack.why(BUYER, slug).get("access"), seconds=40)
-    desk.goto(f"{address}unlink/")
+    desk.goto(address)
     desk.get_by_role("button", name="Unlink").click()
     expect(desk.get_by_role("status")).to_contain_text("is no longer linked")
 
 
 def link_again(stack: Stack, desk: Page, slug: str) -> None:
-    desk.goto(f"{stack.site}/console/products/{slug}/stripe/")
+    open_settings(stack, desk, slug)
     desk.get_by_role("link", name=re.compile("^Salt Glazing by Night")).click()
     expect(desk.get_by_text("0 live subscriptions")).to_be_visible()
     expect(desk.get_by_role("checkbox", name="€24.50 a month")).to_be_checked()

@@ -9,15 +9,20 @@ from billing.models import Offer
 from hub.models import Product, User
 from tests import cast
 from tests.members import Member, signed_in
-from tests.shops import Shop
+from tests.shops import Shop, stripe_settings
 
-CLUB = "/console/products/studio/stripe/"
-NEW = f"{CLUB}prices/new/"
+
+def club_page() -> str:
+    return stripe_settings("studio")
+
+
+def new_price() -> str:
+    return f"{club_page()}prices/new/"
 
 
 def form_of(desk: Client, *, instead_of: str = "") -> dict[str, str]:
     """The form for another price, as it is shown."""
-    page = desk.get(NEW, {"instead_of": instead_of}).content.decode()
+    page = desk.get(new_price(), {"instead_of": instead_of}).content.decode()
     token = re.search(r'name="token" value="([^"]+)"', page)
     billed = re.search(r'value="([^"]+)" selected>Every', page)
     assert token and billed
@@ -49,7 +54,7 @@ def test_case_67_a_price_is_changed_so_that_nobody_finds_a_closed_door(
     shop.deliver()
     sent = form_of(desk, instead_of=old.price_id) | {"amount": "29"}
     shop.sandbox.forget_calls()
-    assert desk.post(NEW, sent)["Location"] == CLUB
+    assert desk.post(new_price(), sent)["Location"] == club_page()
     new = Offer.objects.get(product=shop.club, amount=2900)
     assert writes(shop) == [
         "prices",
@@ -73,11 +78,11 @@ def test_case_67_what_stripe_broke_off_is_finished_by_the_same_button(shop: Shop
     old = shop.monthly
     sent = form_of(desk, instead_of=old.price_id) | {"amount": "29"}
     shop.sandbox.answer_with(500, path="/v1/payment_links")
-    answer = desk.post(NEW, sent)
+    answer = desk.post(new_price(), sent)
     assert (answer.status_code, "save it again" in answer.content.decode()) == (422, True)
     assert Offer.objects.get(pk=old.pk).is_live, "the old one sells until the new one does"
     shop.sandbox.behave()
-    assert desk.post(NEW, sent).status_code == 303
+    assert desk.post(new_price(), sent).status_code == 303
     assert sorted(sold(shop)) == ["€240.00 a year", "€29.00 a month"]
     prices = shop.sandbox.api.prices.list({"product": old.link.stripe_product}).data
     assert sorted(price.unit_amount or 0 for price in prices if price.active) == [2900, 24000]
@@ -89,22 +94,22 @@ def test_case_67_an_old_price_that_stripe_does_not_archive_is_named_and_the_rest
     old = shop.monthly.price_id
     sent = form_of(desk, instead_of=old) | {"amount": "29"}
     shop.sandbox.answer_with(500, path=f"/v1/prices/{old}")
-    answer = desk.post(NEW, sent, follow=True)
+    answer = desk.post(new_price(), sent, follow=True)
     page = answer.content.decode()
-    assert answer.redirect_chain == [(CLUB, 303)]
+    assert answer.redirect_chain == [(club_page(), 303)]
     assert "archive it in Stripe" in page and "this is how Studio Membership is sold now" in page
     assert sorted(sold(shop)) == ["€240.00 a year", "€29.00 a month"]
 
 
 def test_free_days_go_over_to_the_price_that_takes_the_place(shop: Shop, desk: Client) -> None:
     Offer.objects.filter(pk=shop.monthly.pk).update(trial_days=14)
-    desk.post(NEW, form_of(desk, instead_of=shop.monthly.price_id) | {"amount": "29"})
+    desk.post(new_price(), form_of(desk, instead_of=shop.monthly.price_id) | {"amount": "29"})
     assert Offer.objects.get(product=shop.club, amount=2900).trial_days == 14
 
 
 def test_a_further_price_is_sold_beside_the_others_and_nothing_is_archived(shop: Shop, desk: Client) -> None:
     sent = form_of(desk) | {"amount": "70", "billed": "month 3"}
-    assert desk.post(NEW, sent).status_code == 303
+    assert desk.post(new_price(), sent).status_code == 303
     assert sorted(sold(shop)) == ["€24.00 a month", "€240.00 a year", "€70.00 every 3 months"]
     assert shop.sandbox.api.prices.retrieve(shop.monthly.price_id).active
 
@@ -113,7 +118,7 @@ def test_a_further_price_is_sold_beside_the_others_and_nothing_is_archived(shop:
     ("change", "words"), [({"amount": "24"}, "It costs that already"), ({"amount": ""}, "required")]
 )
 def test_a_change_that_changes_nothing_is_refused(shop: Shop, desk: Client, change: dict[str, str], words: str) -> None:
-    answer = desk.post(NEW, form_of(desk, instead_of=shop.monthly.price_id) | change)
+    answer = desk.post(new_price(), form_of(desk, instead_of=shop.monthly.price_id) | change)
     assert (answer.status_code, words in answer.content.decode()) == (422, True)
     assert shop.sandbox.api.prices.retrieve(shop.monthly.price_id).active
 
@@ -130,14 +135,14 @@ def test_case_68_an_archived_product_is_sold_no_more_and_the_owner_told(
     shop.sandbox.api.products.update(shop.monthly.link.stripe_product, {"active": False})
     shop.deliver()
     assert "Studio Membership is not for sale as it should be: it is archived in Stripe." in told(desk)
-    assert "Unarchive it in Stripe, then look again" in desk.get(CLUB).content.decode()
+    assert "Unarchive it in Stripe, then look again" in desk.get(club_page()).content.decode()
     assert "€24.00" not in Client().get("/products/studio/").content.decode()
     assert shop.has(member.email, shop.club)
     shop.sandbox.api.products.update(shop.monthly.link.stripe_product, {"active": True})
     shop.sandbox.take_pending()
-    desk.post(f"{CLUB}look/")
-    assert "Its payment link is switched off in Stripe" in desk.get(CLUB).content.decode()
-    desk.post(f"{CLUB}prices/again/")
+    desk.post(f"{club_page()}look/")
+    assert "Its payment link is switched off in Stripe" in desk.get(club_page()).content.decode()
+    desk.post(f"{club_page()}prices/again/")
     assert sorted(sold(shop)) == ["€24.00 a month", "€240.00 a year"]
     assert Offer.objects.get(pk=shop.monthly.pk).url == shop.monthly.url, "wherever it was published it leads on"
     assert "not for sale as it should be" not in told(desk)
@@ -146,19 +151,19 @@ def test_case_68_an_archived_product_is_sold_no_more_and_the_owner_told(
 def test_an_archived_price_is_found_and_another_put_in_its_place(shop: Shop, desk: Client) -> None:
     shop.sandbox.api.prices.update(shop.monthly.price_id, {"active": False})
     shop.deliver()
-    page = desk.get(CLUB).content.decode()
+    page = desk.get(club_page()).content.decode()
     assert "Its price is archived in Stripe. Nobody can buy at it: put another price in its place." in page
     assert "its price is archived in Stripe" in told(desk)
-    assert desk.post(NEW, form_of(desk, instead_of=shop.monthly.price_id) | {"amount": "29"}).status_code == 303
+    assert desk.post(new_price(), form_of(desk, instead_of=shop.monthly.price_id) | {"amount": "29"}).status_code == 303
     assert sorted(sold(shop)) == ["€240.00 a year", "€29.00 a month"]
-    assert "archived in Stripe" not in desk.get(CLUB).content.decode()
+    assert "archived in Stripe" not in desk.get(club_page()).content.decode()
 
 
 def test_a_payment_link_that_was_switched_off_is_found_and_switched_on(shop: Shop, desk: Client) -> None:
     shop.sandbox.api.payment_links.update(shop.monthly.payment_link_id, {"active": False})
     shop.deliver()
-    assert "Switch it on" in desk.get(CLUB).content.decode()
-    desk.post(f"{CLUB}prices/again/")
+    assert "Switch it on" in desk.get(club_page()).content.decode()
+    desk.post(f"{club_page()}prices/again/")
     assert shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).active
     assert Offer.objects.get(pk=shop.monthly.pk).problem == ""
 
@@ -166,9 +171,9 @@ def test_a_payment_link_that_was_switched_off_is_found_and_switched_on(shop: Sho
 def test_a_payment_link_that_is_gone_from_stripe_is_found_and_made_anew(shop: Shop, desk: Client) -> None:
     """As after an account's test data were deleted."""
     Offer.objects.filter(pk=shop.monthly.pk).update(payment_link_id="plink_gone")
-    desk.post(f"{CLUB}look/")
-    assert "Make a new link" in desk.get(CLUB).content.decode()
-    desk.post(f"{CLUB}prices/again/")
+    desk.post(f"{club_page()}look/")
+    assert "Make a new link" in desk.get(club_page()).content.decode()
+    desk.post(f"{club_page()}prices/again/")
     offer = Offer.objects.get(pk=shop.monthly.pk)
     assert shop.sandbox.api.payment_links.retrieve(offer.payment_link_id).active
     assert (offer.is_live, offer.problem) == (True, "")
@@ -176,12 +181,13 @@ def test_a_payment_link_that_is_gone_from_stripe_is_found_and_made_anew(shop: Sh
 
 def test_looking_again_while_stripe_is_away_says_so(shop: Shop, desk: Client) -> None:
     shop.sandbox.answer_with(500)
-    answer = desk.post(f"{CLUB}look/")
+    answer = desk.post(f"{club_page()}look/")
     assert (answer.status_code, "Stripe does not answer right now" in answer.content.decode()) == (503, True)
 
 
-@pytest.mark.parametrize("address", [NEW, f"{CLUB}look/"])
-def test_strangers_members_and_support_change_no_price(shop: Shop, dan: User, address: str) -> None:
+@pytest.mark.parametrize("further", ["prices/new/", "look/"])
+def test_strangers_members_and_support_change_no_price(shop: Shop, dan: User, further: str) -> None:
+    address = club_page() + further
     support = cast.UserFactory(email="support@example.org", role=User.Role.SUPPORT)
     assert Client().post(address).status_code == 302
     for user in (dan, support):

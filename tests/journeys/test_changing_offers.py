@@ -14,11 +14,14 @@ from hub.models import Product, User
 from tests import cast
 from tests.members import signed_in
 from tests.races.steps import at_step
-from tests.shops import Json, Shop
+from tests.shops import Json, Shop, stripe_settings
 
 ADA = "ada@example.org"
-CLUB = "/console/products/studio/stripe/"
 LINKS = "/v1/payment_links"
+
+
+def club_page() -> str:
+    return stripe_settings("studio")
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def wrote(shop: Shop) -> list[str]:
 @pytest.mark.parametrize("mended_by", ["worker", "button"])
 def test_a_link_that_stripe_left_half_done_is_finished(shop: Shop, desk: Client, kit: Json, mended_by: str) -> None:
     shop.sandbox.answer_with(500, path=LINKS)
-    page = desk.post("/console/products/kit/stripe/", kit | {"checkout": "on"}, follow=True).content.decode()
+    page = desk.post(stripe_settings("kit"), kit | {"checkout": "on"}, follow=True).content.decode()
     shop.sandbox.behave()
     assert "Nothing was changed" not in page
     assert "what is missing is made in a moment" in page and "Its payment link is not made yet" in page
@@ -70,7 +73,7 @@ def test_a_link_that_stripe_left_half_done_is_finished(shop: Shop, desk: Client,
     if mended_by == "worker":
         drain()
     else:
-        page = desk.post("/console/products/kit/stripe/prices/again/", follow=True).content.decode()
+        page = desk.post(stripe_settings("kit") + "prices/again/", follow=True).content.decode()
         assert "Kit is on sale" in page
     assert on_sale("kit") == set(kit["prices"])
     assert all(offer.url for offer in Offer.objects.filter(product__slug="kit"))
@@ -80,7 +83,7 @@ def test_the_second_of_two_links_missing_is_made_and_the_first_stays(shop: Shop,
     made = linking.link(Product.objects.get(slug="kit"), **kit, actor=None)
     first = made.offers.order_by("pk")[0].payment_link_id
     made.offers.exclude(payment_link_id=first).update(payment_link_id="", url="", is_live=False)
-    desk.post("/console/products/kit/stripe/prices/again/")
+    desk.post(stripe_settings("kit") + "prices/again/")
     assert {first} < set(made.offers.values_list("payment_link_id", flat=True))
     assert len(shop.sandbox.api.payment_links.list({"limit": 100}).data) == 5, "asked again, Stripe gives the same link"
 
@@ -90,10 +93,10 @@ def test_two_tabs_that_link_at_once_are_told_so(shop: Shop, desk: Client, kit: J
     """The other tab is done in the moment in which this one has looked and found both free."""
     cast.ProductFactory(name="Circle", slug="circle")
     slug = "kit" if faster == "the same product" else "circle"
-    other = partial(desk.post, f"/console/products/{slug}/stripe/", kit | {"checkout": "on"})
+    other = partial(desk.post, stripe_settings(slug), kit | {"checkout": "on"})
     sys.setprofile(at_step("billing.shop.linking:_refuse_taken:return", other))
     try:
-        answer = desk.post("/console/products/kit/stripe/", kit | {"checkout": "on"})
+        answer = desk.post(stripe_settings("kit"), kit | {"checkout": "on"})
     finally:
         sys.setprofile(None)
     assert answer.status_code == 422
@@ -107,7 +110,7 @@ def test_unlinking_that_stripe_refuses_says_so_and_leaves_the_link(
     shop: Shop, desk: Client, answer: int, words: str
 ) -> None:
     shop.sandbox.answer_with(answer, path=LINKS)
-    assert words in desk.post("/console/products/the-wheel/stripe/unlink/", follow=True).content.decode()
+    assert words in desk.post(stripe_settings("the-wheel") + "unlink/", follow=True).content.decode()
     assert ProductLink.objects.get(product=shop.course).unlinked_at is None
 
 
@@ -143,7 +146,7 @@ def test_whatever_stripe_answers_is_told_in_words(
     Offer.objects.filter(pk=shop.monthly.pk).update(payment_link_id="", url="", is_live=False)
     shop.sandbox.answer_with(answer, path=path)
     body = {"checkout": "on", "prices": [shop.monthly.price_id]}
-    told = desk.post(CLUB + address, body, follow=True)
+    told = desk.post(club_page() + address, body, follow=True)
     shop.sandbox.behave()
     page = told.content.decode()
     if (address, path, answer) == ("unlink/", LINKS, 404):
@@ -163,7 +166,7 @@ def test_unlinking_counts_what_lives_and_lists_nothing_at_stripe(shop: Shop, des
         shop.buy(shop.monthly, email=f"{name}@example.org")
     shop.deliver()
     shop.sandbox.forget_calls()
-    page = desk.post(f"{CLUB}unlink/", follow=True).content.decode()
+    page = desk.post(f"{club_page()}unlink/", follow=True).content.decode()
     assert "2 subscriptions are still live" in page
     assert shop.sandbox.calls() == []
 
@@ -176,13 +179,13 @@ def test_unlinking_counts_no_further_than_a_thousand(shop: Shop, desk: Client) -
         one.pk, one.stripe_id = None, f"sub_copy{number}"
         one._state.adding = True
         one.save()
-    page = desk.post(f"{CLUB}unlink/", follow=True).content.decode()
+    page = desk.post(f"{club_page()}unlink/", follow=True).content.decode()
     assert "More than 1,000 subscriptions are still live" in page
 
 
 def test_a_subscription_that_nobody_told_us_of_keeps_the_link(shop: Shop, desk: Client) -> None:
     shop.buy(shop.monthly, email=ADA)
-    assert "1 subscription is still live" in desk.post(f"{CLUB}unlink/", follow=True).content.decode()
+    assert "1 subscription is still live" in desk.post(f"{club_page()}unlink/", follow=True).content.decode()
 
 
 def test_who_switched_to_another_product_does_not_keep_the_link(shop: Shop, desk: Client) -> None:
@@ -194,7 +197,7 @@ def test_who_switched_to_another_product_does_not_keep_the_link(shop: Shop, desk
     item = api.subscription_items.list({"subscription": bought["subscription"]}).data[0].id
     api.subscriptions.update(bought["subscription"], {"items": [{"id": item, "price": other.price_id}]})
     shop.deliver()
-    assert "is no longer linked" in desk.post(f"{CLUB}unlink/", follow=True).content.decode()
+    assert "is no longer linked" in desk.post(f"{club_page()}unlink/", follow=True).content.decode()
 
 
 # Changing what is on sale
@@ -207,7 +210,7 @@ def test_another_price_is_put_on_sale_before_the_old_one_is_taken_off(shop: Shop
     old = shop.monthly.payment_link_id
     shop.sandbox.forget_calls()
     body = {"checkout": "on", "prices": [dearer, shop.yearly.price_id]}
-    assert desk.post(f"{CLUB}prices/", body).status_code == 303
+    assert desk.post(f"{club_page()}prices/", body).status_code == 303
     assert on_sale("studio") == {dearer, shop.yearly.price_id}
     assert wrote(shop) == ["made", old], "the new link first"
     assert not shop.sandbox.api.payment_links.retrieve(old).active
@@ -220,12 +223,12 @@ def test_another_price_is_put_on_sale_before_the_old_one_is_taken_off(shop: Shop
 def test_a_change_that_stripe_breaks_off_takes_nothing_off_sale(shop: Shop, desk: Client) -> None:
     dearer = club_price(shop, 2900)
     shop.sandbox.answer_with(500, path=LINKS)
-    answer = desk.post(f"{CLUB}prices/", {"checkout": "on", "prices": [dearer]})
+    answer = desk.post(f"{club_page()}prices/", {"checkout": "on", "prices": [dearer]})
     shop.sandbox.behave()
     assert answer.status_code == 422
     assert "save it again" in answer.content.decode()
     assert on_sale("studio") == {shop.monthly.price_id, shop.yearly.price_id}
-    assert desk.post(f"{CLUB}prices/", {"checkout": "on", "prices": [dearer]}).status_code == 303
+    assert desk.post(f"{club_page()}prices/", {"checkout": "on", "prices": [dearer]}).status_code == 303
     assert on_sale("studio") == {dearer}
 
 
@@ -239,19 +242,19 @@ def test_what_is_put_on_sale_is_bought_by_its_sales_page_where_one_is_live(
     product = Product.objects.get(slug="kit")
     Product.objects.filter(pk=product.pk).update(purchase=Product.Purchase.NONE)
     cast.SalesPageFactory(product=product, is_live=page_is_live)
-    page = desk.post("/console/products/kit/stripe/", kit | {"checkout": "on"}, follow=True).content.decode()
+    page = desk.post(stripe_settings("kit"), kit | {"checkout": "on"}, follow=True).content.decode()
     assert Product.objects.get(slug="kit").purchase == way
     assert words in page
 
 
 def test_free_days_reach_the_payment_link_and_checkout(shop: Shop, desk: Client, dan: User) -> None:
     body = {"checkout": "on", "prices": [shop.monthly.price_id, shop.yearly.price_id], "trial_0": "14"}
-    page = desk.get(f"{CLUB}prices/").content.decode()
+    page = desk.get(f"{club_page()}prices/").content.decode()
     assert "before €24.00 a month" in page and 'name="trial_0"' in page
-    assert desk.post(f"{CLUB}prices/", body).status_code == 303
+    assert desk.post(f"{club_page()}prices/", body).status_code == 303
     sent = shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).subscription_data
     assert sent is not None and sent.trial_period_days == 14
-    assert "after 14 free days" in desk.get(CLUB).content.decode()
+    assert "after 14 free days" in desk.get(club_page()).content.decode()
 
     shop.buy(shop.monthly, email=ADA)
     member = signed_in(dan)
@@ -263,7 +266,7 @@ def test_free_days_reach_the_payment_link_and_checkout(shop: Shop, desk: Client,
     assert set(Subscription.objects.values_list("status", flat=True)) == {"trialing"}
     assert Subscription.objects.count() == 2
 
-    assert desk.post(f"{CLUB}prices/", {**body, "trial_0": ""}).status_code == 303
+    assert desk.post(f"{club_page()}prices/", {**body, "trial_0": ""}).status_code == 303
     sent = shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).subscription_data
     assert sent is None or sent.trial_period_days is None
     assert Offer.objects.get(pk=shop.monthly.pk).trial_days == 0
@@ -275,7 +278,7 @@ def test_free_days_may_be_given_while_linking(shop: Shop, desk: Client) -> None:
     monthly: Json = {"product": made.id, "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}
     price = shop.sandbox.api.prices.create(monthly).id  # type: ignore[arg-type]
     body = {"stripe_product": made.id, "checkout": "on", "prices": [price], "trial_0": "7"}
-    assert desk.post("/console/products/circle/stripe/", body).status_code == 303
+    assert desk.post(stripe_settings("circle"), body).status_code == 303
     offer = Offer.objects.get(price_id=price)
     sent = shop.sandbox.api.payment_links.retrieve(offer.payment_link_id).subscription_data
     assert offer.trial_days == 7 and sent is not None and sent.trial_period_days == 7
@@ -284,29 +287,29 @@ def test_free_days_may_be_given_while_linking(shop: Shop, desk: Client) -> None:
 @pytest.mark.parametrize("days", ["-1", "731", "two"])
 def test_free_days_that_stripe_would_not_take_are_refused(shop: Shop, desk: Client, days: str) -> None:
     body = {"checkout": "on", "prices": [shop.monthly.price_id], "trial_0": days}
-    assert desk.post(f"{CLUB}prices/", body).status_code == 422
+    assert desk.post(f"{club_page()}prices/", body).status_code == 422
     assert Offer.objects.get(pk=shop.monthly.pk).trial_days == 0
     assert on_sale("studio") == {shop.monthly.price_id, shop.yearly.price_id}
 
 
 def test_everything_may_be_taken_off_sale_and_nothing_foreign_put_on(shop: Shop, desk: Client) -> None:
-    assert desk.post(f"{CLUB}prices/", {"checkout": "on", "prices": [shop.once.price_id]}).status_code == 422
-    assert desk.post(f"{CLUB}prices/", {}).status_code == 303
+    assert desk.post(f"{club_page()}prices/", {"checkout": "on", "prices": [shop.once.price_id]}).status_code == 422
+    assert desk.post(f"{club_page()}prices/", {}).status_code == 303
     assert on_sale("studio") == set()
-    assert "No price is on sale here" in desk.get(CLUB).content.decode()
+    assert "No price is on sale here" in desk.get(club_page()).content.decode()
     assert "ook everything off sale" in desk.get("/console/activity/").content.decode()
 
 
 def test_a_draft_is_not_put_on_sale_here_either(shop: Shop, desk: Client) -> None:
     Product.objects.filter(pk=shop.club.pk).update(is_live=False)
-    answer = desk.post(f"{CLUB}prices/", {"checkout": "on", "prices": [shop.monthly.price_id]})
+    answer = desk.post(f"{club_page()}prices/", {"checkout": "on", "prices": [shop.monthly.price_id]})
     assert (answer.status_code, on_sale("studio")) == (422, {shop.monthly.price_id, shop.yearly.price_id})
 
 
 @pytest.mark.parametrize("address", ["prices/", "prices/again/"])
 def test_strangers_members_and_support_change_nothing(shop: Shop, dan: User, address: str) -> None:
     support = cast.UserFactory(email="support@example.org", role=User.Role.SUPPORT)
-    assert Client().post(CLUB + address).status_code == 302
+    assert Client().post(club_page() + address).status_code == 302
     for user in (dan, support):
-        assert signed_in(user).post(CLUB + address, {"prices": []}).status_code == 403
+        assert signed_in(user).post(club_page() + address, {"prices": []}).status_code == 403
     assert on_sale("studio") == {shop.monthly.price_id, shop.yearly.price_id}

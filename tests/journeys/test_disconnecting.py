@@ -16,7 +16,7 @@ from tests import cast
 from tests.hub.test_reentry import prove
 from tests.members import signed_in
 from tests.sandboxes import KEY
-from tests.shops import Shop
+from tests.shops import Shop, stripe_settings
 
 STRIPE = "/console/stripe/"
 DISCONNECT = "/console/stripe/disconnect/"
@@ -75,7 +75,7 @@ def test_nothing_is_sold(off: Shop, dan: User, desk: Client) -> None:
 
 def test_a_link_of_a_disconnected_account_can_be_ended_without_stripe(off: Shop, desk: Client) -> None:
     off.sandbox.forget_calls()
-    address = "/console/products/studio/stripe/"
+    address = stripe_settings("studio")
     assert "is disconnected: nothing is sold" in desk.get(address).content.decode()
     assert "so Stripe is not asked" in desk.get(f"{address}unlink/").content.decode()
     assert desk.post(f"{address}unlink/")["Location"] == address

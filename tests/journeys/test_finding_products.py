@@ -13,9 +13,11 @@ from tests import cast
 from tests.counting import counted
 from tests.hub.test_pictures import give_cover
 from tests.members import Member, signed_in
-from tests.shops import Shop
+from tests.shops import Shop, stripe_settings
 
-KIT = "/console/products/kit/stripe/"
+
+def kit_page() -> str:
+    return stripe_settings("kit")
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def followed(desk: Client, page: str) -> str:
 def test_hundreds_of_products_come_a_page_at_a_time_for_one_call_each(shop: Shop, desk: Client, kit: Product) -> None:
     make_products(shop, count=45)
     with counted(shop.sandbox, at_most=1):
-        page = desk.get(KIT).content.decode()
+        page = desk.get(kit_page()).content.decode()
     assert shown(page) == [f"Glaze {number:03}" for number in range(44, 24, -1)]
     with counted(shop.sandbox, at_most=1):
         more = followed(desk, page)
@@ -56,7 +58,7 @@ def test_hundreds_of_products_come_a_page_at_a_time_for_one_call_each(shop: Shop
 
 def test_without_javascript_more_is_a_page_of_its_own(shop: Shop, desk: Client, kit: Product) -> None:
     make_products(shop, count=21)
-    link = re.search(r'href="([^"]+after=[^"]+)"', desk.get(KIT).content.decode())
+    link = re.search(r'href="([^"]+after=[^"]+)"', desk.get(kit_page()).content.decode())
     assert link
     page = desk.get(link[1].replace("&amp;", "&")).content.decode()
     assert "Glaze 000" in page and "<html" in page
@@ -64,24 +66,24 @@ def test_without_javascript_more_is_a_page_of_its_own(shop: Shop, desk: Client, 
 
 def test_a_search_looks_at_names_and_ids_through_the_whole_list(shop: Shop, desk: Client, kit: Product) -> None:
     made = make_products(shop, count=110)
-    assert shown(desk.get(KIT, {"q": "glaze 003"}).content.decode()) == ["Glaze 003"]
-    assert shown(desk.get(KIT, {"q": made[5]}).content.decode()) == ["Glaze 005"]
-    first = desk.get(KIT, {"q": "GLAZE 0"}).content.decode()
+    assert shown(desk.get(kit_page(), {"q": "glaze 003"}).content.decode()) == ["Glaze 003"]
+    assert shown(desk.get(kit_page(), {"q": made[5]}).content.decode()) == ["Glaze 005"]
+    first = desk.get(kit_page(), {"q": "GLAZE 0"}).content.decode()
     assert len(shown(first)) == 20 and "Search on" in first
     assert len(shown(followed(desk, first))) == 20
-    assert "has “enamel” in its name or id" in desk.get(KIT, {"q": "enamel"}).content.decode()
+    assert "has “enamel” in its name or id" in desk.get(kit_page(), {"q": "enamel"}).content.decode()
 
 
 def test_a_linked_product_is_marked_with_what_it_opens_and_cannot_be_chosen(
     shop: Shop, desk: Client, kit: Product
 ) -> None:
-    page = desk.get(KIT).content.decode()
-    assert re.search(r'Opens <a href="/console/products/studio/stripe/">Studio Membership</a>', page)
+    page = desk.get(kit_page()).content.decode()
+    assert f'Opens <a href="{stripe_settings("studio")}">Studio Membership</a>' in page
     taken = shop.monthly.link.stripe_product
     assert f"stripe_product={taken}" not in page
-    page = desk.get(KIT, {"stripe_product": taken}).content.decode()
+    page = desk.get(kit_page(), {"stripe_product": taken}).content.decode()
     assert "opens" in page and "Studio Membership" in page and "disabled" in page
-    assert "already opens Studio Membership" in desk.post(KIT, {"stripe_product": taken}).content.decode()
+    assert "already opens Studio Membership" in desk.post(kit_page(), {"stripe_product": taken}).content.decode()
     assert not ProductLink.objects.filter(product=kit).exists()
 
 
@@ -93,19 +95,20 @@ def test_the_queries_of_the_list_do_not_grow(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     make_products(shop, count=2)
-    desk.get(KIT)
+    page = kit_page()
+    desk.get(page)
     with django_assert_max_num_queries(10) as few:
-        desk.get(KIT)
+        desk.get(page)
     make_products(shop, count=18)
     with django_assert_num_queries(len(few.captured_queries)):
-        desk.get(KIT)
+        desk.get(page)
 
 
 def test_what_stripe_does_not_know_or_cannot_say_is_told_in_words(shop: Shop, desk: Client, kit: Product) -> None:
-    answer = desk.get(KIT, {"stripe_product": "prod_nowhere"})
+    answer = desk.get(kit_page(), {"stripe_product": "prod_nowhere"})
     assert (answer.status_code, "Stripe does not allow it" in answer.content.decode()) == (503, True)
     shop.sandbox.answer_with(500)
-    assert "Stripe does not answer right now" in desk.get(KIT).content.decode()
+    assert "Stripe does not answer right now" in desk.get(kit_page()).content.decode()
 
 
 # What was bought of it
@@ -130,7 +133,7 @@ def test_what_was_bought_is_counted_before_anything_is_saved(
     invoice_for(shop, once)
     shop.buy(shop.once)
     shop.buy(shop.monthly)
-    page = desk.get(KIT, {"stripe_product": made}).content.decode()
+    page = desk.get(kit_page(), {"stripe_product": made}).content.decode()
     assert "<b>2 live subscriptions</b> and <b>2 past orders</b> found" in page
     assert "At least" not in page
     assert not ProductLink.objects.filter(product=kit).exists()
@@ -160,7 +163,7 @@ def test_of_a_large_account_so_many_at_least_are_counted_for_a_bounded_number_of
     for name in "abcdef":
         shop.sandbox.pay_link(link, email=f"{name}@example.org")
     with counted(shop.sandbox, at_most=8):
-        page = desk.get(KIT, {"stripe_product": made}).content.decode()
+        page = desk.get(kit_page(), {"stripe_product": made}).content.decode()
     assert "At least <b>0 live subscriptions</b> and <b>2 past orders</b> found" in page
 
 
@@ -170,10 +173,10 @@ def test_of_a_large_account_so_many_at_least_are_counted_for_a_bounded_number_of
 def test_checkout_needs_a_price_and_off_means_none(shop: Shop, desk: Client, kit: Product) -> None:
     made = shop.sandbox.api.products.create({"name": "Kit"}).id
     price = shop.sandbox.api.prices.create({"product": made, "currency": "eur", "unit_amount": 4200}).id
-    answer = desk.post(KIT, {"stripe_product": made, "checkout": "on"})
+    answer = desk.post(kit_page(), {"stripe_product": made, "checkout": "on"})
     assert answer.status_code == 422
     assert "Choose at least one price, or switch Checkout off." in answer.content.decode()
-    assert desk.post(KIT, {"stripe_product": made, "prices": [price]}).status_code == 303
+    assert desk.post(kit_page(), {"stripe_product": made, "prices": [price]}).status_code == 303
     assert not Offer.objects.filter(product=kit).exists()
     kit.refresh_from_db()
     assert kit.purchase == Product.Purchase.NONE
@@ -186,7 +189,7 @@ def test_the_default_price_is_chosen_already_and_archived_ones_are_shown_as_such
     made = api.products.create({"name": "Kit", "default_price_data": {"currency": "eur", "unit_amount": 4200}})
     old = api.prices.create({"product": made.id, "currency": "eur", "unit_amount": 1900}).id
     api.prices.update(old, {"active": False})
-    page = desk.get(KIT, {"stripe_product": made.id}).content.decode()
+    page = desk.get(kit_page(), {"stripe_product": made.id}).content.decode()
     assert re.search(rf'value="{made.default_price}"[^>]*checked', page)
     assert "€19.00 once, archived in Stripe" in page and f'value="{old}"' not in page
 
@@ -208,7 +211,7 @@ def test_a_new_stripe_product_is_made_linked_and_sold(
     shop: Shop, desk: Client, kit: Product, typed: str, currency: str, billed: str, minor: int
 ) -> None:
     sent = form_of(desk) | {"amount": typed, "currency": currency, "billed": billed, "checkout": "on"}
-    assert desk.post(f"{KIT}new/", sent)["Location"] == KIT
+    assert desk.post(f"{kit_page()}new/", sent)["Location"] == kit_page()
     offer = Offer.objects.get(product=kit)
     price = shop.sandbox.api.prices.retrieve(offer.price_id)
     assert (price.unit_amount, price.currency) == (minor, currency.lower())
@@ -222,7 +225,7 @@ def test_a_new_stripe_product_is_made_linked_and_sold(
 
 def form_of(desk: Client) -> dict[str, str]:
     """The new product's form as it is shown: its token."""
-    found = re.search(r'name="token" value="([^"]+)"', desk.get(f"{KIT}new/").content.decode())
+    found = re.search(r'name="token" value="([^"]+)"', desk.get(f"{kit_page()}new/").content.decode())
     assert found
     return {"token": found[1], "billed": "once"}
 
@@ -237,7 +240,7 @@ def test_a_cover_that_everybody_may_fetch_goes_along(
     settings.SITE_URL = site or settings.SITE_URL
     give_cover(kit)
     Product.objects.filter(pk=kit.pk).update(show_locked=show_locked)
-    desk.post(f"{KIT}new/", form_of(desk) | {"amount": "42", "currency": "EUR"})
+    desk.post(f"{kit_page()}new/", form_of(desk) | {"amount": "42", "currency": "EUR"})
     made = shop.sandbox.api.products.retrieve(ProductLink.objects.get(product=kit).stripe_product)
     assert [image.startswith(f"{site}/pictures/") for image in made.images] == [True] * sent
 
@@ -246,7 +249,7 @@ def test_case_66_a_double_click_in_the_console_makes_one_product_with_one_price(
     shop: Shop, desk: Client, kit: Product
 ) -> None:
     sent = form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"}
-    assert [desk.post(f"{KIT}new/", sent)["Location"] for _click in range(2)] == [KIT, KIT]
+    assert [desk.post(f"{kit_page()}new/", sent)["Location"] for _click in range(2)] == [kit_page(), kit_page()]
     made = ProductLink.objects.get(product=kit).stripe_product
     assert len(shop.sandbox.api.prices.list({"product": made}).data) == 1
     assert len([found for found in shop.sandbox.api.products.list({"limit": 100}).data if found.name == "Kit"]) == 1
@@ -257,10 +260,10 @@ def test_a_form_that_stripe_left_half_done_is_pressed_again_without_a_second_pro
 ) -> None:
     sent = form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"}
     shop.sandbox.answer_with(500, path="/v1/prices")
-    answer = desk.post(f"{KIT}new/", sent)
+    answer = desk.post(f"{kit_page()}new/", sent)
     assert (answer.status_code, "nothing is made twice" in answer.content.decode()) == (422, True)
     shop.sandbox.behave()
-    assert desk.post(f"{KIT}new/", sent).status_code == 303
+    assert desk.post(f"{kit_page()}new/", sent).status_code == 303
     made = ProductLink.objects.get(product=kit).stripe_product
     assert len(shop.sandbox.api.prices.list({"product": made}).data) == 1
 
@@ -283,7 +286,7 @@ def test_a_price_that_cannot_be_is_refused_in_words(
     shop: Shop, desk: Client, kit: Product, change: dict[str, str], words: str
 ) -> None:
     sent = form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"} | change
-    answer = desk.post(f"{KIT}new/", sent)
+    answer = desk.post(f"{kit_page()}new/", sent)
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert not ProductLink.objects.filter(product=kit).exists()
@@ -292,9 +295,9 @@ def test_a_price_that_cannot_be_is_refused_in_words(
 def test_a_draft_gets_its_stripe_product_and_is_not_sold_yet(shop: Shop, desk: Client, kit: Product) -> None:
     Product.objects.filter(pk=kit.pk).update(is_live=False)
     sent = form_of(desk) | {"amount": "42", "currency": "EUR"}
-    assert "Publish it first" in desk.post(f"{KIT}new/", sent | {"checkout": "on"}).content.decode()
+    assert "Publish it first" in desk.post(f"{kit_page()}new/", sent | {"checkout": "on"}).content.decode()
     assert [found.name for found in shop.sandbox.api.products.list().data if found.name == "Kit"] == []
-    assert desk.post(f"{KIT}new/", sent).status_code == 303
+    assert desk.post(f"{kit_page()}new/", sent).status_code == 303
     assert not ProductLink.objects.get(product=kit).offers.exists()
 
 
@@ -302,17 +305,18 @@ def test_made_again_after_the_link_ended_it_is_on_sale_again_though_it_was_archi
     shop: Shop, desk: Client, kit: Product
 ) -> None:
     sent = form_of(desk) | {"amount": "42", "currency": "EUR"}
-    desk.post(f"{KIT}new/", sent)
+    desk.post(f"{kit_page()}new/", sent)
     made = ProductLink.objects.get(product=kit).stripe_product
-    desk.post(f"{KIT}unlink/")
+    desk.post(f"{kit_page()}unlink/")
     shop.sandbox.api.products.update(made, {"active": False})
-    desk.post(f"{KIT}new/", form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"})
+    desk.post(f"{kit_page()}new/", form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"})
     assert ProductLink.objects.get(product=kit, unlinked_at=None).stripe_product == made
     assert Offer.objects.get(product=kit, link__unlinked_at=None).is_live
 
 
-@pytest.mark.parametrize("address", [KIT, f"{KIT}new/"])
-def test_strangers_members_and_support_link_nothing(shop: Shop, kit: Product, dan: User, address: str) -> None:
+@pytest.mark.parametrize("further", ["", "new/"])
+def test_strangers_members_and_support_link_nothing(shop: Shop, kit: Product, dan: User, further: str) -> None:
+    address = kit_page() + further
     support = cast.UserFactory(email="support@example.org", role=User.Role.SUPPORT)
     body = {"stripe_product": "prod_1", "amount": "42", "currency": "EUR"}
     assert Client().get(address).status_code == Client().post(address, body).status_code == 302

@@ -141,8 +141,10 @@ def test_the_owner_stops_it_and_it_goes_on_where_it_stopped(
     with pytest.raises(turns.Interrupted):
         carrying_out.carry_on(batch, note=note)
     turn.end()
+    ImportBatch.objects.update(seconds=8)
     shown = browser.get(page).content.decode()
     assert "4 of 6 (66 %)" in shown and "Go on" in shown
+    assert "left</p>" not in shown and "a second" not in shown, "who has stopped is at no pace"
     working.go_on()
     assert Grant.objects.count() == 4, "stopped is stopped, whoever comes by"
     assert browser.post(f"{page}resume/").status_code == 303
@@ -184,7 +186,7 @@ def test_past_purchases_or_subscriptions_alone(past: Past, browser: Client) -> N
     past.connect()
     page = begin(browser, subscriptions="on")
     assert [row["Person"] for row in csv_of(browser, page)] == [ADA]
-    assert "Past purchases are left out." in browser.get(page).content.decode()
+    assert "This import leaves past purchases out, but keeps nobody out" in browser.get(page).content.decode()
     assert browser.post(f"{page}forget/").status_code == 303
     page = begin(browser, orders="on")
     assert [row["Person"] for row in csv_of(browser, page)] == [BEN]

@@ -120,7 +120,7 @@ def test_case_65_a_link_stays_while_a_subscription_ends_or_is_past_due(shop: Sho
 
 
 def _address(product: Product) -> str:
-    return f"/console/products/{product.slug}/stripe/"
+    return f"/console/products/{product.pk}/stripe/"
 
 
 def _stripe_product(shop: Shop, *amounts: int) -> str:

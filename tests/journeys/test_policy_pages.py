@@ -15,13 +15,12 @@ from billing.rules import effects, policy_change
 from billing.rules.knobs import DEFAULTS
 from billing.rules.policies import build, load
 from billing.rules.policy_change import Change
-from hub.models import Grant, User
+from hub.models import Grant, Product, User
 from tests import cast
 from tests.members import Member
 from tests.shops import Shop
 
 SITE = "/console/stripe/policy/"
-STUDIO = f"{SITE}studio/"
 USUAL: dict[str, Any] = {
     "trial_access": "True",
     "past_due_policy": "grace_days",
@@ -37,6 +36,10 @@ USUAL: dict[str, Any] = {
 }
 AS_THE_SITE = dict.fromkeys(USUAL, "")
 Rows = list[tuple[str, str, str]]
+
+
+def rules_of(product: Product) -> str:
+    return f"{SITE}{product.pk}/"
 
 
 @pytest.fixture
@@ -143,9 +146,9 @@ def test_who_pays_meanwhile_is_not_shut_out_by_an_old_preview(late: Shop, desk: 
 
 
 def test_a_product_differs_and_follows_the_site_in_the_rest(late: Shop, desk: Client) -> None:
-    page = desk.post(STUDIO, AS_THE_SITE | {"past_due_policy": "none"}).content.decode()
+    page = desk.post(rules_of(late.club), AS_THE_SITE | {"past_due_policy": "none"}).content.decode()
     assert rows_of(page) == [("ben@example.org", "Studio Membership", "loses")]
-    desk.post(STUDIO, sent_back(page))
+    desk.post(rules_of(late.club), sent_back(page))
     drain()
     assert AccessPolicy.objects.get().knobs == {"past_due_policy": "none"}
     assert ("ben@example.org", "Studio Membership") not in opened()
@@ -155,19 +158,18 @@ def test_a_product_differs_and_follows_the_site_in_the_rest(late: Shop, desk: Cl
     assert load().of(late.club.pk).order_full_refund == "ignore"
     assert load().of(late.club.pk).past_due_policy == "none"
 
-    page = desk.post(STUDIO, AS_THE_SITE).content.decode()
+    page = desk.post(rules_of(late.club), AS_THE_SITE).content.decode()
     assert "When a renewal is not paid: Close at once → as the site" in unescape(page)
     assert rows_of(page) == [("ben@example.org", "Studio Membership", "gains")]
 
 
 def test_a_product_never_closes_for_partial_refunds_where_the_site_does(shop: Shop, desk: Client) -> None:
     AccessPolicy.objects.create(knobs={"order_partial_refund_percent": 50})
-    desk.post(
-        STUDIO, sent_back(desk.post(STUDIO, AS_THE_SITE | {"order_partial_refund_percent": "0"}).content.decode())
-    )
+    path = rules_of(shop.club)
+    desk.post(path, sent_back(desk.post(path, AS_THE_SITE | {"order_partial_refund_percent": "0"}).content.decode()))
     assert load().of(shop.club.pk).order_partial_refund_percent is None
     assert load().of(shop.course.pk).order_partial_refund_percent == 50
-    assert 'value="0"' in desk.get(STUDIO).content.decode()
+    assert 'value="0"' in desk.get(path).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -196,8 +198,9 @@ def test_saving_nothing_new_is_not_offered(db: None, desk: Client) -> None:
     assert "these are the rules in force" in page and "fingerprint" not in page
 
 
-@pytest.mark.parametrize("path", [SITE, STUDIO])
-def test_only_the_owner_sets_rules(shop: Shop, client: Client, dan: User, path: str) -> None:
+@pytest.mark.parametrize("whose", ["the site's", "a product's"])
+def test_only_the_owner_sets_rules(shop: Shop, client: Client, dan: User, whose: str) -> None:
+    path = SITE if whose == "the site's" else rules_of(shop.club)
     assert client.post(path, USUAL)["Location"].startswith("/accounts/login/")
     for person in (
         dan,

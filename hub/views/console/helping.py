@@ -24,8 +24,8 @@ LOOKS_PER_MINUTE = 3
 
 @require_POST
 @staff_only(Permission.HELP_PEOPLE)
-def send_again(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
-    user, product = get_object_or_404(User, pk=pk), get_object_or_404(Product, slug=slug)
+def send_again(request: HttpRequest, pk: int, product_pk: int) -> HttpResponse:
+    user, product = get_object_or_404(User, pk=pk), get_object_or_404(Product, pk=product_pk)
     actor, now = actor_of(request), clock.now()
     if not user.is_active:
         messages.error(request, f"{user} is deactivated: nothing was sent.")
