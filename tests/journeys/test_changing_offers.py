@@ -119,7 +119,7 @@ AWAY = "Stripe does not answer right now. Nothing was changed; try again in a mi
 LATER = "Stripe did not answer to the end: what is missing is made in a moment, or when you try again."
 HALF = "Stripe did not answer to the end: it is still linked, and some payment links may be off. Try again."
 UNKNOWN, GONE = "400: An unknown error occurred.", "404: No such object: &#x27;chaos&#x27;"
-PRICES = "/v1/prices"
+PRICES, SUBSCRIPTIONS = "/v1/prices", "/v1/subscriptions"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ PRICES = "/v1/prices"
         ("prices/", PRICES, (503, AWAY), (503, "Stripe does not allow it: ")),
         ("prices/again/", LINKS, (200, LATER), (200, "Stripe does not allow it: ")),
         ("unlink/", LINKS, (200, HALF), (200, "Stripe does not allow it, and it is still linked: ")),
-        ("unlink/", PRICES, (200, HALF), (200, "Stripe does not allow it, and it is still linked: ")),
+        ("unlink/", SUBSCRIPTIONS, (200, HALF), (200, "Stripe does not allow it, and it is still linked: ")),
     ],
 )
 @pytest.mark.parametrize("answer", [400, 401, 404, 429, 500, "cut"])
