@@ -11,12 +11,12 @@ from billing.models import Attention, Connection, Order, ProductLink, StripeCust
 from billing.refreshing.happenings import price_text_of
 from billing.refreshing.identity import customers_managed_by
 from billing.rules.facts import subscription_facts
-from billing.stripe_objects import expanded, moment, products_of
+from billing.rules.policy import UNDECIDED
+from billing.stripe_objects import LATE, OVER, expanded, moment, products_of
 from hub.models import Grant, User
 
 Json = dict[str, Any]
 LATELY = timedelta(minutes=5)
-LATE = ("past_due", "unpaid")
 NEWS: dict[str, str] = {
     Activity.Verb.PAYMENT_RECOVERED: "{}: your payment went through. Everything is in order again.",
     Activity.Verb.SUBSCRIPTION_CANCELLED: "{}: your cancellation is noted.",
@@ -159,7 +159,7 @@ def _subscription_row(
     customer = managed.get(row.customer_id)
     facts, state = subscription_facts(row), state_of(row)
     ending = state == "ending"
-    over = row.status in {"canceled", "incomplete_expired"}
+    over = row.status in OVER
     ends_on = row.ended_at if over else (row.cancel_at or row.period_end if ending else None)
     is_renewing = row.status in {"active", "past_due"} and not ending
     return SubscriptionRow(
@@ -199,7 +199,7 @@ def _purchase_row(order: Order, names: dict[str, str], *, until: datetime | None
     state = str(order.state)
     if order.fully_refunded:
         state = "refunded"
-    elif statuses & {"needs_response", "under_review", "lost"}:
+    elif statuses & {*UNDECIDED, "lost"}:
         state = "disputed"
     elif order.amount_refunded:
         state = "partially_refunded"

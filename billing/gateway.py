@@ -25,6 +25,7 @@ from billing.errors import (
 )
 from billing.intake.storable import storable
 from billing.models import Connection
+from billing.stripe_objects import OVER
 
 Json = dict[str, Any]
 Params = dict[str, Any]
@@ -192,7 +193,7 @@ class Gateway:
     def live_subscription_pages(self, *, price: str = "") -> Iterator[list[Json]]:
         """The subscriptions that have not ended, of the whole account or on one price; on a page the newest first."""
         for page in self._pages(self._client.v1.subscriptions.list, {"price": price} if price else {}):
-            yield [self._with_all_items(sub) for sub in page if sub["status"] not in {"canceled", "incomplete_expired"}]
+            yield [self._with_all_items(sub) for sub in page if sub["status"] not in OVER]
 
     # Writing
 

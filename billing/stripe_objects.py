@@ -5,6 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 Json = dict[str, Any]
+# Subscriptions by their status: going on in some way; behind with a payment; and ended for good.
+LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
+LATE = ("past_due", "unpaid")
+OVER = ("canceled", "incomplete_expired")
 # The metadata by which is known at Stripe what this site made, and for whom.
 SITE_KEY = "foyer_site"
 REFERENCE_KEY = "foyer_reference"

@@ -13,7 +13,7 @@ from typing import Self
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hub.models import CollectionItem, Grant, Ledger, Product, User
-from hub.reasons import say
+from hub.reasons import ENDINGS, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +171,7 @@ def _explain(
     if living:
         grant = living[0]
         reason = grant.reason
-        state = {"active": "ending" if reason in {"ending", "canceled_paid_through"} else "open"}.get(
-            grant.state, grant.state
-        )
+        state = {"active": "ending" if reason in ENDINGS else "open"}.get(grant.state, grant.state)
         until = grant.until
     elif open_to := OPEN_TO.get(product.visibility):
         return Explanation(product, True, "open", open_to, say(open_to), None, grants, ledger)

@@ -14,11 +14,11 @@ from hub.access import open_grants
 from hub.models import Grant, Site, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
 from hub.payments import find_by_id, stages
-from hub.reasons import say
+from hub.reasons import ENDINGS, say
 
 PAGE = 50
 # Written as the index of what is to be watched is, so that the database reads that.
-ENDING = Q(state=Grant.State.ACTIVE, reason__in=("ending", "canceled_paid_through"))
+ENDING = Q(state=Grant.State.ACTIVE, reason__in=ENDINGS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,8 @@ BY_CARD = frozenset({"past_due", "past_due_expired", "unpaid", "trial_ended_no_p
 # It comes back without anybody's doing.
 BY_ITSELF = frozenset({"trial_not_granted"})
 
+# Cancelled, and open to the end of what is paid. In the order of the index of what is to be watched.
+ENDINGS = ("ending", "canceled_paid_through")
 # Their date is a renewal, and no end.
 RENEWING = frozenset({"active", "active_debit", "active_invoiced"})
 # Their date is the last open day, not the day on which something else begins.

@@ -5,9 +5,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 
 from billing.models import Order, Subscription
+from billing.stripe_objects import LIVE
 from hub.payments import Stage
-
-RUNNING = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
 
 
 def _subscribed(**facts: Any) -> Q:
@@ -19,12 +18,12 @@ _BOUGHT = Q(Exists(Order.objects.filter(user=OuterRef("pk"), state=Order.State.P
 STAGES = {
     "trialing": Stage("On trial", _subscribed(status="trialing")),
     "active": Stage("Subscription paid", _subscribed(status="active", cancel_at=None)),
-    "ending": Stage("Cancelled, still running", _subscribed(status__in=RUNNING, cancel_at__isnull=False)),
+    "ending": Stage("Cancelled, still running", _subscribed(status__in=LIVE, cancel_at__isnull=False)),
     "past_due": Stage("Payment failed, tried again", _subscribed(status="past_due")),
     "unpaid": Stage("Unpaid, Stripe gave up", _subscribed(status="unpaid")),
     "incomplete": Stage("First payment missing", _subscribed(status="incomplete")),
     "paused": Stage("Trial over, no card", _subscribed(status="paused")),
-    "ended": Stage("Subscription ended", _subscribed(status="canceled") & ~_subscribed(status__in=RUNNING)),
+    "ended": Stage("Subscription ended", _subscribed(status="canceled") & ~_subscribed(status__in=LIVE)),
     "bought": Stage("Bought once", _BOUGHT),
     "none": Stage("Never paid", ~_subscribed() & ~_BOUGHT),
 }

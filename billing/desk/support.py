@@ -17,13 +17,14 @@ from billing.models import Connection, Order, ProductLink, StripeCustomer, Subsc
 from billing.refreshing.happenings import price_text_of
 from billing.refreshing.mirror import MODELS
 from billing.refreshing.refresh import Outcome, refresh
+from billing.rules.policy import UNDECIDED
 from billing.stripe_objects import expanded, products_of
 from hub.models import User
 from hub.payments import Payment, Ref
 
 STRIPE_ID = re.compile(r"(cus|sub|pi|in|cs|ch)_\w+", re.ASCII)
 MOST_LOOKS = 3  # while a member of staff waits; the others in the background
-OPEN_DISPUTES = {"needs_response", "under_review", "warning_needs_response", "warning_under_review"}
+OPEN_DISPUTES = UNDECIDED | {"warning_needs_response", "warning_under_review"}
 
 
 def payments(user: User) -> Iterator[Payment]:

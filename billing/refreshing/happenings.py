@@ -10,11 +10,10 @@ from activities.record import Happening
 from billing.models import Order, Subscription
 from billing.refreshing.snapshots import Payment
 from billing.shop.prices import describe_discounts, describe_price
-from billing.stripe_objects import expanded, items_of, moment, required_moment, sid
+from billing.stripe_objects import LATE, expanded, items_of, moment, required_moment, sid
 from hub.models import Product
 
 STARTED = frozenset({"trialing", "active", "past_due", "unpaid", "paused", "canceled"})
-BEHIND = frozenset({"past_due", "unpaid"})
 Verb = Activity.Verb
 
 
@@ -150,7 +149,7 @@ def _of_paying(
         return
     money = {"amount": invoice.get("amount_due"), "currency": invoice.get("currency"), "invoice": invoice["id"]}
     attempts = invoice.get("attempt_count") or 0
-    if (row.status in BEHIND or _was_given_up(row)) and invoice.get("status") == "open" and attempts:
+    if (row.status in LATE or _was_given_up(row)) and invoice.get("status") == "open" and attempts:
         next_try = moment(invoice.get("next_payment_attempt"))
         yield teller.tell(
             Verb.PAYMENT_FAILED,
@@ -164,7 +163,7 @@ def _of_paying(
         return
     paid = {**money, "amount": invoice.get("amount_paid")}
     paid_at = moment((invoice.get("status_transitions") or {}).get("paid_at"))
-    if before is not None and before.status in BEHIND and row.status == "active":
+    if before is not None and before.status in LATE and row.status == "active":
         yield teller.tell(Verb.PAYMENT_RECOVERED, sid(invoice), at=paid_at, **paid, **about)
     if invoice.get("billing_reason") == "subscription_cycle" and row.status in {"active", "past_due"}:
         yield teller.tell(

@@ -6,8 +6,8 @@ from datetime import datetime
 from billing.desk import attention
 from billing.models import Order
 from hub.models import Grant
+from hub.reasons import ENDINGS
 
-ENDING = ("ending", "canceled_paid_through")
 Key = tuple[int, int, str]
 
 
@@ -26,7 +26,7 @@ def _doubles(people: set[int]) -> dict[Key, list[Grant]]:
     """By person, product and source: the open grants behind it, oldest first, where there are several."""
     paid = Grant.objects.filter(user_id__in=people, state__in=Grant.OPEN).exclude(source=Grant.Source.MANUAL)
     paid = paid.exclude(source=Grant.Source.ORDER, product__access_days__isnull=False)
-    paid = paid.exclude(reason__in=ENDING).select_related("user", "product")
+    paid = paid.exclude(reason__in=ENDINGS).select_related("user", "product")
     by_key: dict[Key, list[Grant]] = defaultdict(list)
     for grant in paid.order_by("starts_at", "pk"):
         by_key[grant.user_id, grant.product_id, grant.source].append(grant)

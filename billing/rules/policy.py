@@ -16,6 +16,8 @@ SILENCE = timedelta(days=3)
 ASKING = timedelta(hours=1)
 # Stripe needs a moment to act on its own deadlines; then it is asked, and again each hour until it has.
 SETTLING = timedelta(minutes=5)
+# A dispute that is neither won nor lost.
+UNDECIDED = frozenset({"needs_response", "under_review"})
 
 
 class Access(StrEnum):
@@ -258,7 +260,7 @@ def _disputed(disputes: Disputes, *, policy: Policy) -> bool:
         return True
     if "won" in statuses and not policy.restore_on_won:
         return disputes.ever_lost or policy.dispute_policy == "suspend_on_open"
-    return policy.dispute_policy == "suspend_on_open" and bool(statuses & {"needs_response", "under_review"})
+    return policy.dispute_policy == "suspend_on_open" and bool(statuses & UNDECIDED)
 
 
 def _refunded_enough(facts: OrderFacts, *, policy: Policy) -> bool:

@@ -13,8 +13,7 @@ from billing.gateway import Gateway, Json
 from billing.intake.event_types import Facet
 from billing.models import Checkout, Offer, Order, Subscription
 from billing.refreshing.refresh import Outcome, refresh
-from billing.shop.counting import LIVE
-from billing.stripe_objects import products_of, sid
+from billing.stripe_objects import LIVE, products_of, sid
 from billing.sweeping.listing import subject_of_session
 from hub.models import Grant, Product, User
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from billing.gateway import Gateway
 from billing.models import ProductLink, Subscription
-from billing.stripe_objects import expanded, items_of, sid
+from billing.stripe_objects import LIVE, expanded, items_of, sid
 
 Json = dict[str, Any]
 MANY = 1_000
 PAGES, PRICES = 5, 10  # pages of a hundred, of each kind: a person waits
-LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from billing.errors import StripeError
 from billing.gateway import gateway_for
 from billing.models import Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.identity import customers_managed_by
-from billing.stripe_objects import products_of
+from billing.stripe_objects import OVER, products_of
 from hub.models import User
 
 FLOWS = {"update_card": "payment_method_update", "cancel": "subscription_cancel"}
@@ -74,7 +74,7 @@ def places_of(customers: list[StripeCustomer]) -> list[Place]:
     links = ProductLink.objects.filter(unlinked_at__isnull=True)
     names = dict(links.values_list("stripe_product", "product__name"))
     ids = [customer.stripe_id for customer in customers]
-    living = Subscription.objects.filter(customer_id__in=ids).exclude(status__in=["canceled", "incomplete_expired"])
+    living = Subscription.objects.filter(customer_id__in=ids).exclude(status__in=OVER)
     found: list[tuple[str, Sequence[str], datetime]] = [
         (row.customer_id, products_of(row.data), row.created) for row in living
     ]

@@ -18,13 +18,12 @@ from billing.intake.event_types import Facet
 from billing.models import Connection, InboxEvent, StripeCustomer, Subject, Subscription
 from billing.refreshing.applying import apply_snapshot
 from billing.refreshing.snapshots import Snapshot
-from billing.stripe_objects import sid, subscription_of_invoice
+from billing.stripe_objects import OVER, sid, subscription_of_invoice
 from billing.sweeping import listing
 
 log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 FEWEST = 20
-FINAL = ("canceled", "incomplete_expired")  # nothing at Stripe leads out of these
 LISTING = "renewal_day"  # leased as a subject is, so that one worker lists at a time
 
 
@@ -74,7 +73,7 @@ def plan() -> Plan | None:
         elif customer in wanted:
             wanted[customer].add(subscription)
     for row in known.values():
-        if row.status not in FINAL and row.customer_id in wanted:
+        if row.status not in OVER and row.customer_id in wanted:
             wanted[row.customer_id].add(row.stripe_id)
     made = [known[subscription].created for subscriptions in wanted.values() for subscription in subscriptions]
     if not made:

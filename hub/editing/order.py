@@ -25,9 +25,10 @@ def move(rows: models.QuerySet[Any], *, pk: int, places: int) -> bool:
 def arrange(rows: models.QuerySet[Any], *, order: Sequence[int]) -> None:
     """Puts those that are named into this order, into the places that they had; the others keep theirs."""
     present = _locked(rows)
-    named = [pk for pk in dict.fromkeys(order) if pk in set(present)]
-    turns = iter(named)
-    number(rows, [next(turns) if pk in set(named) else pk for pk in present])
+    known = set(present)
+    turns = {pk: None for pk in order if pk in known}
+    following = iter(turns)
+    number(rows, [next(following) if pk in turns else pk for pk in present])
 
 
 def number(rows: models.QuerySet[Any], order: Iterable[int]) -> None:
