@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sandbox.account import Account
 from sandbox.addresses import full_address
 from sandbox.choosing import add_optional
-from sandbox.countries import NO_POSTAL_CODES, TAX_IDS
+from sandbox.countries import CODES, NO_POSTAL_CODES, TAX_IDS
 from sandbox.errors import InvalidRequest
 from sandbox.types import Obj, Params
 
@@ -78,7 +78,8 @@ def address_faults(address: Params, *, param: str) -> dict[str, str]:
     words = {"country": "Choose the country.", "line1": "Enter the street and number.", "city": "Enter the city."}
     if address.get("country") not in NO_POSTAL_CODES:
         words["postal_code"] = "Enter the postal code."
-    return {f"{param}[{part}]": text for part, text in words.items() if not address.get(part)}
+    known = address if address.get("country") in CODES else {**address, "country": ""}
+    return {f"{param}[{part}]": text for part, text in words.items() if not known.get(part)}
 
 
 def business_faults(session: Obj, business: Params) -> dict[str, str]:

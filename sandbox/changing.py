@@ -19,6 +19,8 @@ from sandbox.subscription_billing import bill, bill_period
 from sandbox.types import Obj, Params
 from sandbox.validation import merge_metadata
 
+MOST_ITEMS = {"classic": 20, "flexible": 100}  # by billing mode; one request takes twenty
+
 
 @dataclass(frozen=True)
 class Change:
@@ -98,7 +100,7 @@ def change_items(account: Account, subscription: Obj, change: Change, *, wait: b
             "A subscription must have at least one active plan. To cancel a subscription, please use the cancel API "
             "endpoint instead."
         )
-    check_items(account, data, currency=subscription["currency"])
+    check_items(account, data, subscription)
     subscription["items"] = {**subscription["items"], "data": data}
     account.save(subscription)
     other_interval = [pair for pair in pairs if pair[0] and pair[1] and interval_of(pair[0]) != interval_of(pair[1])]
@@ -178,8 +180,11 @@ def changed_item(account: Account, subscription: Obj, wish: Params, *, old: Obj 
     return new
 
 
-def check_items(account: Account, data: list[Obj], *, currency: str) -> None:
-    prices = [item["price"]["id"] for item in data]
+def check_items(account: Account, data: list[Obj], subscription: Obj) -> None:
+    """No price twice, all in the subscription's currency, and no more of them than it takes."""
+    if len(data) > (most := MOST_ITEMS[subscription["billing_mode"]["type"]]):
+        raise InvalidRequest(f"A subscription can have at most {most} items.", param="items")
+    currency, prices = subscription["currency"], [item["price"]["id"] for item in data]
     for price in prices:
         if prices.count(price) > 1:
             raise InvalidRequest("Cannot add multiple subscription items with the same plan: " + price, param="items")

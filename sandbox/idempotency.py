@@ -8,6 +8,7 @@ from sandbox.account import Account
 from sandbox.errors import IdempotencyMismatch
 from sandbox.types import DAY, Obj
 
+LONGEST_KEY = 255
 MOST_KEYS = 20_000  # the oldest keys beyond these are forgotten before their day is over
 
 
@@ -30,6 +31,8 @@ def claim(account: Account, key: str, fingerprint: str) -> Answer | None:
 
     What is kept of a use: {"fingerprint", "at"} while it runs, with "status" and "body" afterwards.
     """
+    if len(key) > LONGEST_KEY:
+        raise IdempotencyMismatch(f"Idempotency keys can have at most {LONGEST_KEY} characters.")
     earlier = account.remembered.get(key)
     if earlier is None or earlier["at"] < time.time() - DAY:
         account.remembered.pop(key, None)

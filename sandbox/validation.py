@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from sandbox.countries import CODES
 from sandbox.currencies import read_currency
 from sandbox.errors import InvalidRequest
 from sandbox.forms import Numbered
@@ -88,6 +89,22 @@ class Currency(Text):
 
     def read(self, value: Any, param: str) -> str:
         return read_currency(super().read(value, param), param=param)
+
+
+@dataclass(frozen=True)
+class Country(Text):
+    """Two letters by ISO 3166-1, kept in capitals."""
+
+    def read(self, value: Any, param: str) -> str:
+        text = super().read(value, param)
+        if text.upper() not in CODES:
+            raise InvalidRequest(
+                f"Country '{text}' is unknown. Try using a 2-character alphanumeric country code instead, such as "
+                "'US', 'EG', or 'GB'.",
+                code="country_code_invalid",
+                param=param,
+            )
+        return text.upper()
 
 
 @dataclass(frozen=True)

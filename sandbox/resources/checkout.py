@@ -18,6 +18,7 @@ from sandbox.resources.selling import (
     SUBSCRIPTION_FIELDS,
     TAX_ID,
     check_buyers_choice,
+    check_counts,
     check_custom_fields,
     check_prices,
     refuse_wrong_mixture,
@@ -163,6 +164,7 @@ def check_lines(call: Call, params: Params, *, mode: str) -> None:
     if not wishes:
         raise InvalidRequest("Missing required param: line_items.", code="parameter_missing", param="line_items")
     check_prices(call.account, wishes, mode=mode)
+    check_counts(call.account, params, mode=mode)
     data = params.get("subscription_data") or {}
     if (trial_end := data.get("trial_end")) is not None and trial_end < call.account.now() + 2 * DAY:
         raise InvalidRequest(

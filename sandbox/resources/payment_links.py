@@ -23,6 +23,7 @@ from sandbox.resources.selling import (
     check_buyers_choice,
     check_custom_fields,
     kind_of,
+    refuse_too_many,
     refuse_wrong_mixture,
 )
 from sandbox.resources.shared_fields import ADJUSTABLE, AUTOMATIC_TAX, CURRENCY, LINE_PRICE_DATA, METADATA, METHOD_TYPES
@@ -101,6 +102,8 @@ def create_link(call: Call) -> Obj:
     kinds = [kind_of(account, wish, at=at) for at, wish in enumerate(params["line_items"])]
     mode = "subscription" if "recurring" in kinds else "payment"
     refuse_wrong_mixture(params, mode=mode)
+    every = [*params["line_items"], *(params.get("optional_items") or [])]
+    refuse_too_many(every, most=20, words="line items and optional items")
     check_buyers_choice(account, params)
     check_custom_fields(params)
     lines = new_lines(account, params["line_items"], currency=params.get("currency"))

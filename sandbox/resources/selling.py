@@ -1,6 +1,7 @@
 """What Checkout sessions and payment links share: parameters, and Stripe's refusals of wrong mixtures."""
 
 from sandbox.account import Account
+from sandbox.countries import SHIPPED_TO
 from sandbox.errors import InvalidRequest
 from sandbox.resources.shared_fields import ADJUSTABLE, METADATA, TRIAL_SETTINGS
 from sandbox.types import Params
@@ -61,8 +62,7 @@ MESSAGE: Field = unset(Hash(fields={"message": needed(Text(longest=1_200))}))
 CUSTOM_TEXT: Field = Hash(
     fields=dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"), MESSAGE)
 )
-COUNTRY: Field = Text(pattern="[A-Z]{2}")
-SHIPPING_ADDRESS: Field = Hash(fields={"allowed_countries": needed(Listed(each=COUNTRY, least=1))})
+SHIPPING_ADDRESS: Field = Hash(fields={"allowed_countries": needed(Listed(each=Choice(options=SHIPPED_TO), least=1))})
 TAX_ID: Field = Hash(fields={"enabled": needed(Flag()), "required": Choice(options=("if_supported", "never"))})
 SUBMIT: Field = Choice(options=("auto", "book", "donate", "pay", "subscribe"))
 PHONE: Field = Hash(fields={"enabled": needed(Flag())})
@@ -114,6 +114,23 @@ def check_prices(account: Account, wishes: list[Params], *, mode: str) -> None:
         raise InvalidRequest(
             "You must provide at least one recurring price in `subscription` mode when using prices.", param="mode"
         )
+
+
+def check_counts(account: Account, params: Params, *, mode: str) -> None:
+    """A session's lines and optional items: a hundred together or, with subscriptions, twenty of each kind."""
+    rows = [*(params.get("line_items") or []), *(params.get("optional_items") or [])]
+    if mode != "subscription":
+        refuse_too_many(rows, most=100, words="line items and optional items")
+        return
+    kinds = [kind_of(account, row, at=at) for at, row in enumerate(rows)]
+    for kind, words in (("recurring", "recurring prices"), ("one_time", "one-time prices")):
+        found = [row for row, known in zip(rows, kinds, strict=True) if known == kind]
+        refuse_too_many(found, most=20, words=f"line items and optional items with {words}")
+
+
+def refuse_too_many(rows: list[Params], *, most: int, words: str) -> None:
+    if len(rows) > most:
+        raise InvalidRequest(f"There is a maximum of {most} {words}.", param="line_items")
 
 
 def check_custom_fields(params: Params) -> None:

@@ -9,6 +9,7 @@ from sandbox.types import Params
 from sandbox.validation import (
     ByCurrency,
     Choice,
+    Country,
     Currency,
     Either,
     Field,
@@ -161,7 +162,8 @@ CANCELLATION: Field = Hash(
         ),
     }
 )
-ADDRESS: Field = Hash(fields={name: Text() for name in ("city", "country", "line1", "line2", "postal_code", "state")})
+PLACE: dict[str, Field] = {name: unset(Text()) for name in ("city", "line1", "line2", "postal_code", "state")}
+ADDRESS: Field = Hash(fields={**PLACE, "country": unset(Country())})
 SHIPPING: Field = Hash(
     fields={
         "address": needed(ADDRESS),

@@ -73,7 +73,7 @@ STATUSES = ("active", "all", "canceled", "ended", "incomplete", "incomplete_expi
     default_payment_method=Text(),
     description=Text(longest=500),
     discounts=DISCOUNTS,
-    items=needed(Listed(each=Hash(fields=NEW_ITEM), least=1, most=100)),
+    items=needed(Listed(each=Hash(fields=NEW_ITEM), least=1, most=20)),
     metadata=METADATA,
     off_session=Flag(),
     payment_behavior=BEHAVIOR,
@@ -108,7 +108,7 @@ def create_subscription(call: Call) -> Obj:
     default_payment_method=Text(),
     description=unset(Text(longest=500)),
     discounts=DISCOUNTS,
-    items=Listed(each=CHANGED_ITEM, least=1),
+    items=Listed(each=CHANGED_ITEM, least=1, most=20),
     metadata=METADATA,
     off_session=Flag(),
     pause_collection=unset(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox import resources  # noqa: F401 - declares the endpoints
+from sandbox.countries import SHIPPED_TO
 from sandbox.event_types import EVENT_TYPES
 from sandbox.routing import ROUTES, find_route
 from sandbox.versions import VERSIONS
@@ -67,6 +68,13 @@ def test_endpoints_can_ask_for_the_types_of_the_document(contract: Contract) -> 
     assert operation is not None
     named = contract.parameters(operation)["properties"]["enabled_events"]["items"]["enum"]
     assert ["*", *sorted(EVENT_TYPES)] == sorted(named)
+
+
+def test_shops_ship_to_the_countries_of_the_document(contract: Contract) -> None:
+    operation = contract.operation("post", "/v1/payment_links")
+    assert operation is not None
+    shipping = contract.parameters(operation)["properties"]["shipping_address_collection"]
+    assert sorted(SHIPPED_TO) == sorted(shipping["properties"]["allowed_countries"]["items"]["enum"])
 
 
 def test_versions_can_be_asked_for_that_the_document_names(contract: Contract) -> None:

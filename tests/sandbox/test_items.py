@@ -1,5 +1,7 @@
 """Items of subscriptions: added, switched, taken away; each with its own period."""
 
+from typing import Any
+
 import pytest
 import stripe
 
@@ -48,13 +50,11 @@ def test_another_interval_starts_a_period_and_bills_at_once(shelf: Shelf) -> Non
 
 
 def test_twenty_five_items_are_read_in_pages(shelf: Shelf, ada: str) -> None:
-    prices = [
-        shelf.sandbox.api.prices.create(
-            {"product": shelf.club, "currency": "eur", "unit_amount": 100 + n, "recurring": {"interval": "month"}}
-        ).id
-        for n in range(25)
-    ]
-    made = shelf.sandbox.api.subscriptions.create({"customer": ada, "items": [{"price": price} for price in prices]})
+    prices = monthly_prices(shelf, 25)
+    made = shelf.sandbox.api.subscriptions.create(
+        {"customer": ada, "items": [{"price": price} for price in prices[:20]]}
+    )
+    shelf.sandbox.api.subscriptions.update(made.id, {"items": [{"price": price} for price in prices[20:]]})
     shown = shelf.subscription(made.id)["items"]
     assert (len(shown["data"]), shown["has_more"]) == (20, True)
     rows = shelf.sandbox.api.subscription_items.list({"subscription": made.id, "limit": 10}).auto_paging_iter()
@@ -90,3 +90,29 @@ def test_an_item_gets_the_discount_that_it_was_asked_for(shelf: Shelf) -> None:
     shelf.sandbox.api.subscription_items.update(item_of(subscription)["id"], {"discounts": [{"coupon": coupon.id}]})
     shelf.sandbox.advance("32d")
     assert shelf.sandbox.api.invoices.list({"subscription": subscription["id"]}).data[0].total == 1200
+
+
+def monthly_prices(shelf: Shelf, count: int) -> list[str]:
+    wish: Any = {"product": shelf.club, "currency": "eur", "recurring": {"interval": "month"}}
+    return [shelf.sandbox.api.prices.create({**wish, "unit_amount": 100 + n}).id for n in range(count)]
+
+
+def test_a_request_names_twenty_items_at_most(shelf: Shelf, ada: str) -> None:
+    api, items = shelf.sandbox.api, [{"price": price} for price in monthly_prices(shelf, 21)]
+    made = api.subscriptions.create({"customer": ada, "items": [{"price": shelf.monthly}]})
+    for attempt in (
+        lambda: api.subscriptions.create({"customer": ada, "items": items}),  # type: ignore[typeddict-item]
+        lambda: api.subscriptions.update(made.id, {"items": items}),  # type: ignore[typeddict-item]
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            attempt()
+        assert (refused.value.http_status, refused.value.param) == (400, "items")
+
+
+def test_a_subscription_in_classic_mode_has_twenty_items_at_most(shelf: Shelf, ada: str) -> None:
+    api, prices = shelf.sandbox.api, monthly_prices(shelf, 21)
+    items: Any = [{"price": price} for price in prices[:20]]
+    made = api.subscriptions.create({"customer": ada, "items": items, "billing_mode": {"type": "classic"}})
+    with pytest.raises(stripe.InvalidRequestError, match="at most 20 items"):
+        api.subscription_items.create({"subscription": made.id, "price": prices[20]})
+    assert len(api.subscription_items.list({"subscription": made.id, "limit": 100}).data) == 20
