@@ -2,6 +2,7 @@
 
 from sandbox.account import Account
 from sandbox.cards import card_of
+from sandbox.currencies import check_amount, nearest
 from sandbox.errors import InvalidRequest
 from sandbox.types import DAY, Obj
 
@@ -16,6 +17,12 @@ STATUSES = (
     "won",
 )
 CLOSED = ("lost", "prevented", "warning_closed", "won")
+# Evidence that decides in test mode (docs.stripe.com/testing#evidence): what becomes of a dispute, and of an inquiry.
+DECIDING = {
+    "winning_evidence": ("won", "warning_closed"),
+    "losing_evidence": ("lost", "warning_closed"),
+    "escalate_inquiry_evidence": (None, "needs_response"),
+}
 TEXTS = (
     "access_activity_log",
     "billing_address",
@@ -52,7 +59,7 @@ def follow_charge(account: Account, charge: Obj) -> None:
     method = account.find("payment_method", charge["payment_method"])
     card = card_of(account, method) if method else None
     for reason, status in card.disputes if card else ():
-        amount = charge["amount"] // len(card.disputes) if card else None
+        amount = nearest(charge["amount"] // len(card.disputes), charge["currency"]) if card else None
         open_dispute(account, charge, reason=reason, status=status, amount=amount)
     if card and card.fraud_warning:
         warn_of_fraud(account, charge)
@@ -83,7 +90,9 @@ def open_dispute(
     status: str = "needs_response",
     amount: int | None = None,
 ) -> Obj:
-    """A new dispute of `amount` (default the whole charge). An inquiry (`warning_…`) takes no money."""
+    """A new dispute of `amount` (default the whole charge). An inquiry (`warning_…`) takes no money. Raises
+    InvalidRequest for what nobody can dispute."""
+    check_disputable(charge, status=status, amount=amount)
     inquiry = status.startswith("warning_")
     if not inquiry:
         account.change(charge, disputed=True)
@@ -128,10 +137,60 @@ def open_dispute(
     return dispute
 
 
-def move_dispute(account: Account, dispute: Obj, *, status: str) -> Obj:
-    """Set a dispute's status, with the events of an escalation, a closing or a late win."""
+def check_disputable(charge: Obj, *, status: str, amount: int | None) -> None:
+    """Money that was taken, and no more of it than that."""
+    check_status(status)
+    if charge["status"] != "succeeded" or not charge["captured"]:
+        raise InvalidRequest(f"Charge {charge['id']} has not been captured: it cannot be disputed.", param="charge")
+    if amount is not None and not 0 < amount <= charge["amount"]:
+        raise InvalidRequest(f"The amount must be between 1 and {charge['amount']}.", param="amount")
+    check_amount(amount, charge["currency"])
+
+
+def check_status(status: str) -> None:
     if status not in STATUSES:
         raise InvalidRequest(f"Invalid status: must be one of {', '.join(STATUSES)}", param="status")
+
+
+def refuse_closed(dispute: Obj) -> None:
+    """What is decided is neither answered nor accepted any more."""
+    if dispute["status"] in CLOSED:
+        raise InvalidRequest(f"This dispute is already closed: its status is {dispute['status']}.")
+
+
+def take_evidence(account: Account, dispute: Obj, evidence: Obj, *, submit: bool, **changes: object) -> Obj:
+    """Add evidence, and submit all that there is: the bank looks at it, or is decided by it at once."""
+    refuse_closed(dispute)
+    told, details = {**dispute["evidence"], **evidence}, dispute["evidence_details"]
+    has_any = details["has_evidence"] or bool(evidence)
+    submitted = submit and has_any
+    status = dispute["status"]
+    if submitted and status.endswith("needs_response"):
+        status = status.replace("needs_response", "under_review")
+    count = details["submission_count"] + submitted
+    account.change(
+        dispute,
+        event="charge.dispute.updated",
+        evidence=told,
+        evidence_details={**details, "has_evidence": has_any, "submission_count": count},
+        status=status,
+        **changes,
+    )
+    decided = DECIDING.get(told["uncategorized_text"] or "") if submitted else None
+    verdict = decided and decided[status.startswith("warning_")]
+    return move_dispute(account, dispute, status=verdict) if verdict else dispute
+
+
+def accept_dispute(account: Account, dispute: Obj) -> Obj:
+    """Answer nothing: a dispute is lost by it, an inquiry is over."""
+    refuse_closed(dispute)
+    inquiry = dispute["status"].startswith("warning_")
+    return move_dispute(account, dispute, status="warning_closed" if inquiry else "lost")
+
+
+def move_dispute(account: Account, dispute: Obj, *, status: str) -> Obj:
+    """Set a dispute's status, with the events of an escalation, a closing or a late win."""
+    check_status(status)
     old = dispute["status"]
     if old == status:
         return dispute

@@ -235,6 +235,7 @@ def capture(account: Account, intent: Obj, *, amount: int | None = None) -> Obj:
     account.emit("payment_intent.succeeded", intent)
     for listener in ON_SUCCESS:
         listener(account, intent)
+    follow_charge(account, charge)
     return intent
 
 

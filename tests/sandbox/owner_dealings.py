@@ -121,10 +121,10 @@ class OwnerDealings(Stage):
         if row := self.one("credit_notes", pick, status={"issued"}):
             self.try_to(self.api.credit_notes.void_credit_note, row["id"])
 
-    @when("charges", paid=[True], disputed=[False])
+    @when("charges", paid=[True], captured=[True], disputed=[False])
     @rule(pick=PICK, status=st.sampled_from(["needs_response", "warning_needs_response"]))
     def dispute(self, pick: int, status: str) -> None:
-        if row := self.one("charges", pick, paid=[True], disputed=[False]):
+        if row := self.one("charges", pick, paid=[True], captured=[True], disputed=[False]):
             self.sandbox.post(f"/sandbox/charges/{row['id']}/dispute", {"status": status})
 
     @when("disputes", status=set(MOVES))
