@@ -43,6 +43,7 @@ DEFAULT_SETTINGS: Obj = {
     "requests_per_second": None,  # Stripe's limit is 25 in a sandbox and 100 live; None: no limit
     "upcoming_days": 7,  # how long before a renewal `invoice.upcoming` comes; None: never
     "due_soon_days": None,  # how long before a sent invoice is due `invoice.will_be_due` comes
+    "overdue_days": None,  # how long a sent invoice may be overdue before `after_retries`; None: for ever
     "portal_saved": False,  # whether the owner ever saved the settings of the customer portal
     "embedded_items": 20,  # subscription items shown inside a subscription before `has_more`
 }

@@ -75,11 +75,21 @@ def apply_to_invoice(account: Account, customer: Obj, invoice: Obj) -> int:
     """What a finalised invoice takes from the balance, or leaves on it; returns the balance then."""
     before = int(customer["balance"])
     owed = before + int(invoice["total"])
-    after = owed - due_of(owed, invoice["currency"])
+    asked = due_of(owed, invoice["currency"])
+    after = owed - asked
     if after != before:
-        kind, currency = "applied_to_invoice", invoice["currency"]
+        too_small = owed > 0 and not asked
+        kind, currency = "invoice_too_small" if too_small else "applied_to_invoice", invoice["currency"]
         move_balance(account, customer, amount=after - before, kind=kind, currency=currency, invoice=invoice["id"])
     return after
+
+
+def credit_overpaid(account: Account, invoice: Obj, *, amount: int) -> None:
+    """Money that a bank sends for what nobody asks for any more belongs to the customer."""
+    customer = account.find("customer", invoice["customer"])
+    if customer and not customer.get("deleted"):
+        kind, currency = "invoice_overpaid", invoice["currency"]
+        move_balance(account, customer, amount=-amount, kind=kind, currency=currency, invoice=invoice["id"])
 
 
 def give_back(account: Account, invoice: Obj) -> None:

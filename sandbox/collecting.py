@@ -2,12 +2,12 @@
 
 from sandbox import invoicing, payments
 from sandbox.account import Account
-from sandbox.balances import give_back
+from sandbox.balances import credit_overpaid, give_back
 from sandbox.cards import default_method
 from sandbox.clock import due
 from sandbox.errors import CardDeclined, InvalidRequest
 from sandbox.tables import subscription_of
-from sandbox.types import DAY, Obj
+from sandbox.types import DAY, HOUR, Obj
 
 NO_METHOD = (
     "There is no `default_payment_method` set on this Customer or Invoice. Please set either a default payment method "
@@ -33,8 +33,7 @@ def pay(
         invoicing.finalize(account, invoice)
     if invoice["status"] == "paid":
         return invoice
-    if invoice["status"] not in ("open", "uncollectible"):
-        raise InvalidRequest(f"Invoice is {invoice['status']}: it cannot be paid.", code="invoice_not_editable")
+    refuse_closed(invoice)
     customer = account.get("customer", invoice["customer"])
     chosen = method or account.find("payment_method", invoice["default_payment_method"])
     chosen = chosen or default_method(account, customer=customer, subscription=_subscription(account, invoice))
@@ -57,6 +56,12 @@ def pay(
     return invoice
 
 
+def refuse_closed(invoice: Obj) -> None:
+    """Nobody pays what is void."""
+    if invoice["status"] == "void":
+        raise InvalidRequest("Invoice is void: it cannot be paid.", code="invoice_not_editable")
+
+
 def count_attempt(account: Account, invoice: Obj, *, retrying: bool) -> None:
     """Any first attempt counts, after it only those of the retry schedule."""
     counts = retrying or not invoice["attempt_count"]
@@ -65,6 +70,8 @@ def count_attempt(account: Account, invoice: Obj, *, retrying: bool) -> None:
 
 def pay_out_of_band(account: Account, invoice: Obj) -> Obj:
     """Paid by other means: no PaymentIntent, `amount_paid_off_stripe` says how much."""
+    refuse_closed(invoice)
+    refuse_under_way(account, invoice)
     if invoice["status"] == "draft":
         invoicing.finalize(account, invoice)
     for payment in account.list("invoice_payment", invoice=invoice["id"]):
@@ -110,11 +117,51 @@ def is_under_way(account: Account, invoice: Obj) -> bool:
     )
 
 
+def refuse_under_way(account: Account, invoice: Obj) -> None:
+    """The bank was already told how much to take, and for what."""
+    if is_under_way(account, invoice):
+        raise InvalidRequest(
+            "This invoice has a payment that is still processing: what it asks for cannot be changed.",
+            param="invoice",
+        )
+
+
 def collect_first_try(account: Account, invoice: Obj) -> None:
     """Finalise an invoice and try it once."""
     invoicing.finalize(account, invoice)
     if invoice["status"] == "open":
         collect(account, invoice)
+
+
+def finalize_and_collect(account: Account, invoice: Obj, *, auto_advance: bool | None = None) -> Obj:
+    """Finalise; where it advances and is charged automatically, the payment is tried at once."""
+    invoicing.finalize(account, invoice, auto_advance=auto_advance)
+    if invoice["status"] != "open":
+        return invoice
+    if invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically":
+        collect(account, invoice)
+    else:
+        invoicing.intent_of(account, invoice)
+    return invoice
+
+
+@due("invoice_finalizes")
+def finalize_when_due(account: Account, invoice_id: str) -> None:
+    """A draft that advances by itself, unless its customer is gone."""
+    invoice = account.get("invoice", invoice_id)
+    customer = account.find("customer", invoice["customer"])
+    if invoice["status"] == "draft" and customer and not customer.get("deleted"):
+        finalize_and_collect(account, invoice)
+
+
+def plan_advance(account: Account, invoice: Obj) -> None:
+    """`auto_advance` was switched: a draft is finalised in an hour, an open invoice tried then, or neither."""
+    if invoice["status"] == "draft":
+        invoicing.plan_finalizing(account, invoice)
+    elif invoice["status"] == "open" and invoice["collection_method"] == "charge_automatically":
+        at = account.now() + HOUR if invoice["auto_advance"] and not is_under_way(account, invoice) else None
+        account.change(invoice, next_payment_attempt=at)
+        account.schedule("invoice_retry", invoice["id"], at=at)
 
 
 def failed(account: Account, invoice: Obj) -> None:
@@ -151,7 +198,8 @@ def plan_retry(account: Account, invoice: Obj, subscription: Obj | None) -> None
 def retry(account: Account, invoice_id: str) -> None:
     invoice = account.get("invoice", invoice_id)
     if invoice["status"] == "open":
-        account.note(invoice_id, retries=account.notes(invoice_id).get("retries", 0) + 1)
+        again = bool(invoice["attempt_count"])  # the first attempt is no retry
+        account.note(invoice_id, retries=account.notes(invoice_id).get("retries", 0) + again)
         collect(account, invoice, retrying=True)
 
 
@@ -167,6 +215,8 @@ def pass_due_date(account: Account, invoice_id: str) -> None:
     invoice = account.get("invoice", invoice_id)
     if invoice["status"] == "open":
         account.emit("invoice.overdue", invoice)
+        days = account.settings["overdue_days"]
+        account.schedule("invoice_deadline", invoice_id, at=account.now() + days * DAY if days is not None else None)
         for listener in invoicing.ON_OVERDUE:
             listener(account, invoice)
 
@@ -234,9 +284,11 @@ def _subscription(account: Account, invoice: Obj) -> Obj | None:
 
 def _payment_succeeded(account: Account, intent: Obj) -> None:
     for payment in account.list("invoice_payment", payment_intent=intent["id"]):
+        invoice = account.get("invoice", payment["invoice"])
+        if payment["status"] == "canceled":
+            credit_overpaid(account, invoice, amount=intent["amount_received"])
         if payment["status"] != "open":
             continue
-        invoice = account.get("invoice", payment["invoice"])
         account.change(
             payment,
             amount_paid=intent["amount_received"],

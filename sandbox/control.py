@@ -165,7 +165,7 @@ def reset(sandbox: Box, account: Account, wishes: Obj) -> Obj:
 
 
 # Settings that may be switched off.
-OPTIONAL = ("due_soon_days", "requests_per_second", "upcoming_days")
+OPTIONAL = ("due_soon_days", "overdue_days", "requests_per_second", "upcoming_days")
 
 
 def is_setting(name: str, value: Any) -> bool:

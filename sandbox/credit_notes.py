@@ -5,7 +5,7 @@ from collections import Counter
 from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.balances import move_balance
-from sandbox.collecting import cancel_payment, is_under_way
+from sandbox.collecting import cancel_payment, refuse_under_way
 from sandbox.credit_lines import issued_notes, new_lines, shared_off
 from sandbox.currencies import check_amount
 from sandbox.errors import InvalidRequest
@@ -20,7 +20,7 @@ def issue_credit_note(account: Account, invoice: Obj, wish: Params) -> Obj:
             f"You can only create credit notes for open or paid invoices. This invoice is {invoice['status']}.",
             param="invoice",
         )
-    refuse_while_processing(account, invoice)
+    refuse_under_way(account, invoice)
     lines = new_lines(account, invoice, wish)
     total = sum(line["amount"] - line["discount_amount"] for line in lines)
     check_total(account, invoice, wish, total=total)
@@ -32,15 +32,6 @@ def issue_credit_note(account: Account, invoice: Obj, wish: Params) -> Obj:
     account.emit("credit_note.created", note)
     recount(account, invoice)
     return note
-
-
-def refuse_while_processing(account: Account, invoice: Obj) -> None:
-    """The bank was already told how much to take."""
-    if is_under_way(account, invoice):
-        raise InvalidRequest(
-            "This invoice has a payment that is still processing: what it asks for cannot be changed.",
-            param="invoice",
-        )
 
 
 def check_total(account: Account, invoice: Obj, wish: Params, *, total: int) -> None:
@@ -239,7 +230,7 @@ def void_credit_note(account: Account, note: Obj) -> Obj:
         raise InvalidRequest("This credit note has already been voided.")
     if note["type"] != "pre_payment" or invoice["status"] != "open":
         raise InvalidRequest("You can only void a credit note if it was issued for an invoice that is still open.")
-    refuse_while_processing(account, invoice)
+    refuse_under_way(account, invoice)
     account.change(note, status="void", voided_at=account.now())
     account.emit("credit_note.voided", note)
     recount(account, invoice)

@@ -7,7 +7,7 @@ from sandbox.discounts import discount_lines, settle_once
 from sandbox.errors import InvalidRequest
 from sandbox.pricing import unit_decimal
 from sandbox.tax_ids import shown_on_invoices
-from sandbox.types import DAY, Obj
+from sandbox.types import DAY, HOUR, Obj
 
 # Subscriptions listen here; each is called with (account, invoice).
 ON_PAID: list[payments.Listener] = []
@@ -264,8 +264,10 @@ def finalize(account: Account, invoice: Obj, *, auto_advance: bool | None = None
     number = customer["next_invoice_sequence"]
     account.change(customer, next_invoice_sequence=number + 1)
     after = apply_to_invoice(account, customer, invoice)
+    account.schedule("invoice_finalizes", invoice["id"], at=None)
     account.change(
         invoice,
+        automatically_finalizes_at=None,
         auto_advance=invoice["auto_advance"] if auto_advance is None else auto_advance,
         effective_at=now,
         ending_balance=after,
@@ -300,8 +302,15 @@ def await_due_date(account: Account, invoice: Obj) -> None:
         account.schedule("invoice_due_soon", invoice["id"], at=max(account.now(), invoice["due_date"] - days * DAY))
 
 
+def plan_finalizing(account: Account, invoice: Obj, *, at: int | None = None) -> None:
+    """A draft that advances by itself is finalised `at` that time, else in an hour; any other is left alone."""
+    when = (at or account.now() + HOUR) if invoice["auto_advance"] and invoice["status"] == "draft" else None
+    account.schedule("invoice_finalizes", invoice["id"], at=when)
+    account.change(invoice, automatically_finalizes_at=when)
+
+
 def forget_due_date(account: Account, invoice: Obj) -> None:
-    for appointment in ("invoice_due", "invoice_due_soon"):
+    for appointment in ("invoice_due", "invoice_due_soon", "invoice_deadline"):
         account.schedule(appointment, invoice["id"], at=None)
 
 

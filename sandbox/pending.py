@@ -4,7 +4,7 @@ from sandbox import collecting
 from sandbox.account import Account
 from sandbox.clock import due
 from sandbox.tables import subscription_of
-from sandbox.types import Obj
+from sandbox.types import DAY, Obj
 
 
 def waits_with(account: Account, invoice: Obj) -> Obj | None:
@@ -17,7 +17,13 @@ def waits_with(account: Account, invoice: Obj) -> Obj | None:
 
 @due("pending_update_expires")
 def expire_when_due(account: Account, subscription_id: str) -> None:
-    drop_pending(account, account.get("subscription", subscription_id))
+    """Nobody paid for it. A debit under way is waited for."""
+    subscription = account.get("subscription", subscription_id)
+    invoice = account.find("invoice", account.notes(subscription_id).get("pending", {}).get("invoice"))
+    if invoice and collecting.is_under_way(account, invoice):
+        account.schedule("pending_update_expires", subscription_id, at=account.now() + DAY)
+    else:
+        drop_pending(account, subscription)
 
 
 def drop_pending(account: Account, subscription: Obj) -> None:

@@ -78,6 +78,9 @@ def expire_incomplete(account: Account, subscription_id: str) -> None:
     if subscription["status"] != "incomplete":
         return
     invoice = account.find("invoice", subscription["latest_invoice"])
+    if invoice and collecting.is_under_way(account, invoice):  # the bank has been told: its answer is waited for
+        account.schedule("first_payment_window", subscription_id, at=account.now() + DAY)
+        return
     account.change(
         subscription, event="customer.subscription.updated", ended_at=account.now(), status="incomplete_expired"
     )

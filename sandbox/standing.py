@@ -3,6 +3,7 @@
 from sandbox import invoicing
 from sandbox.account import Account
 from sandbox.cards import attach
+from sandbox.clock import due
 from sandbox.pending import drop_pending, waits_with
 from sandbox.renewing import TERMINAL, end_subscription, plan
 from sandbox.resuming import finish_resuming
@@ -73,6 +74,15 @@ def _overdue(account: Account, invoice: Obj) -> None:
     subscription = account.find("subscription", subscription_of(invoice))
     if subscription and subscription["status"] == "active":
         _set_status(account, subscription, "past_due")
+
+
+@due("invoice_deadline")
+def pass_deadline(account: Account, invoice_id: str) -> None:
+    """The days that a sent invoice may be overdue are over."""
+    invoice = account.get("invoice", invoice_id)
+    subscription = account.find("subscription", subscription_of(invoice))
+    if invoice["status"] == "open" and subscription and subscription["status"] == "past_due":
+        give_up(account, subscription)
 
 
 def _closed(account: Account, invoice: Obj) -> None:

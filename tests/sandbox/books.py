@@ -157,7 +157,7 @@ def check_balance(customer: Json, transactions: list[Json], invoices: list[Json]
     assert customer["balance"] == owed
     taken: Counter[str] = Counter()
     for row in transactions:
-        if row["type"] in ("applied_to_invoice", "unapplied_from_invoice"):
+        if row["type"] in ("applied_to_invoice", "invoice_too_small", "unapplied_from_invoice"):
             taken[row["invoice"]] += row["amount"]
     for invoice in invoices:
         if invoice["status_transitions"]["finalized_at"]:
