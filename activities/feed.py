@@ -13,6 +13,7 @@ from activities.days import end_of, start_of
 from activities.folding import gather, grown
 from activities.models import Activity
 from activities.money import decimals
+from activities.naming import named
 from activities.sentences import Voice, tell
 
 PAGE = 50
@@ -104,7 +105,7 @@ def _people(words: str) -> QuerySet[Any] | list[int]:
     """Whom the words find: by number if they are few, because then the feed of each is read instead of everybody's."""
     people = get_user_model()._default_manager.all()
     for word in words.split():
-        people = people.filter(Q(name__icontains=word) | Q(email__icontains=word))
+        people = people.filter(named(word))
     few = list(people.values_list("pk", flat=True)[: FEW + 1])
     return few if len(few) <= FEW else people
 

@@ -1,7 +1,7 @@
 """People as the console sees them: found, filtered, sorted, a page at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Lower
 
 from activities import spreadsheet
 from activities.days import end_of, start_of
+from activities.naming import named
 from hub.access import open_grants
 from hub.models import Grant, Site, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
@@ -17,6 +18,7 @@ from hub.payments import find_by_id, stages
 from hub.reasons import ENDINGS, say
 
 PAGE = 50
+COUNTED = 100_000
 # Written as the index of what is to be watched is, so that the database reads that.
 ENDING = Q(state=Grant.State.ACTIVE, reason__in=ENDINGS)
 
@@ -57,6 +59,19 @@ class Found:
     after: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many match, and how many people there are. Nobody counts beyond COUNTED: one more stands for more."""
+
+    matching: int
+    everybody: int
+
+    def __str__(self) -> str:
+        """ "412 people", "37 of 412 people", "37 of 100,000+ people"."""
+        people = f"{_written(self.everybody)} {'person' if self.everybody == 1 else 'people'}"
+        return people if self.matching == self.everybody else f"{_written(self.matching)} of {people}"
+
+
 def _moment(text: str) -> datetime:
     """Raises ValueError for what is no aware moment, and OverflowError for one that no calendar has."""
     moment = datetime.fromisoformat(text)
@@ -92,6 +107,21 @@ def find_people(filters: Filters, *, after: str = "", now: datetime) -> Found:
         people = _beyond(people, *place, order=order)
     page = list(people.prefetch_related(_access(now=now))[: PAGE + 1])
     return Found(page[:PAGE], _write(page[PAGE - 1]) if len(page) > PAGE else None)
+
+
+def count_matching(filters: Filters, *, now: datetime) -> Total:
+    """Two queries, one where nothing is filtered."""
+    everybody = _count(select_people(Filters(), now=now))
+    is_narrowed = replace(filters, order="joined") != Filters()
+    return Total(_count(select_people(filters, now=now)) if is_narrowed else everybody, everybody)
+
+
+def _written(count: int) -> str:
+    return f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
+
+
+def _count(people: QuerySet[User]) -> int:
+    return people.order_by()[: COUNTED + 1].count()
 
 
 def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:
@@ -144,11 +174,11 @@ def _matching(words: str) -> QuerySet[User]:
     people = User.objects.all()
     there = Q(erased_at=None)
     for word in words.split()[:6]:
-        by_name = Q(email__icontains=word) | Q(name__icontains=word)
+        called = named(word)
         if found := find_by_id(word):
-            by_name |= Q(pk__in=found)
+            called |= Q(pk__in=found)
             there |= Q(pk__in=found)
-        people = people.filter(by_name)
+        people = people.filter(called)
     return people.filter(there)
 
 

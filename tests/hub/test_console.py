@@ -224,7 +224,7 @@ def test_many_people_come_in_pages_that_miss_nobody(
         person.save()
     client, seen, address = signed_in(owner), [], f"?order={order}"
     while address:
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(10):
             context = client.get(f"/console/people/{address}").context
         seen += context["found"].people
         address = context["older"]

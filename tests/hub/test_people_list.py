@@ -8,8 +8,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from activities import clock, feed
 from billing.models import Connection, Order, Subscription
 from hub.models import Batch, User
+from hub.people import Filters, select_people
 from tests import cast
 from tests.hub.conftest import Studio
 
@@ -142,3 +144,71 @@ def test_a_list_costs_as_many_queries_whatever_its_length(
     few = queries()
     more(30)
     assert queries() <= few
+
+
+def total(client: Client, **query: object) -> str:
+    return str(client.get("/console/people/", query).context["total"])
+
+
+def test_the_list_says_how_many_there_are_and_how_many_match(
+    studio: Studio, ada: User, ben: User, dan: User, owner: User, signed_in: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.give(ada, studio.course)
+    client = signed_in(owner)
+    html = client.get("/console/people/").content.decode()
+    assert '<p class="list-total muted num">4 people</p>' in html
+    assert total(client, q="ada@") == total(client, state="open") == "1 of 4 people"
+    assert total(client, order="name") == "4 people"
+    assert total(client, q="nobody@") == "0 of 4 people"
+    cast.UserFactory.create_batch(60)
+    first = client.get("/console/people/")
+    assert str(client.get(f"/console/people/{first.context['older']}").context["total"]) == "64 people"
+    monkeypatch.setattr("hub.people.COUNTED", 40)
+    assert total(client) == "40+ people"
+    assert total(client, q="ada@") == "1 of 40+ people"
+
+
+def test_the_first_of_all_is_one_person(owner: User, signed_in: Enter) -> None:
+    assert total(signed_in(owner)) == "1 person"
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("straße", {"weiss"}),
+        ("STRASSE", set()),
+        ("%", {"percent"}),
+        ("o'ne", {"percent"}),
+        ("a_b", {"under_a_b"}),
+        ("der_a", {"under_a_b"}),
+        ("EISS@EX", {"weiss"}),
+        ("ße", {"weiss"}),
+        ("\\", set()),
+    ],
+)
+def test_a_word_is_found_wherever_it_stands(owner: User, signed_in: Enter, word: str, found: set[str]) -> None:
+    cast.UserFactory(email="weiss@example.com", name="Anna Lange Straße")
+    cast.UserFactory(email="percent@example.com", name="100% O'Neil")
+    cast.UserFactory(email="under_a_b@example.com", name="axb")
+    assert names(signed_in(owner), q=word) == found
+
+
+@pytest.mark.postgres
+def test_a_search_reads_no_large_table_whole(owner: User) -> None:
+    User.objects.bulk_create(User(email=f"person{n}@example.org", name=f"Member {n}") for n in range(8_000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    for words in ("son7777", "zzzz", "member 4242"):
+        plan = select_people(Filters(words=words), now=clock.now()).explain()
+        assert "people_by_pieces" in plan and "Seq Scan on hub_user" not in plan, plan
+    assert select_people(Filters(words="son777"), now=clock.now()).count() == 11
+
+
+@pytest.mark.postgres
+def test_who_acted_is_looked_up_by_the_same_index(owner: User) -> None:
+    User.objects.bulk_create(User(email=f"person{n}@example.org") for n in range(8_000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with CaptureQueriesContext(connection) as queries:
+        list(feed.page(feed.Filters(words="son7777")).activities)
+    assert "hub_pieces_of" in queries[0]["sql"]

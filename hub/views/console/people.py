@@ -9,21 +9,22 @@ from activities.chips import chips
 from activities.record import record_deed
 from hub.forms import PeopleForm
 from hub.payments import tell_of
-from hub.people import export_people, find_people
+from hub.people import count_matching, export_people, find_people
 from hub.permissions import Permission, actor_of, staff_only
 
 
 @require_safe
 @staff_only(Permission.SEE_PEOPLE)
 def people(request: HttpRequest) -> HttpResponse:
-    form = PeopleForm(request.GET)
+    form, now = PeopleForm(request.GET), clock.now()
     filters = form.filters()
-    found = find_people(filters, after=request.GET.get("after", ""), now=clock.now())
+    found = find_people(filters, after=request.GET.get("after", ""), now=now)
     asked = [name for name in form.fields if name != "order" and request.GET.get(name)]
     told = [] if found.people else tell_of(filters.words.strip())
     context = {
         "form": form,
         "found": found,
+        "total": count_matching(filters, now=now),
         "told": told,
         "is_unknown_address": asked == ["q"] and "@" in filters.words and not told,
         "chips": chips(form, request.GET, besides=["order"]),
