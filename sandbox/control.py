@@ -252,8 +252,7 @@ def discard(sandbox: Box, account: Account, wishes: Obj) -> Obj:
     """Forget what is held: {"ids": [...]} of deliveries, default all. They count as delivered."""
     rows = [row for row in sandbox.post.held() if row.id in wishes.get("ids", [row.id])]
     for row in rows:
-        row.state = "delivered"
-        row.event.pending -= {row.endpoint}
+        row.move("delivered")
         sandbox.post.keep(row)
     return {"discarded": len(rows)}
 

@@ -30,7 +30,8 @@ LISTENING = "stripe listen"  # where a listening command line has said no addres
 
 @dataclass
 class Delivery:
-    """One event on its way to one endpoint. `state`: held, waiting, sending, delivered, failed or dropped."""
+    """One event on its way to one endpoint. `state`: held, waiting, sending, delivered, failed, or dropped: lost for
+    good, so that nobody tries again and the event does not wait for it."""
 
     id: str
     account: Account
@@ -39,6 +40,18 @@ class Delivery:
     event: Event
     state: str = "waiting"
     attempts: list[Obj] = field(default_factory=list)
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in ("held", "waiting", "sending")
+
+    def move(self, state: str) -> None:
+        """Into another state; the event's `pending_webhooks` counts endpoints, not command lines that listen."""
+        self.state = state
+        if self.under_way and self.endpoint.startswith("we_"):
+            self.event.pending |= {self.endpoint}
+        elif not self.under_way:
+            self.event.pending -= {self.endpoint}
 
     @property
     def failing(self) -> bool:
@@ -95,7 +108,6 @@ class Post:
 
     def offer_to(self, account: Account, event: Event, *, endpoint: Obj) -> None:
         """Queue an event for one endpoint, whatever it asked for."""
-        event.pending |= {endpoint["id"]}
         self._queue(account, event, endpoint=endpoint["id"], url=endpoint["url"])
 
     def offer_listeners(self, account: Account, event: Event) -> None:
@@ -115,9 +127,9 @@ class Post:
         while len(self.log) > MOST_KEPT:
             self.forget(next(iter(self.log.values())))
         if self.chaos.happens("drop", event=event.id):
-            delivery.state = "dropped"
+            delivery.state = "dropped"  # another copy of it may be under way
         elif self.chaos.deliveries.get("hold"):
-            delivery.state = "held"
+            delivery.move("held")
         else:
             self.enqueue(delivery, after=self.chaos.delay())
             return
@@ -144,8 +156,8 @@ class Post:
             )
             self.log[delivery.id] = delivery
             self.count = max(self.count, int(delivery.id.removeprefix("del_")))
-            if delivery.state not in ("delivered", "failed"):
-                event.pending |= {delivery.endpoint}
+            if delivery.under_way:
+                delivery.move(delivery.state)
             if delivery.failing:
                 event.failed |= {delivery.endpoint}
             if delivery.state in ("waiting", "sending"):
@@ -153,7 +165,7 @@ class Post:
         account.kept_deliveries = []
 
     def enqueue(self, delivery: Delivery, *, after: float) -> None:
-        delivery.state = "waiting"
+        delivery.move("waiting")
         self.keep(delivery)
         with self.wake:
             self.count += 1
@@ -172,13 +184,17 @@ class Post:
             self.chaos.random.shuffle(chosen)
         elif order == "reversed":
             chosen.reverse()
-        sent = []
+        sent, lost = [], []
         for delivery in chosen:
             if self.chaos.random.random() < drop:
-                delivery.state = "dropped"
-                self.keep(delivery)
+                lost.append(delivery)
                 continue
             sent += [delivery] * (2 if self.chaos.random.random() < duplicate else 1)
+        for delivery in lost:
+            delivery.move("dropped")
+            self.keep(delivery)
+        for delivery in [row for row in self.log.values() if row.under_way] if lost else []:
+            delivery.move(delivery.state)  # a copy of what was lost
         for delivery in sent:
             self.enqueue(delivery, after=0)
         return sent
@@ -217,7 +233,7 @@ class Post:
         with self.lock:
             endpoint = delivery.account.find("webhook_endpoint", delivery.endpoint)
             if endpoint is None or endpoint["status"] != "enabled":
-                delivery.state = "failed"
+                delivery.move("failed")
                 self.keep(delivery)
                 return
             delivery.state = "sending"
@@ -298,15 +314,13 @@ class Post:
     def _settle(self, delivery: Delivery, *, ok: bool) -> None:
         event, tries = delivery.event, len(delivery.attempts)
         if ok:
-            delivery.state = "delivered"
-            event.pending -= {delivery.endpoint}
+            delivery.move("delivered")
             event.failed -= {delivery.endpoint}
         elif tries <= len(BACKOFF):
             event.failed |= {delivery.endpoint}
             self.enqueue(delivery, after=BACKOFF[tries - 1])
         else:
-            delivery.state = "failed"
-            event.pending -= {delivery.endpoint}
+            delivery.move("failed")
 
     def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str]:
         parts = urlsplit(url)

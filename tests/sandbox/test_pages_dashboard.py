@@ -166,6 +166,17 @@ def test_held_deliveries_are_seen_and_let_go(sandbox: Sandbox, visitor: Visitor)
     assert "held delivery" not in visitor.open("/sandbox/webhooks").text
 
 
+def test_what_was_dropped_says_so_and_is_sent_by_hand(sandbox: Sandbox, visitor: Visitor) -> None:
+    sandbox.api.webhook_endpoints.create({"url": "http://127.0.0.1:9/hook", "enabled_events": ["customer.created"]})
+    sandbox.post("/sandbox/chaos", {"deliveries": {"drop": 1}})
+    sandbox.api.customers.create(params={"email": "ada@example.org"})
+    assert "lost for good" in visitor.open("/sandbox/misbehaviour").text
+    page = visitor.open("/sandbox/webhooks?state=dropped")
+    assert "Lost for good, unless you resend it" in page.text
+    assert "is on its way again" in visitor.follow(visitor.send(page, "resend")).text
+    assert "No delivery is dropped" in visitor.open("/sandbox/webhooks?state=dropped").text
+
+
 def test_the_switches_spoil_deliveries_and_mend_them(sandbox: Sandbox, visitor: Visitor) -> None:
     page = visitor.open("/sandbox/misbehaviour")
     spoilt = visitor.follow(visitor.send(page, "deliveries", drop="25", delay_to="2", reorder="yes"))
