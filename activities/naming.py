@@ -15,15 +15,15 @@ class _HasPieces(Func):
 
     output_field = BooleanField()
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_extra: Any) -> tuple[str, list[Any]]:
-        return "1 = 1", []
+    def as_sqlite(self, compiler: Any, connection: Any, **_extra: Any) -> tuple[str, tuple[str | int, ...]]:
+        return "1 = 1", ()
 
-    def as_postgresql(self, compiler: Any, connection: Any, **_extra: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(self, compiler: Any, connection: Any, **_extra: Any) -> tuple[str, tuple[str | int, ...]]:
         email, name, word = self.get_source_expressions()
         (email_sql, _), (name_sql, _) = compiler.compile(email), compiler.compile(name)
         word_sql, params = compiler.compile(word)
         indexed = INDEXED.format(pieces=PIECES, email=email_sql, name=name_sql)
-        return f"{indexed} @> {PIECES}(upper({word_sql}))", list(params)
+        return f"{indexed} @> {PIECES}(upper({word_sql}))", tuple(params)
 
 
 def named(word: str) -> Q:
