@@ -7,21 +7,32 @@ from sandbox.clock import Timeline
 from sandbox.types import Obj, Params
 
 KINDS = {
+    "bps": "billing_portal.session",
+    "card": "payment_method",
+    "cbtxn": "customer_balance_transaction",
+    "ch": "charge",
+    "cn": "credit_note",
+    "cs": "checkout.session",
     "cus": "customer",
+    "di": "discount",
+    "du": "dispute",
+    "ii": "invoiceitem",
+    "in": "invoice",
+    "inpay": "invoice_payment",
+    "issfr": "radar.early_fraud_warning",
+    "pi": "payment_intent",
+    "pm": "payment_method",
+    "py": "charge",
+    "re": "refund",
+    "seti": "setup_intent",
     "sub": "subscription",
     "sub_sched": "subscription_schedule",
-    "in": "invoice",
-    "ii": "invoiceitem",
-    "pi": "payment_intent",
-    "ch": "charge",
-    "cs": "checkout.session",
-    "pm": "payment_method",
-    "cn": "credit_note",
-    "bps": "billing_portal.session",
-    "seti": "setup_intent",
+    "txi": "tax_id",
 }
 # Parameters that name what the request is about.
-NAMING = ("customer", "subscription", "from_subscription", "invoice")
+NAMING = ("customer", "subscription", "from_subscription", "invoice", "charge", "payment_intent")
+# By which field an object names its customer, or what has one.
+OWNERS = {"customer": "customer", "charge": "charge", "invoice": "invoice"}
 
 
 def timeline_for(account: Account, ids: Iterable[str], params: Params) -> Timeline:
@@ -46,6 +57,16 @@ def clock_of(account: Account, object_id: str) -> str | None:
         object_id = account.item_owner.get(object_id, "")
     kind = KINDS.get("sub_sched" if object_id.startswith("sub_sched_") else object_id.split("_", 1)[0])
     obj: Obj | None = account.find(kind, object_id) if kind else None
-    if obj is not None and kind != "customer":
-        obj = account.find("customer", obj.get("customer"))
-    return obj.get("test_clock") if obj else None
+    customer = customer_of(account, obj) if obj else None
+    return customer.get("test_clock") if customer else None
+
+
+def customer_of(account: Account, obj: Obj) -> Obj | None:
+    """Whose an object is, itself where it is a customer."""
+    if obj["object"] == "customer":
+        return obj
+    for field, kind in OWNERS.items():
+        if obj.get(field):
+            owner = account.find(kind, obj[field])
+            return customer_of(account, owner) if owner else None
+    return None
