@@ -109,9 +109,11 @@ def _closed(request: HttpRequest, *fields: str) -> tuple[str, ...]:
 
 
 @admin.register(Category)
-class CategoryAdmin(RecordAdmin):
+class CategoryAdmin(ReadOnlyAdmin):
     list_display = ("name", "position")
-    prepopulated_fields = {"slug": ("name",)}
+
+    def links(self, row: Category) -> Iterator[Link]:
+        yield Link("Edit in the console", reverse("hub:console_category", args=[row.pk]))
 
 
 @admin.register(Site)

@@ -87,18 +87,22 @@ class _Progress:
 
 
 def fill_shelf(user: User | None, *, now: datetime, category: str = "") -> Shelf:
-    """The whole library in a constant number of queries. `category` is a slug; an unknown one shows everything."""
+    """The whole library in a constant number of queries. `category` is a slug that narrows what one has and what there
+    is besides; an unknown one shows everything.
+    """
     products = list(_products())
     held = access.Held.read(Grant.objects.filter(user=user)) if user else None
     grants = held.open(now=now) if held else {}
     progress = _progress_of(user) if user else {}
     tiles = [_tile(product, grants, progress) for product in products if _is_open(product, user, grants)]
     mine = {tile.product.pk for tile in tiles}
-    categories = _categories_of(tile.product for tile in tiles)
+    more = _more(products, mine)
+    categories = _categories_of([*(tile.product for tile in tiles), *(other.product for other in more)])
     chosen = next((known for known in categories if known.slug == category), None)
+    more = [other for other in more if _is_in(other.product, chosen)]
     return Shelf(
-        yours=[tile for tile in tiles if chosen is None or chosen in tile.product.categories.all()],
-        more=_with_standings(_more(products, mine), user, held=held, now=now),
+        yours=[tile for tile in tiles if _is_in(tile.product, chosen)],
+        more=_with_standings(more, user, held=held, now=now),
         categories=categories,
         category=chosen,
         resume=_resume(tiles, progress, user),
@@ -195,6 +199,10 @@ def _is_open(product: Product, user: User | None, grants: dict[int, Grant]) -> b
 
 def _is_offered(product: Product) -> bool:
     return product.archived_at is None and product.show_locked
+
+
+def _is_in(product: Product, category: Category | None) -> bool:
+    return category is None or category in product.categories.all()
 
 
 def _categories_of(products: Iterable[Product]) -> list[Category]:

@@ -215,6 +215,12 @@ class SectionForm(EditForm):
         fields = ("title",)
 
 
+class CategoryForm(EditForm):
+    class Meta:
+        model = Category
+        fields = ("name",)
+
+
 class PageForm(EditForm):
     class Meta:
         model = Page

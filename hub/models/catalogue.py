@@ -1,19 +1,27 @@
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 
 from hub.models.pictures import Picture
 
 
 class Category(models.Model):
-    name = models.CharField(max_length=60, unique=True)
+    name = models.CharField(max_length=60)
     slug = models.SlugField(max_length=60, unique=True)
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["position", "name"]
         verbose_name_plural = "categories"
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"),
+                name="one_category_of_a_name",
+                violation_error_message="There is a category of this name already.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

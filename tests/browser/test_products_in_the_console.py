@@ -196,3 +196,26 @@ def test_every_page_of_a_product_passes_axe_and_fits_a_phone(
         check(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
     phone.close()
+
+
+def test_categories_are_made_dragged_and_deleted(stack: Stack, desk: Page) -> None:
+    desk.goto(f"{stack.site}/console/products/")
+    desk.get_by_role("link", name="Categories").click()
+    check(desk)
+    for name in ("Night firings", "Day firings"):
+        desk.get_by_label("Name").fill(name)
+        desk.get_by_role("button", name="Make it").click()
+        expect(desk.get_by_role("status")).to_contain_text("is made")
+    check(desk)
+    with desk.expect_response(lambda answer: answer.url.endswith("/order/") and answer.status == 204):
+        drag(desk, "Day firings", onto="Night firings")
+    desk.reload()
+    order = titles(desk)
+    assert order.index("Day firings") < order.index("Night firings")
+    for name in ("Day firings", "Night firings"):
+        desk.get_by_role("link", name=name, exact=True).click()
+        check(desk)
+        desk.get_by_role("link", name="Delete…").click()
+        check(desk)
+        desk.get_by_role("button", name="Delete the category").click()
+        expect(desk.get_by_role("status")).to_contain_text("is deleted")
