@@ -143,7 +143,7 @@ class InboxEventAdmin(ReadOnlyAdmin):
 
 @admin.register(Subject)
 class SubjectAdmin(ReadOnlyAdmin):
-    list_display = ("key", "due_at", "look_again", "attempts", "retry_at", "fetched_at", "error")
+    list_display = ("key", "due_at", "requests", "attempts", "retry_at", "fetched_at", "error")
     search_fields = ("key",)
 
 

@@ -123,7 +123,7 @@ def close_what_is_over() -> None:
     now = clock.now()
     by_time = ~Q(source=Grant.Source.SUBSCRIPTION)
     if active_connection() is not None:
-        unasked = Subject.objects.filter(Q(due_at__lte=now) | Q(look_again=True), key=OuterRef("customer_id"))
+        unasked = Subject.objects.filter(Q(due_at__lte=now) | Q(requests__gt=0), key=OuterRef("customer_id"))
         unasked = unasked.exclude(inbox.of_a_disconnected_account())
         unasked = unasked.exclude(key__in=attention.given_up(now=now).values("subject"))
         asked = Subscription.objects.filter(~Exists(unasked), stripe_id=OuterRef("source_ref"))

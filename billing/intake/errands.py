@@ -23,10 +23,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What one look is to fetch, and which inbox rows it answers."""
+    """What one look is to fetch, and which inbox rows and how many requests it answers."""
 
     lease: Lease
     rows: tuple[int, ...]
+    requests: int
     ask: Ask
     cause: str
     happened_at: datetime
@@ -52,13 +53,14 @@ def errand_for(lease: Lease, *, facets: Set[Facet], cause: str, moved: Move | No
     subject = Subject.objects.get(key=lease.key)
     rows = _waiting(lease.key)
     business_now = clock.now()
-    wanted = set(EVERYTHING) if subject.look_again else set(facets)
+    wanted = set(EVERYTHING) if subject.requests else set(facets)
     if subject.due_at is not None and subject.due_at <= business_now:
         wanted |= {Facet.SUBSCRIPTIONS, Facet.ORDERS} if _has_orders(lease.key) else {Facet.SUBSCRIPTIONS}
     last = rows[-1] if rows else None
     return Errand(
         lease=lease,
         rows=tuple(row.id for row in rows),
+        requests=subject.requests,
         ask=_ask(lease.key, rows, wanted=wanted),
         cause=cause or (f"{last.type} {last.event_id}" if last else "sweep"),
         happened_at=max(row.created for row in rows) if rows else business_now,

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from activities.inserting import insert_new
@@ -101,7 +101,7 @@ def look_again(*keys: str) -> None:
     for start in range(0, len(keys), AT_ONCE):
         some = keys[start : start + AT_ONCE]
         Subject.objects.bulk_create([Subject(key=key) for key in some], ignore_conflicts=True)
-        Subject.objects.filter(key__in=some).update(look_again=True, retry_at=None)
+        Subject.objects.filter(key__in=some).update(requests=F("requests") + 1, retry_at=None)
 
 
 def dirty_subjects(*, business_now: datetime, limit: int, is_listed_elsewhere: bool = False) -> list[str]:
@@ -111,7 +111,7 @@ def dirty_subjects(*, business_now: datetime, limit: int, is_listed_elsewhere: b
     lists these.
     """
     asked = (
-        Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now))
+        Subject.objects.filter(Q(requests__gt=0) | Q(due_at__lte=business_now))
         .exclude(pk__in=_waiting().values("pk"))
         .exclude(of_a_disconnected_account())
         .order_by("due_at", "pk")
@@ -120,7 +120,7 @@ def dirty_subjects(*, business_now: datetime, limit: int, is_listed_elsewhere: b
     if is_listed_elsewhere:
         listed = {"facets": Facet.SUBSCRIPTIONS.value, "subject__startswith": "cus_"}
         pending = InboxEvent.objects.filter(state=InboxEvent.State.PENDING, **listed)
-        asked = asked.exclude(look_again=False, key__in=pending.values("subject"))
+        asked = asked.exclude(requests=0, key__in=pending.values("subject"))
         rung = rung.exclude(**listed)
     keys = asked.values_list("key", flat=True)
     subjects = rung.values_list("subject", flat=True)
@@ -129,8 +129,13 @@ def dirty_subjects(*, business_now: datetime, limit: int, is_listed_elsewhere: b
 
 def is_dirty(key: str, *, business_now: datetime) -> bool:
     """Whether a subject is still to be looked at: another one's look may have answered it since it was listed."""
-    asked = Subject.objects.filter(Q(look_again=True) | Q(due_at__lte=business_now), key=key)
-    return InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).exists() or asked.exists()
+    return is_news(key) or Subject.objects.filter(key=key, due_at__lte=business_now).exists()
+
+
+def is_news(key: str) -> bool:
+    """Whether an event or a request waits that no look has answered."""
+    pending = InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING)
+    return pending.exists() or Subject.objects.filter(key=key, requests__gt=0).exists()
 
 
 def _rung() -> QuerySet[InboxEvent]:

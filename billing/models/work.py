@@ -11,13 +11,14 @@ from billing.models.account import Connection
 class Subject(models.Model):
     """What is looked at again as one: a Stripe customer, or a guest's payment. Its lease keeps two from doing so.
 
-    `due_at` is business time (a deadline passes); leases and retries are real time.
+    `due_at` is business time (a deadline passes); leases and retries are real time. Requests are counted, so that a
+    look answers those alone that it read before it fetched.
     """
 
     key = models.CharField(max_length=255, unique=True)
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
-    look_again = models.BooleanField(default=False, help_text="Fetch everything, not just what events point at.")
+    requests = models.PositiveIntegerField(default=0, help_text="To fetch everything, and answered by no look yet.")
     due_at = models.DateTimeField(null=True, blank=True)
     retry_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
@@ -27,7 +28,7 @@ class Subject(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="subjects_due"),
-            models.Index(fields=["id"], condition=Q(look_again=True), name="subjects_to_look_at"),
+            models.Index(fields=["id"], condition=Q(requests__gt=0), name="subjects_asked_about"),
             models.Index(fields=["retry_at"], condition=Q(retry_at__isnull=False), name="subjects_put_off"),
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="subjects_leased"),
             models.Index(fields=["attempts"], condition=Q(attempts__gt=0), name="subjects_tried"),

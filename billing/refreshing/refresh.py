@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from activities import clock
@@ -22,7 +22,7 @@ from billing.gateway import Gateway, gateway_for
 from billing.intake import leases
 from billing.intake.errands import Errand, Move, errand_for
 from billing.intake.event_types import NOBODYS, Facet
-from billing.intake.inbox import belongs_elsewhere, look_again
+from billing.intake.inbox import belongs_elsewhere, is_news, look_again
 from billing.intake.leases import Lease
 from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
 from billing.refreshing import applying
@@ -84,7 +84,7 @@ def refresh(key: str, *, facets: Set[Facet] = frozenset(), waiting: bool = False
             return Outcome.FAILED
         if moved:
             key = moved.to
-        elif not InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).exists():
+        elif not is_news(key):
             return Outcome.DONE
 
 
@@ -136,16 +136,20 @@ def _run_nobodys(errand: Errand, *, gateway: Gateway, connection: Connection) ->
 
 
 def _finish(subject: Subject, errand: Errand) -> None:
-    """Marks what this look answered, and gives the lease back, in the transaction that applied it."""
+    """Marks what this look answered, and gives the lease back, in the transaction that applied it.
+
+    What was asked for since the look began stays: it may be about what had been fetched by then.
+    """
     _answered(errand).update(state=InboxEvent.State.DONE, done_at=timezone.now(), error="")
     if subject.attempts:
         attention.settle_missing(subject.key, now=clock.now())
-    if subject.look_again:  # everything was fetched, so that what was given up is answered too
+    if errand.requests:  # everything was fetched, so that what was given up is answered too
         InboxEvent.objects.filter(subject=subject.key, state=InboxEvent.State.DEAD).update(
             state=InboxEvent.State.DONE, done_at=timezone.now()
         )
     subject.lease_token = subject.lease_until = subject.retry_at = None
-    subject.look_again, subject.attempts, subject.error, subject.fetched_at = False, 0, "", timezone.now()
+    subject.requests -= errand.requests
+    subject.attempts, subject.error, subject.fetched_at = 0, "", timezone.now()
     subject.save()
 
 
@@ -166,7 +170,7 @@ def _move(errand: Errand, move: Move) -> Move:
         subject = leases.held(errand.lease)
         if subject is not None:
             _answered(errand).update(subject=move.to)
-            if subject.look_again or not errand.rows:
+            if errand.requests or not errand.rows:
                 look_again(move.to)
             subject.due_at = None
             _finish(subject, errand)
@@ -231,7 +235,7 @@ def _note_failure(lease: Lease, error: Exception, *, is_held: bool = True) -> No
     pending = InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
     if subject and subject.attempts >= MAX_ATTEMPTS:
         pending.update(state=InboxEvent.State.DEAD, error=repr(error), attempts=subject.attempts)
-        Subject.objects.filter(pk=subject.pk).update(look_again=True)
+        Subject.objects.filter(pk=subject.pk).update(requests=F("requests") + 1)
     else:
         pending.update(error=repr(error), attempts=subject.attempts if subject else 1)
 

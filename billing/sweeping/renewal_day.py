@@ -29,9 +29,14 @@ LISTING = "renewal_day"  # leased as a subject is, so that one worker lists at a
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Whom to list: each customer's subscriptions that may have changed, and when the oldest and newest were made."""
+    """Whom to list: each customer's subscriptions that may have changed, and when the oldest and newest were made.
+
+    `rows` are the events that it was made from: no later one is answered by the list, for it may name a subscription
+    that the list leaves out.
+    """
 
     wanted: dict[str, set[str]]
+    rows: set[int]
     since: datetime
     until: datetime
 
@@ -67,7 +72,9 @@ def plan() -> Plan | None:
         )
     }
     wanted: dict[str, set[str]] = {customer: set() for customer in found}
-    for customer, subscription in _named(pending.filter(subject__in=found)):
+    rows: set[int] = set()
+    for row_id, customer, subscription in _named(pending.filter(subject__in=found)):
+        rows.add(row_id)
         if subscription not in known:
             wanted.pop(customer, None)
         elif customer in wanted:
@@ -80,7 +87,7 @@ def plan() -> Plan | None:
         return None
     since, until = min(made), max(made)
     pages = Subscription.objects.filter(created__range=(since, until)).count() // 100 + 2
-    return Plan(wanted, since, until) if len(wanted) > max(FEWEST, pages) else None
+    return Plan(wanted, rows, since, until) if len(wanted) > max(FEWEST, pages) else None
 
 
 def refresh_by_listing(planned: Plan, *, connection: Connection, seconds: float) -> int | None:
@@ -100,18 +107,17 @@ def refresh_by_listing(planned: Plan, *, connection: Connection, seconds: float)
         leases.release(lease)
 
 
-def _named(pending: QuerySet[InboxEvent]) -> Iterator[tuple[str, str]]:
-    """Customer and subscription of each waiting event: its object, or its invoice's."""
+def _named(pending: QuerySet[InboxEvent]) -> Iterator[tuple[int, str, str]]:
+    """Row, customer and subscription of each waiting event: its object, or its invoice's."""
     about = "payload__data__object__"
-    columns = ("subject", f"{about}object", f"{about}id", f"{about}parent", f"{about}subscription")
-    for subject, kind, object_id, parent, subscription in pending.values_list(*columns).iterator(chunk_size=500):
+    columns = ("pk", "subject", f"{about}object", f"{about}id", f"{about}parent", f"{about}subscription")
+    for pk, subject, kind, object_id, parent, subscription in pending.values_list(*columns).iterator(chunk_size=500):
         named = object_id if kind == "subscription" else {"parent": parent, "subscription": subscription}
-        yield subject, named if isinstance(named, str) else subscription_of_invoice(named)
+        yield pk, subject, named if isinstance(named, str) else subscription_of_invoice(named)
 
 
 def _list_and_settle(planned: Plan, *, connection: Connection, until: float) -> int:
     gateway = gateway_for(connection)
-    newest = InboxEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     missing = {customer: set(subscriptions) for customer, subscriptions in planned.wanted.items()}
     listed: dict[str, Snapshot] = {}
     open_invoices = _OpenInvoices(gateway, until=until)
@@ -127,9 +133,8 @@ def _list_and_settle(planned: Plan, *, connection: Connection, until: float) -> 
             if time.monotonic() > until:
                 return done
             del missing[customer]
-            done += _settle(
-                customer, listed.pop(customer), open_invoices=open_invoices, connection=connection, newest=newest
-            )
+            snapshot = listed.pop(customer)
+            done += _settle(customer, snapshot, open_invoices=open_invoices, connection=connection, rows=planned.rows)
         if not missing or time.monotonic() > until:
             return done
         asked_at = timezone.now()
@@ -166,14 +171,14 @@ class _OpenInvoices:
 
 
 def _settle(
-    customer: str, snapshot: Snapshot, *, open_invoices: _OpenInvoices, connection: Connection, newest: int
+    customer: str, snapshot: Snapshot, *, open_invoices: _OpenInvoices, connection: Connection, rows: set[int]
 ) -> int:
     """Applies one customer's subscriptions in a short transaction, under a lease. What fails is fetched alone later."""
     snapshot.open_invoices = open_invoices.of(snapshot.subscriptions or [])
     if snapshot.open_invoices is None or (lease := leases.take(customer)) is None:
         return 0
     try:
-        return _settle_one(lease, snapshot, connection=connection, newest=newest)
+        return _settle_one(lease, snapshot, connection=connection, rows=rows)
     except Exception:  # fetched alone, it keeps its error with its rows, and holds nobody else up
         log.exception("not_settled_by_listing", subject=customer)
         return 0
@@ -181,13 +186,14 @@ def _settle(
         leases.release(lease)
 
 
-def _settle_one(lease: leases.Lease, snapshot: Snapshot, *, connection: Connection, newest: int) -> int:
-    waiting = InboxEvent.objects.filter(
-        subject=lease.key, state=InboxEvent.State.PENDING, id__lte=newest, facets=Facet.SUBSCRIPTIONS.value
+def _settle_one(lease: leases.Lease, snapshot: Snapshot, *, connection: Connection, rows: set[int]) -> int:
+    pending = InboxEvent.objects.filter(
+        subject=lease.key, state=InboxEvent.State.PENDING, facets=Facet.SUBSCRIPTIONS.value
     )
     with transaction.atomic():
         subject = leases.held(lease)
-        last = waiting.order_by("-id").first()
+        waiting = [row for row in pending.only("pk", "type", "event_id", "created").order_by("pk") if row.pk in rows]
+        last = waiting[-1] if waiting else None
         if subject is None or last is None:
             return 0
         subject.due_at = apply_snapshot(
@@ -198,7 +204,9 @@ def _settle_one(lease: leases.Lease, snapshot: Snapshot, *, connection: Connecti
             happened_at=last.created,
             now=clock.now(),
         )
-        waiting.update(state=InboxEvent.State.DONE, done_at=timezone.now(), error="")
+        pending.filter(pk__in=[row.pk for row in waiting]).update(
+            state=InboxEvent.State.DONE, done_at=timezone.now(), error=""
+        )
         subject.attempts, subject.error, subject.fetched_at, subject.retry_at = 0, "", timezone.now(), None
         subject.save(update_fields=["due_at", "attempts", "error", "fetched_at", "retry_at"])
     return 1

@@ -96,7 +96,7 @@ def test_one_worker_lists_at_a_time(shop: Shop) -> None:
     shop.buy(shop.monthly, email=ADA)
     shop.deliver()
     sub = Subscription.objects.get()
-    planned = renewal_day.Plan({sub.customer_id: {sub.stripe_id}}, sub.created, sub.created)
+    planned = renewal_day.Plan({sub.customer_id: {sub.stripe_id}}, set(), sub.created, sub.created)
     lease = leases.take(renewal_day.LISTING)
     assert lease is not None
     with counted(shop.sandbox, at_most=0):

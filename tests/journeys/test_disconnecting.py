@@ -126,7 +126,7 @@ def test_an_endpoint_deleted_at_stripe_meanwhile_is_made_again(off: Shop, desk: 
 
 def test_a_new_key_for_a_refused_one_is_believed_at_once(shop: Shop, desk: Client) -> None:
     Connection.objects.update(state=Connection.State.REFUSED, last_error="401: Invalid API Key")
-    Subject.objects.create(key="cus_waiting", retry_at=clock.now() + timedelta(hours=1), look_again=True)
+    Subject.objects.create(key="cus_waiting", retry_at=clock.now() + timedelta(hours=1), requests=1)
     desk.post(STRIPE, {"key": KEY})
     row = Connection.objects.get()
     assert (row.state, row.last_error) == (Connection.State.OK, "")

@@ -23,7 +23,7 @@ Counts = tuple[int, ...]
 def fail(event: InboxEvent, *, error: str = "ValueError('no such currency')") -> InboxEvent:
     """As a drain leaves what failed eight times."""
     InboxEvent.objects.filter(pk=event.pk).update(state=InboxEvent.State.DEAD, error=error, attempts=8)
-    Subject.objects.update_or_create(key=event.subject, defaults={"attempts": 8, "look_again": True, "error": error})
+    Subject.objects.update_or_create(key=event.subject, defaults={"attempts": 8, "requests": 1, "error": error})
     event.refresh_from_db()
     return event
 

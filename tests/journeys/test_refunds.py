@@ -194,7 +194,7 @@ def test_a_refund_that_nobody_told_of_is_found_when_it_is_given_back(
     shop.sandbox.take_pending()
     with django_capture_on_commit_callbacks(execute=True):
         grants.restore(grant, actor=owner, reason="a mistake", now=shop.now())
-    assert Subject.objects.get(key=bought["customer"]).look_again
+    assert Subject.objects.get(key=bought["customer"]).requests
     drain()
     assert not shop.has(ADA, shop.course)
     assert Grant.objects.get().close_reason == "refunded"

@@ -37,4 +37,4 @@ def test_giving_back_while_a_worker_looks_locks_nobody_out(transactional_shop: S
     assert ended == {"worker": Outcome.DONE}
     assert Grant.objects.get().state == Grant.State.ACTIVE
     assert not Subject.objects.exclude(error="").exists()
-    assert Subject.objects.get(key=customer).look_again, "Stripe is asked after the commit"
+    assert Subject.objects.get(key=customer).requests, "Stripe is asked after the commit"

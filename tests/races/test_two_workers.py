@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from activities.models import Activity, Delivery
 from billing.intake.draining import drain
+from billing.intake.event_types import Facet
+from billing.intake.inbox import look_again
 from billing.models import InboxEvent, Order, Subject, Subscription
 from billing.refreshing.refresh import Outcome, refresh
 from hub.models import Ledger
@@ -66,6 +68,21 @@ def test_a_change_while_a_worker_looks_is_never_missed(subscribed: Shop, step: s
     assert not InboxEvent.objects.filter(state=InboxEvent.State.PENDING).exists()
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_a_request_while_a_worker_looks_is_never_missed(subscribed: Shop, step: str) -> None:
+    """The look is about an address alone; whoever asks for a whole one gets it from a look that began later."""
+    customer = customer_of(subscribed)
+    slow = StoppedWorker(lambda: refresh(customer, facets={Facet.CUSTOMER}), step=step)
+    subscribed.sandbox.api.subscriptions.cancel(Subscription.objects.get().stripe_id)
+    subscribed.sandbox.take_pending()
+    look_again(customer)
+    assert slow.go_on() is Outcome.DONE
+    drain()
+    assert Subscription.objects.get().status == "canceled"
+    assert not subscribed.has(ADA, subscribed.club)
+    assert not Subject.objects.filter(requests__gt=0).exists()
+
+
 @pytest.mark.parametrize("step", STEPS[1:])
 def test_who_lost_its_lease_writes_nothing(subscribed: Shop, step: str) -> None:
     """It overslept with what Stripe said before; meanwhile another took over, and the subscription ended."""
@@ -119,7 +136,7 @@ def test_a_purchase_told_during_a_renewal_days_listing_is_not_taken_for_answered
     customer = customer_of(subscribed)
     touch(subscribed)
     made = Subscription.objects.get()
-    planned = renewal_day.Plan({customer: {made.stripe_id}}, made.created, made.created)
+    planned = renewal_day.Plan({customer: {made.stripe_id}}, _waiting(), made.created, made.created)
     listing = StoppedWorker(
         lambda: renewal_day.refresh_by_listing(planned, connection=subscribed.connection, seconds=30),
         step="billing.gateway:gateway_for:call",
@@ -132,6 +149,10 @@ def test_a_purchase_told_during_a_renewal_days_listing_is_not_taken_for_answered
     drain()
     assert Order.objects.count() == 1
     assert subscribed.has(ADA, subscribed.course)
+
+
+def _waiting() -> set[int]:
+    return set(InboxEvent.objects.filter(state=InboxEvent.State.PENDING).values_list("pk", flat=True))
 
 
 def _buy_course_as(shop: Shop, customer: str) -> list[Json]:
