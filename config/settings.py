@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kombu import Queue
+from psycopg_pool import ConnectionPool
 
 from config.env import BASE_DIR, DEBUG, SITE_URL, VAR_DIR, env, listed
 from config.live_keys import refuse_live_key
@@ -104,12 +105,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Tests meet the database that people run: a file, which several threads and processes can open.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
+    DATABASES["default"]["ENGINE"] = "config.postgresql"
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
         "min_size": 1,
         "max_size": env.int("DATABASE_POOL", default=10),
         "timeout": 10,
+        # While the server is away it is tried each second, not ever more rarely.
+        "reconnect_timeout": 1,
+        "reconnect_failed": ConnectionPool.check,
     }
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Rate limits live in the cache: give CACHE_URL as soon as there is more than one web machine.

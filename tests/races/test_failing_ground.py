@@ -30,21 +30,6 @@ ADA = "ada@example.org"
 MAILS = 30
 
 
-@pytest.fixture(autouse=True)
-def _fresh_pool() -> Iterator[None]:
-    """Each dead connection costs its finder a second and more: neither what earlier tests left in the pool may be
-    ended here, nor later ones find what was.
-    """
-    _forget_connections()
-    yield
-    _forget_connections()
-
-
-def _forget_connections() -> None:
-    connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]  # only PostgreSQL has one
-
-
 @pytest.fixture
 def paid(transactional_shop: Shop) -> Shop:
     """Ada has paid; Stripe has told us, and nobody has looked."""
