@@ -24,7 +24,8 @@ WEBHOOKS, REQUEST_LOGS = "webhooks", "request_logs"
 # Stripe's answer to an id that it has forgotten: the command line opens another session then.
 UNKNOWN = "Unknown WebSocket ID."
 PING_AFTER = 30  # seconds of silence
-REFUSALS = {400: "400 Bad Request", 403: "403 Forbidden", 404: "404 Not Found"}
+MOST = 64  # that listen at once: each keeps a thread, which the server has besides those that answer requests
+REFUSALS = {400: "400 Bad Request", 403: "403 Forbidden", 404: "404 Not Found", 503: "503 Service Unavailable"}
 
 # What each filter of `stripe logs tail` looks at.
 FILTERS: dict[str, Callable[[Obj], str]] = {
@@ -74,6 +75,7 @@ class Listeners:
     def __init__(self, *, seed: int) -> None:
         self.ids = IdMaker(seed + 2)
         self.sessions: dict[str, Session] = {}
+        self.places = threading.BoundedSemaphore(MOST)
 
     def open(self, account: Account, *, device: str, feature: str, filters: dict[str, list[str]]) -> Session:
         """A new session. One device always gets the same signing secret, as at Stripe."""
@@ -113,7 +115,12 @@ class Listeners:
             return refuse(start_response, 400, "This is a websocket.")
         if session is None:
             return refuse(start_response, 404, UNKNOWN)
-        attend(session, Server(environ, subprotocols=[PROTOCOL], ping_interval=PING_AFTER), hear=hear)
+        if not self.places.acquire(blocking=False):
+            return refuse(start_response, 503, f"{MOST} command lines listen already.")
+        try:
+            attend(session, Server(environ, subprotocols=[PROTOCOL], ping_interval=PING_AFTER), hear=hear)
+        finally:
+            self.places.release()
         raise StopIteration  # gunicorn's way to leave a connection alone: the answer was given by hand
 
 

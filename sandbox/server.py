@@ -6,9 +6,11 @@ from typing import Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
+from sandbox.listening import MOST as MOST_LISTENERS
+
 
 class Server(BaseApplication):
-    """`port` 0 takes a free one; `port_file` says which, once the address is listened on."""
+    """`port` 0 takes a free one; `port_file` says which, once the address is listened on. `threads` answer requests."""
 
     def __init__(self, *, host: str, port: int, threads: int, port_file: str, key: str) -> None:
         self.port_file, self.key = port_file, key
@@ -16,7 +18,7 @@ class Server(BaseApplication):
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": 1,
             "worker_class": "gthread",
-            "threads": threads,
+            "threads": threads + MOST_LISTENERS,
             "control_socket_disable": True,
             "graceful_timeout": 1,
             "timeout": 120,

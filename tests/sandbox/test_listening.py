@@ -3,13 +3,14 @@
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
 from simple_websocket import Client
 
+from sandbox.listening import MOST
 from tests.sandbox.listener import wait_until
 from tests.sandboxes import KEY, Json, Sandbox
 
@@ -103,6 +104,21 @@ def test_what_was_never_acknowledged_has_failed_when_the_listener_is_gone(sandbo
     made = len(sandbox.get("/sandbox/deliveries")["data"])
     sandbox.api.customers.create({"email": "ben@example.org"})
     assert len(sandbox.get("/sandbox/deliveries")["data"]) == made
+
+
+def test_many_listeners_leave_room_for_requests_and_too_many_are_refused(sandbox: Sandbox) -> None:
+    with ExitStack() as listening:
+        for _ in range(20):
+            listening.enter_context(connected(sandbox))
+        assert ask(sandbox, "GET", "/v1/customers")[0] == 200
+        for _ in range(MOST - 20):
+            listening.enter_context(connected(sandbox))
+        assert ask(sandbox, "GET", "/v1/customers")[0] == 200
+        path = urlsplit(open_session(sandbox)[1]["websocket_url"]).path
+        status, told = ask(sandbox, "GET", path, headers=UPGRADE)
+        assert (status, told["error"]["message"]) == (503, "64 command lines listen already.")
+    with connected(sandbox):
+        assert ask(sandbox, "GET", "/v1/customers")[0] == 200
 
 
 @pytest.mark.parametrize(("chaos", "count"), [({"drop": 1}, 1), ({"duplicate": 1}, 2)])
