@@ -22,9 +22,10 @@ def find_or_make_category(name: str) -> Category:
 def list_categories() -> QuerySet[Category]:
     """In their order, each with `count` of its products and `count_shown` of those that members see."""
     shown = Q(products__is_live=True, products__archived_at=None)
-    return Category.objects.annotate(
+    counted = Category.objects.annotate(
         count=Count("products", distinct=True), count_shown=Count("products", filter=shown, distinct=True)
     )
+    return counted.order_by("position", "name")  # what is counted drops the order of the model
 
 
 @transaction.atomic

@@ -101,6 +101,7 @@ def test_they_are_put_in_order_by_arrows_and_by_dragging(studio: Studio, desk: C
     courses, kits, talks = make("Courses", "Kits", "Talks")
     assert desk.post(f"{PAGE}{talks.pk}/move/", {"to": "up"})["Location"] == f"{PAGE}#category-{talks.pk}"
     assert names() == ["Courses", "Talks", "Kits"]
+    assert [row.name for row in desk.get(PAGE).context["categories"]] == names()
     desk.post(f"{PAGE}{talks.pk}/move/", {"to": "sideways"})
     assert desk.post(f"{PAGE}order/", {"place": [kits.pk, courses.pk, talks.pk]}).status_code == 204
     assert names() == ["Kits", "Courses", "Talks"]
