@@ -2,6 +2,7 @@
 # Written for GNU make 3.81 (macOS) and a plain sh.
 
 SHELL = /bin/sh
+SANDBOX_PORT := $(if $(PORT),$(PORT),4242)
 PORT ?= 8000
 BY ?= 1d
 export PORT RESET
@@ -31,7 +32,7 @@ help:
 	@echo "make contract   the exchanges with Stripe against its OpenAPI document"
 	@echo "make cli        Stripe's official command line against the sandbox (needs npm; Linux on x86-64)"
 	@echo "make ci         all of check, migrations, test, browser, contract, cli"
-	@echo "make sandbox    the Stripe sandbox alone, on http://127.0.0.1:4242/sandbox/"
+	@echo "make sandbox    the Stripe sandbox alone, on http://127.0.0.1:4242/sandbox/ (PORT=4242)"
 	@echo "make setup      only install"
 
 setup: $(RUNTIME)
@@ -40,7 +41,7 @@ demo: $(RUNTIME)
 	@$(BIN)/python -m demo
 
 sandbox: $(RUNTIME)
-	@$(BIN)/python -m sandbox serve
+	@$(BIN)/python -m sandbox serve --port "$(SANDBOX_PORT)"
 
 advance: $(RUNTIME)
 	@$(BIN)/python -m demo.advance "$(BY)"

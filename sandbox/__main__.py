@@ -1,12 +1,14 @@
 """`python -m sandbox serve|advance|seed|reset`: run the sandbox, move its clock, fill it, empty it."""
 
 import argparse
+import fcntl
 import json
 import os
 import socket
 import sys
 import urllib.error
 import urllib.request
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from sandbox.box import DEMO_KEY, refuse_live_keys
 from sandbox.clock import parse_span
 
-LOOPBACK = "http://127.0.0.1:4242"
+PORT = 4242
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="run the sandbox")
     serve.add_argument("--host", default="127.0.0.1", help="this machine alone (127.0.0.1) unless told")
-    serve.add_argument("--port", type=int, default=4242, help="4242; 0 takes a free one")
+    serve.add_argument("--port", type=int, default=PORT, help=f"{PORT}; 0 takes a free one")
     serve.add_argument("--state", default="var/sandbox.sqlite3", help='file (var/sandbox.sqlite3), or ":memory:"')
     serve.add_argument("--seed", type=int, default=1, help="the same number makes the same ids")
     serve.add_argument("--key", default="", help=f"the account's test key ({DEMO_KEY})")
@@ -39,19 +41,17 @@ def main(argv: list[str] | None = None) -> int:
         "--freeze", type=int, metavar="EPOCH", help="start a new account then, and let its time stand still"
     )
     serve.add_argument("--threads", type=int, default=16, help="requests answered at once")
-    advance = commands.add_parser("advance", help="move the clock: 31d, 12h, 2w")
+    advance = commands.add_parser("advance", parents=[running()], help="move the clock: 31d, 12h, 2w")
     advance.add_argument("span")
-    advance.add_argument("--url", default=LOOPBACK)
-    seed = commands.add_parser("seed", help="add subscribers, many at once")
+    seed = commands.add_parser("seed", parents=[running()], help="add subscribers, many at once")
     seed.add_argument("--subscribers", type=int, default=10_000)
     seed.add_argument("--seed", type=int, default=1, help="the same mixture for the same number")
     seed.add_argument("--events", action="store_true", help="with the events of their making")
-    seed.add_argument("--url", default=LOOPBACK)
-    reset = commands.add_parser("reset", help="forget everything")
-    reset.add_argument("--url", default=LOOPBACK)
+    commands.add_parser("reset", parents=[running()], help="forget everything")
     options = parser.parse_args(argv)
     if options.command == "serve":
         return run_server(options)
+    options.url = options.url or f"http://127.0.0.1:{options.port}"
     try:
         print(_command(options))
     except urllib.error.HTTPError as refusal:
@@ -59,6 +59,15 @@ def main(argv: list[str] | None = None) -> int:
     except OSError:
         return _complain(f"No sandbox answers on {options.url}. Start one: make demo, or make sandbox.")
     return 0
+
+
+def running() -> argparse.ArgumentParser:
+    """Where the sandbox is that is to do something."""
+    parser = argparse.ArgumentParser(add_help=False)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--port", type=int, default=PORT, help=f"of a sandbox on this machine ({PORT})")
+    where.add_argument("--url", default="", help="of a sandbox anywhere")
+    return parser
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -97,8 +106,9 @@ def run_server(options: argparse.Namespace) -> int:
     if is_taken(options.host, options.port):
         words = f"Something listens on {options.host}:{options.port} already, perhaps a sandbox."
         return _complain(f"{words} Choose another port: python -m sandbox serve --port 4243")
-    if options.state != ":memory:":
-        Path(options.state).parent.mkdir(parents=True, exist_ok=True)
+    claimed = claim_state(options.state)
+    if claimed is None:
+        return _complain(f"{options.state} is the state of a sandbox that runs. Choose another file: --state")
     values = {
         "SANDBOX_STATE": options.state,
         "SANDBOX_SEED": str(options.seed),
@@ -116,8 +126,25 @@ def run_server(options: argparse.Namespace) -> int:
     from sandbox.server import Server
 
     key = options.key or DEMO_KEY
-    Server(host=options.host, port=options.port, threads=options.threads, port_file=options.port_file, key=key).run()
+    with claimed:
+        Server(
+            host=options.host, port=options.port, threads=options.threads, port_file=options.port_file, key=key
+        ).run()
     return 0
+
+
+def claim_state(path: str) -> AbstractContextManager[object] | None:
+    """A lock on the state, held as long as it is open; None where another sandbox has it, as both would write."""
+    if path == ":memory:":
+        return nullcontext()
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    lock = Path(f"{path}.lock").open("w")  # noqa: SIM115 - closing it is letting go of it
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
 
 
 def is_taken(host: str, port: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import stripe
 
-from tests.sandbox.serving import address, client, control, serve
+from tests.sandbox.serving import address, client, control, serve, serving
 from tests.sandbox.shelf import DAY, Shelf
 from tests.sandboxes import KEY, ROOT, Sandbox
 
@@ -65,6 +65,25 @@ def test_without_a_sandbox_the_command_line_says_so_in_one_line() -> None:
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "No sandbox answers on http://127.0.0.1:9. Start one: make demo, or make sandbox.\n"
+
+
+def test_the_command_line_finds_a_sandbox_by_its_port(sandbox: Sandbox) -> None:
+    command = [sys.executable, "-m", "sandbox", "advance", "1h", "--port", sandbox.url.rpartition(":")[2]]
+    before = sandbox.get("/sandbox/clock")["now"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout.startswith("It is now ")
+    assert sandbox.get("/sandbox/clock")["now"] - before >= 3_600
+
+
+def test_one_sandbox_at_a_time_has_a_state(tmp_path: Path) -> None:
+    with serving(tmp_path) as url:
+        command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--state", str(tmp_path / "s.sqlite3")]
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=30)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "is the state of a sandbox that runs" in done.stderr
+        assert client(url).customers.list().data == []
+    with serving(tmp_path) as url:
+        assert client(url).customers.list().data == []
 
 
 def test_a_span_that_is_none_is_refused_in_one_line(sandbox: Sandbox) -> None:
