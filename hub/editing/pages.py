@@ -12,6 +12,7 @@ from hub.editing.addresses import free_slug
 from hub.editing.deeds import note_deed
 from hub.editing.order import last_position, number
 from hub.models import Page, Product, Section, User
+from hub.pictures.following import follow_words
 from hub.pictures.keeping import address_of, keep
 from hub.pictures.preparing import PAGE, Prepared
 
@@ -42,6 +43,7 @@ def create_page(page: Page, *, actor: User, now: datetime) -> Page:
         page.slug = free_slug(page.title, among=[page.product.pages.all()], otherwise="page")
     page.position = last_position(_pages_in(page.product, page.section))
     page.save()
+    follow_words(page.product, now=now)
     if page.is_published:
         note_deed(page.product, f"published “{page.title}”", actor=actor, now=now)
     return page
@@ -68,6 +70,7 @@ def delete_page(page: Page, *, actor: User, now: datetime) -> None:
     """With everybody's progress on it."""
     note_deed(page.product, f"deleted the page “{page.title}”", actor=actor, now=now)
     page.delete()
+    follow_words(page.product, now=now)
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from hub.editing.addresses import free_slug
 from hub.editing.deeds import note_deed
 from hub.editing.order import last_position
 from hub.models import CollectionItem, FormerAddress, Page, Product, SalesPage, Section, User
+from hub.pictures.following import follow_words
 from hub.pictures.keeping import keep
 from hub.pictures.preparing import Prepared
 
@@ -35,7 +36,6 @@ def duplicate(product: Product, *, actor: User, now: datetime) -> Product:
     copy.name, copy.archived_at = _name_of_copy(product.name), None
     create_product(copy, actor=actor, now=now)
     copy.categories.set(product.categories.all())
-    copy.pictures.set(product.pictures.all())
     _copy_pages(product, copy)
     CollectionItem.objects.bulk_create(
         CollectionItem(collection=copy, product_id=item.product_id, position=item.position)
@@ -45,6 +45,7 @@ def duplicate(product: Product, *, actor: User, now: datetime) -> Product:
         page.pk, page._state.adding = None, True
         page.product, page.is_live = copy, False
         page.save()
+    follow_words(copy, now=now)
     return copy
 
 

@@ -353,7 +353,8 @@ def test_what_is_no_picture_is_not_put_in_and_what_was_typed_stays(
 
 def test_a_picture_of_a_product_is_not_forgotten(studio: Studio, owner: User, signed_in: Enter) -> None:
     client, path = signed_in(owner), f"/console/products/{studio.course.pk}/pages/new/"
-    client.post(path, {"title": "x", "insert": "1", "picture": upload(picture())})
+    answer = client.post(path, {"title": "x", "insert": "1", "picture": upload(picture())})
+    client.post(path, {"title": "x", "body": answer.context["form"]["body"].value()})
     client.post(f"/console/products/{studio.course.pk}/duplicate/")
     Picture.objects.update(given_at=timezone.now() - timedelta(days=2))
     tidy()

@@ -19,6 +19,7 @@ from hub.editing.order import PLACES, last_position, move
 from hub.editing.products import count_holders, find_empty
 from hub.models import Page, Product, Section
 from hub.permissions import Permission, actor_of, staff_only
+from hub.pictures.following import follow_words
 from hub.redirects import SeeOther
 from hub.views.console.editor import render_tab, take
 
@@ -131,6 +132,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
             return _show_page(request, form, row.product)
         if form.changes():
             note_deed(row.product, f"edited “{form.instance.title}”", actor=actor_of(request), now=clock.now())
+            follow_words(row.product, now=clock.now())
         if "publish" in request.POST:
             editing.publish_page(form.instance, is_published=True, actor=actor_of(request), now=clock.now())
     messages.success(request, "Published." if "publish" in request.POST else "Saved.")

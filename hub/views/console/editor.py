@@ -18,6 +18,7 @@ from hub.editing.forms import CoverForm, EditForm, InfoForm, SettingsForm
 from hub.figures import NOT_LINKED, figures_of
 from hub.models import Product
 from hub.permissions import Permission, actor_of, staff_only
+from hub.pictures.following import follow_words
 from hub.redirects import SeeOther
 
 Form = TypeVar("Form", bound=EditForm)
@@ -160,6 +161,8 @@ def _edit(
             form = take(form_class, request, Product.objects.all(), pk=pk)
             if form.is_saved and form.changes():
                 note_deed(form.instance, f"changed {form.changes()}", actor=actor_of(request), now=clock.now())
+            if form.is_saved and "description" in form.changed_data:
+                follow_words(form.instance, now=clock.now())
     if not form.is_saved:
         return render_tab(request, pk, template, {"form": form, **(context or {})}, tab=tab, status=form.status)
     messages.success(request, "Saved.")

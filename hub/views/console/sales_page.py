@@ -17,6 +17,7 @@ from hub.editing.sales_pages import begin, put_live
 from hub.errors import Refused
 from hub.models import Product, SalesPage
 from hub.permissions import Permission, actor_of, staff_only
+from hub.pictures.following import follow_words
 from hub.redirects import SeeOther
 from hub.sale import find_sale
 from hub.views.console.editor import render_tab
@@ -45,6 +46,7 @@ def sales_page(request: HttpRequest, pk: int) -> HttpResponse:
             return _show(request, product, form, questions, testimonials)
         row.questions, row.testimonials = _rows(questions), _rows(testimonials)
         form.save()
+        follow_words(product, now=clock.now())
         note_deed(product, "edited the sales page", actor=actor_of(request), now=clock.now())
     messages.success(request, "Saved.")
     return SeeOther(reverse(f"hub:{TAB}", args=[pk]))
