@@ -53,10 +53,13 @@ def subscription_of_invoice(invoice: Json) -> str:
 
 
 def is_paid(invoice: Json, *, sub: Json) -> bool:
-    """Whether a subscription was paid by it: the invoice of nothing that opens a trial is no payment."""
+    """Whether a subscription was paid by it. The invoice of nothing that opens a trial is no payment, nor is what a
+    change to something cheaper leaves to the customer's credit.
+    """
     trial_end = sub.get("trial_end")
     is_of_trial = not invoice.get("amount_due") and trial_end is not None and invoice["created"] < trial_end
-    return invoice.get("status") == "paid" and not is_of_trial
+    is_credit = (invoice.get("total") or 0) < 0
+    return invoice.get("status") == "paid" and not is_of_trial and not is_credit
 
 
 def one_off_lines_of(invoice: Json) -> list[Json]:

@@ -16,7 +16,15 @@ from billing.importing.turns import Interrupted, Note, unnoted
 from billing.intake.event_types import EVERYTHING
 from billing.models import ImportBatch, ImportRow
 from billing.refreshing.entitling import links_of
-from billing.refreshing.snapshots import Ask, Payment, Snapshot, charge_of_session, fetch_customer, fetch_guest
+from billing.refreshing.snapshots import (
+    Ask,
+    Payment,
+    Snapshot,
+    charge_of_session,
+    fetch_customer,
+    fetch_guest,
+    may_have_paid_before,
+)
 from billing.stripe_objects import expanded, products_of, sid
 from billing.sweeping import listing
 
@@ -119,11 +127,14 @@ def _is_late(row: ImportRow) -> bool:
 
 
 def _read_whole(batch: ImportBatch, gateway: Gateway, *, linked: frozenset[str], note: Note) -> None:
-    """Whom no list says it all of: refunded, disputed, or billed for a linked product by an invoice."""
+    """Whom no list says it all of: refunded, disputed, billed for a linked product by an invoice, or paid before an
+    invoice that is open.
+    """
     billed = listing.billed_once(gateway, linked=linked) if batch.takes_orders else set()
     refunded = listing.refunded_or_disputed(gateway)
-    known = {row.subject: row for row in batch.rows.filter(subject__in=billed | refunded)}
-    for subject in sorted(billed | (refunded & known.keys())):
+    unsure = {row.subject for row in batch.rows.iterator(chunk_size=500) if _may_have_paid_before(row)}
+    known = {row.subject: row for row in batch.rows.filter(subject__in=billed | refunded | unsure)}
+    for subject in sorted(billed | unsure | (refunded & known.keys())):
         row = known.get(subject) or ImportRow(batch=batch, subject=subject)
         if not row.is_whole:
             _fetch(row, gateway, linked=linked)
@@ -134,6 +145,11 @@ def _read_whole(batch: ImportBatch, gateway: Gateway, *, linked: frozenset[str],
             note(done=batch.seen)
     batch.step = ALL_READ
     batch.save(update_fields=["step"])
+
+
+def _may_have_paid_before(row: ImportRow) -> bool:
+    late = row.snapshot.get("open_invoices") or []
+    return any(may_have_paid_before(sub, open_invoices=late) for sub in row.snapshot.get("subscriptions") or [])
 
 
 def _fetch(row: ImportRow, gateway: Gateway, *, linked: frozenset[str]) -> None:

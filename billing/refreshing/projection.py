@@ -34,6 +34,7 @@ SUBSCRIPTION_FIELDS = [
     "data",
     "past_due_since",
     "last_paid_invoice",
+    "last_paid_at",
     "refunded_invoices",
     "disputes",
     "dispute_lost_at",
@@ -79,7 +80,7 @@ def write_subscriptions(
     connection: Connection,
     asked_at: datetime,
     now: datetime,
-    paid_before: Mapping[str, str] = MappingProxyType({}),
+    paid_before: Mapping[str, Json] = MappingProxyType({}),
 ) -> dict[str, Subscription]:
     """Upserts subscriptions. Returns what they were before, by Stripe's id.
 
@@ -107,7 +108,7 @@ def subscription_rows(
     connection: Connection,
     asked_at: datetime,
     now: datetime,
-    paid_before: Mapping[str, str] = MappingProxyType({}),
+    paid_before: Mapping[str, Json] = MappingProxyType({}),
 ) -> tuple[dict[str, Subscription], list[Subscription]]:
     """What is known of them, by Stripe's id, and the rows to write: none where something newer was written."""
     ids = [sub["id"] for sub in subscriptions]
@@ -123,7 +124,7 @@ def subscription_rows(
             connection=connection,
             asked_at=asked_at,
             now=now,
-            paid_before=paid_before.get(sub["id"], ""),
+            paid_before=paid_before.get(sub["id"]),
         )
         for sub in subscriptions
         if sub["id"] not in before or before[sub["id"]].fetched_at <= asked_at
@@ -161,18 +162,20 @@ def _subscription_row(
     connection: Connection,
     asked_at: datetime,
     now: datetime,
-    paid_before: str,
+    paid_before: Json | None,
 ) -> Subscription:
-    invoice = expanded(sub.get("latest_invoice")) or {}
-    paid = invoice["id"] if invoice and is_paid(invoice, sub=sub) else ""
+    last_paid_invoice, last_paid_at = _last_paid(sub, before=before, paid_before=paid_before)
     return Subscription(
         stripe_id=sub["id"],
         connection=connection,
         customer_id=sid(sub["customer"]),
         status=sub["status"],
         data=trimmed_subscription(sub),
-        past_due_since=_past_due_since(sub, before=before, open_invoices=open_invoices, now=now),
-        last_paid_invoice=paid or (before.last_paid_invoice if before else "") or paid_before,
+        past_due_since=_past_due_since(
+            sub, before=before, open_invoices=open_invoices, last_paid_at=last_paid_at, now=now
+        ),
+        last_paid_invoice=last_paid_invoice,
+        last_paid_at=last_paid_at,
         refunded_invoices=before.refunded_invoices if before else [],
         disputes=before.disputes if before else {},
         dispute_lost_at=before.dispute_lost_at if before else None,
@@ -185,12 +188,31 @@ def _subscription_row(
     )
 
 
+def _last_paid(sub: Json, *, before: Subscription | None, paid_before: Json | None) -> tuple[str, datetime | None]:
+    """The newest paid invoice and when it was made: the latest one, else the one that we knew or asked for."""
+    invoice = expanded(sub.get("latest_invoice"))
+    paid = invoice if invoice and is_paid(invoice, sub=sub) else None
+    if paid is None and before is not None and before.last_paid_invoice:
+        return before.last_paid_invoice, before.last_paid_at
+    paid = paid or paid_before
+    return (paid["id"], required_moment(paid["created"])) if paid else ("", None)
+
+
 def _past_due_since(
-    sub: Json, *, before: Subscription | None, open_invoices: list[Json], now: datetime
+    sub: Json,
+    *,
+    before: Subscription | None,
+    open_invoices: list[Json],
+    last_paid_at: datetime | None,
+    now: datetime,
 ) -> datetime | None:
-    """The oldest open invoice; else the latest one; else when we first saw it so."""
+    """The oldest open invoice since the last paid one; else the latest one; else when we first saw it so.
+
+    One that was never paid, before others that were, took nobody's access: it begins no days of grace.
+    """
     if sub["status"] != "past_due":
         return None
+    since = [row for row in open_invoices if last_paid_at is None or required_moment(row["created"]) > last_paid_at]
     invoice = expanded(sub.get("latest_invoice"))
     latest = [invoice] if invoice and invoice.get("status") == "open" else []
-    return oldest_open_since(open_invoices or latest) or (before.past_due_since if before else None) or now
+    return oldest_open_since(since or latest) or (before.past_due_since if before else None) or now

@@ -16,6 +16,8 @@ SILENCE = timedelta(days=3)
 ASKING = timedelta(hours=1)
 # Stripe needs a moment to act on its own deadlines; then it is asked, and again each hour until it has.
 SETTLING = timedelta(minutes=5)
+# How far a renewal's invoice may stand before the period that it opens.
+INVOICING = timedelta(hours=1)
 # A dispute that is neither won nor lost.
 UNDECIDED = frozenset({"needs_response", "under_review"})
 
@@ -78,8 +80,7 @@ class SubscriptionFacts:
     collection_paused: bool = False
     resumes_at: datetime | None = None
     past_due_since: datetime | None = None
-    has_paid_invoice: bool = False
-    last_invoice_paid: bool = False
+    last_paid_at: datetime | None = None  # when the newest of its paid invoices was made
     last_invoice_open: bool = False
     is_invoiced: bool = False  # the customer is sent invoices to pay, and nothing is collected
     last_payment_refunded: bool = False
@@ -142,7 +143,7 @@ def decide_subscription(facts: SubscriptionFacts, *, product: str, policy: Polic
         case "paused":
             return _closed("subscription:16", "trial_ended_no_payment_method")
         case "canceled":
-            return _decide_canceled(facts, policy=policy, now=now)
+            return _decide_canceled(facts, items, policy=policy, now=now)
     return Decision(Access.KEEP, "unknown_status", "subscription:19", review_at=now + timedelta(hours=1))
 
 
@@ -200,7 +201,7 @@ def _decide_active(facts: SubscriptionFacts, items: list[Item], *, policy: Polic
             until=facts.resumes_at,
             review_at=_after(facts.resumes_at, now=now),
         )
-    if policy.require_first_payment and not facts.has_paid_invoice:
+    if policy.require_first_payment and facts.last_paid_at is None:
         return _closed("subscription:8", "awaiting_first_payment", review_at=now + timedelta(days=1))
     if facts.is_ending:
         return _open("subscription:9", "ending", until=facts.cancel_at or _period_end(facts), now=now)
@@ -235,12 +236,11 @@ def _decide_past_due(facts: SubscriptionFacts, items: list[Item], *, policy: Pol
     return _closed("subscription:14", "past_due_expired", until=until)
 
 
-def _decide_canceled(facts: SubscriptionFacts, *, policy: Policy, now: datetime) -> Decision:
-    until = _period_end(facts)
+def _decide_canceled(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:
+    until = max((end for item in items if (end := _paid_through(item, facts))), default=None)
     paid_through = (
         policy.immediate_cancel == "end_of_paid_period"
         and facts.cancellation_reason == "cancellation_requested"
-        and facts.last_invoice_paid
         and not facts.last_payment_refunded
     )
     if paid_through and until and now < until:
@@ -249,6 +249,13 @@ def _decide_canceled(facts: SubscriptionFacts, *, policy: Policy, now: datetime)
         )
     unpaid = facts.cancellation_reason == "payment_failed"
     return _closed("subscription:18", "canceled_unpaid" if unpaid else "canceled", until=facts.ended_at)
+
+
+def _paid_through(item: Item, facts: SubscriptionFacts) -> datetime | None:
+    """The end of its period if that was paid: by an invoice made in it, however a later one (of an upgrade) fared."""
+    start = item.current_period_start or facts.created
+    is_paid = facts.last_paid_at is not None and facts.last_paid_at >= start - INVOICING
+    return item.current_period_end if is_paid else None
 
 
 def _disputed(disputes: Disputes, *, policy: Policy) -> bool:

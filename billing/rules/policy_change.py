@@ -33,7 +33,7 @@ TOUCHED = {
     "past_due_policy": Q(status="past_due"),
     "past_due_grace_days": Q(status="past_due"),
     "paused_collection_access": Q(status="active", data__pause_collection__has_key="behavior"),
-    "require_first_payment": Q(status="active", last_paid_invoice=""),
+    "require_first_payment": Q(status="active", last_paid_at=None),
     "immediate_cancel": Q(status="canceled"),
     "sub_full_refund": ~Q(refunded_invoices=[]),
     "dispute_policy": ~Q(disputes={}),

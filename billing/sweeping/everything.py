@@ -1,7 +1,8 @@
 """The whole account, page by page, beside what we know of it. Only what differs is kept, however many there are.
 
 Lists of a hundred say nearly all of it. Whoever was refunded or disputed otherwise than we know, or billed by an
-invoice item, is fetched whole, because no list leads from a refund to the subscription that it was for.
+invoice item, is fetched whole, because no list leads from a refund to the subscription that it was for; and so is
+whoever may have paid before an invoice that is open.
 """
 
 from collections.abc import Callable, Iterator, Set
@@ -16,8 +17,15 @@ from billing.gateway import Gateway
 from billing.intake.event_types import EVERYTHING
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing.entitling import ever_linked
-from billing.refreshing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
-from billing.stripe_objects import sid
+from billing.refreshing.snapshots import (
+    Ask,
+    Snapshot,
+    charge_of_session,
+    fetch_customer,
+    fetch_guest,
+    may_have_paid_before,
+)
+from billing.stripe_objects import products_of, sid
 from billing.sweeping import comparing, listing
 from billing.sweeping.comparing import Rules
 from billing.sweeping.left_behind import bought_elsewhere
@@ -44,6 +52,7 @@ class Survey:
         self.unread: set[str] = set()
         self._news: dict[str, Snapshot] = {}
         self._disputed: set[str] = set()
+        self._unsure: set[str] = set()
 
     def suspects(self) -> Iterator[tuple[str, Snapshot]]:
         """The subjects whose grants may not be as they should, each with what Stripe says that we do not know.
@@ -52,7 +61,7 @@ class Survey:
         """
         self._read_subscriptions()
         self._read_sessions()
-        whole = self._read_the_rest() | self._disputed
+        whole = self._read_the_rest() | self._disputed | self._unsure
         self.stale |= self._news.keys()
         unlike = set(comparing.subjects_unlike_their_grants(self.rules))
         self.subjects |= whole | unlike
@@ -94,6 +103,12 @@ class Survey:
         for page in listing.subscription_pages(self.gateway):
             self.names |= {sub["id"] for sub in page}
             self.subjects |= {sid(sub["customer"]) for sub in page}
+            self._unsure |= {
+                sid(sub["customer"])
+                for sub in page
+                if self.linked & set(products_of(sub))
+                and may_have_paid_before(sub, open_invoices=open_invoices.get(sub["id"], []))
+            }
             for sub in comparing.new_subscriptions(
                 page, open_invoices=open_invoices, rules=self.rules, asked_at=asked_at
             ):

@@ -9,8 +9,8 @@ from activities.models import Activity
 from billing.errors import StripeUnavailable
 from billing.importing import asking, carrying_out, reading, rehearsing, turns, working
 from billing.intake.draining import drain
-from billing.models import Connection, ImportBatch, Order
-from billing.sweeping.reconcile import catch_up, full_pass
+from billing.models import AccessPolicy, Connection, ImportBatch, Order
+from billing.sweeping.reconcile import catch_up, differences, full_pass
 from hub.models import Grant, User
 from tests.pasts import Past
 from tests.shops import post_webhook
@@ -136,3 +136,26 @@ def test_case_64_what_lives_on_a_test_clock_comes_by_its_events_alone(past: Past
     apply(plan())
     full_pass()
     assert with_access() == {ADA, BEN}
+
+
+@pytest.mark.parametrize("newest", ["open", "void"])
+def test_who_paid_before_an_invoice_that_is_open_has_paid(past: Past, newest: str) -> None:
+    """Where a first payment is asked for, and no list says what was paid before the latest invoice."""
+    customer = past.api.customers.create({"email": ADA})
+    invoiced = {"collection_method": "send_invoice", "days_until_due": 20}
+    subscription = past.api.subscriptions.create(
+        {"customer": customer.id, "items": [{"price": past.monthly}], **invoiced}
+    )
+    past.sandbox.advance("2h")
+    (first,) = past.api.invoices.list({"subscription": subscription.id}).data
+    past.api.invoices.pay(first.id, {"paid_out_of_band": True})
+    past.sandbox.advance("31d")
+    latest = past.api.invoices.list({"subscription": subscription.id}).data[0]
+    if newest == "void":
+        past.api.invoices.void_invoice(latest.id)
+    assert past.api.invoices.retrieve(latest.id).status == newest
+    AccessPolicy.objects.create(knobs={"require_first_payment": True})
+    past.connect()
+    apply(plan())
+    assert with_access() == {ADA}
+    assert list(differences()) == []

@@ -26,16 +26,16 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 PERIOD_END = NOW + 10 * DAY
 ITEM = Item("prod_club", current_period_start=NOW - 20 * DAY, current_period_end=PERIOD_END)
+YEARLY = Item("prod_other", current_period_start=NOW - 20 * DAY, current_period_end=NOW + 345 * DAY)
 PAID = SubscriptionFacts(
     id="sub_1",
     status="active",
     created=NOW - 50 * DAY,
     items=(ITEM,),
-    has_paid_invoice=True,
-    last_invoice_paid=True,
+    last_paid_at=NOW - 20 * DAY,
 )
-TRIAL = replace(PAID, status="trialing", trial_end=NOW + 5 * DAY, has_paid_invoice=False)
-LATE = replace(PAID, status="past_due", past_due_since=NOW - 3 * DAY, last_invoice_paid=False)
+TRIAL = replace(PAID, status="trialing", trial_end=NOW + 5 * DAY, last_paid_at=None)
+LATE = replace(PAID, status="past_due", past_due_since=NOW - 3 * DAY, last_paid_at=NOW - 50 * DAY)
 OVER = replace(
     PAID,
     status="canceled",
@@ -62,8 +62,8 @@ def disputed(*statuses: str, ever_lost: bool = False) -> SubscriptionFacts:
 OPEN, GRACE, CLOSED, KEEP = Access.OPEN, Access.GRACE, Access.CLOSED, Access.KEEP
 PAUSED = replace(PAID, collection_paused=True, resumes_at=NOW + 4 * DAY)
 REFUNDED = replace(PAID, last_payment_refunded=True)
-UNPAID_YET = replace(PAID, has_paid_invoice=False)
-OWING = replace(PAID, last_invoice_paid=False, last_invoice_open=True)
+UNPAID_YET = replace(PAID, last_paid_at=None)
+OWING = replace(PAID, last_invoice_open=True)
 PAID_THROUGH: dict[str, Any] = {"immediate_cancel": "end_of_paid_period"}
 SUSPENDING: dict[str, Any] = {"dispute_policy": "suspend_on_open"}
 PATIENT: dict[str, Any] = {"past_due_policy": "until_stripe_gives_up"}
@@ -118,10 +118,13 @@ ROWS: list[tuple[int, SubscriptionFacts, dict[str, Any], Access, str, datetime |
     (15, replace(LATE, status="unpaid"), {"past_due_policy": "until_stripe_gives_up"}, CLOSED, "unpaid", None),
     (16, replace(TRIAL, status="paused"), {}, CLOSED, "trial_ended_no_payment_method", None),
     (17, OVER, PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
+    (17, replace(OVER, last_invoice_open=True), PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
+    (17, replace(OVER, items=(ITEM, YEARLY)), PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
+    (18, replace(OVER, last_paid_at=None), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (18, OVER, {}, CLOSED, "canceled", NOW - DAY),
     (18, replace(OVER, cancellation_reason="payment_failed"), PAID_THROUGH, CLOSED, "canceled_unpaid", NOW - DAY),
     (18, replace(OVER, cancellation_reason="payment_disputed"), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
-    (18, replace(OVER, last_invoice_paid=False), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
+    (18, replace(OVER, last_paid_at=NOW - 50 * DAY), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (18, replace(OVER, last_payment_refunded=True), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (18, replace(OVER, items=(replace(ITEM, current_period_end=NOW),)), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (19, replace(PAID, status="hibernating"), {}, KEEP, "unknown_status", None),

@@ -63,8 +63,7 @@ subscriptions = st.builds(
     collection_paused=st.booleans(),
     resumes_at=perhaps,
     past_due_since=perhaps,
-    has_paid_invoice=st.booleans(),
-    last_invoice_paid=st.booleans(),
+    last_paid_at=perhaps,
     last_payment_refunded=st.booleans(),
     disputes=disputes,
 )

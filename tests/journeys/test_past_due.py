@@ -1,8 +1,13 @@
 """A payment that fails: the days of grace, their end, and the way back."""
 
+from datetime import timedelta
+
 import pytest
 
-from billing.models import StripeCustomer
+from billing.intake.draining import drain
+from billing.intake.inbox import look_again
+from billing.models import StripeCustomer, Subscription
+from billing.sweeping.reconcile import differences
 from hub.access import explain
 from tests.members import Member
 from tests.shops import Json, Shop
@@ -289,3 +294,30 @@ def test_the_door_follows_a_subscription_that_is_cancelled_when_grace_is_long_ov
 
 def _door(member: Member, shop: Shop) -> str:
     return member.browser().get(shop.club.get_absolute_url()).content.decode()
+
+
+def test_an_invoice_from_before_the_last_payment_begins_no_grace(shop: Shop, member: Member) -> None:
+    """One month was never paid, the next one was; when a third fails, its own days of grace begin."""
+    subscription = fall_behind(member, shop, then="past_due")
+    shop.advance("31d")
+    api = shop.sandbox.api
+    newest, unpaid, _first = api.invoices.list({"subscription": subscription["id"]}).data
+    card = api.payment_methods.attach("pm_card_visa", {"customer": subscription["customer"]})
+    api.invoices.pay(newest.id, {"payment_method": card.id})
+    shop.deliver()
+    assert member.row(subscription).status == "active"
+    assert api.invoices.retrieve(unpaid.id).status == "open"
+
+    shop.advance("30d")
+    shop.advance("2h")
+    row = member.row(subscription)
+    assert row.status == "past_due"
+    assert row.past_due_since is not None
+    assert row.past_due_since > shop.now() - timedelta(days=5)
+    assert member.has(shop.club)
+    assert list(differences()) == []
+    Subscription.objects.filter(pk=row.pk).update(last_paid_invoice="", last_paid_at=None)  # as an import finds it
+    look_again(subscription["customer"])
+    drain()
+    assert member.row(subscription).past_due_since == row.past_due_since
+    assert member.has(shop.club)
