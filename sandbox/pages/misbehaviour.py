@@ -42,7 +42,7 @@ def misbehaviour(request: HttpRequest, account: Account) -> HttpResponse:
         "methods": METHODS,
         "latency": chaos.latency,
         "seed": chaos.seed,
-        "done": [done_row(entry) for entry in list(chaos.done)[: -SHOWN - 1 : -1]],
+        "done": [done_row(account, entry) for entry in list(chaos.done)[: -SHOWN - 1 : -1]],
     }
     return show_page(request, "dashboard-misbehaviour", "sandbox/dashboard/misbehaviour.html", context)
 
@@ -75,11 +75,17 @@ def rule_row(at: int, rule: Obj) -> Obj:
     }
 
 
-def done_row(entry: Obj) -> Obj:
-    """One line of the log."""
+def done_row(account: Account, entry: Obj) -> Obj:
+    """One line of the log. `event` is the id of the account's event that a delivery was about."""
     if entry["what"] == "answer":
         return {**entry, "what": f"{entry['method']} {entry['path']}", "how": str(entry["status"])}
-    return {**entry, "what": entry["event"], "how": {"drop": "dropped"}.get(entry["what"], "sent twice")}
+    event = account.events.get(entry["event"])
+    return {
+        "at": entry["at"],
+        "event": event and event.id,
+        "what": event.type if event else entry["event"],
+        "how": {"drop": "dropped"}.get(entry["what"], "sent twice"),
+    }
 
 
 def percent(share: object) -> int:

@@ -29,6 +29,8 @@ def chromium() -> Iterator[Browser]:
 def addresses(sandbox: Sandbox) -> list[str]:
     """One of each kind of page, with something on it."""
     api = sandbox.api
+    api.webhook_endpoints.create(params={"url": "http://127.0.0.1:9/hook", "enabled_events": ["*"]})
+    sandbox.post("/sandbox/chaos", {"deliveries": {"hold": True, "drop": 0.5, "duplicate": 0.5}})
     recurring = {"currency": "eur", "unit_amount": 2400, "recurring": {"interval": "month"}}
     product = api.products.create(params={"name": "Potters' Club", "default_price_data": recurring})
     lines = [{"price": product.default_price, "quantity": 1}]

@@ -170,7 +170,9 @@ def test_what_was_dropped_says_so_and_is_sent_by_hand(sandbox: Sandbox, visitor:
     sandbox.api.webhook_endpoints.create({"url": "http://127.0.0.1:9/hook", "enabled_events": ["customer.created"]})
     sandbox.post("/sandbox/chaos", {"deliveries": {"drop": 1}})
     sandbox.api.customers.create(params={"email": "ada@example.org"})
-    assert "lost for good" in visitor.open("/sandbox/misbehaviour").text
+    spoilt = visitor.open("/sandbox/misbehaviour")
+    assert "lost for good" in spoilt.text
+    assert "customer.created dropped" in spoilt.text.partition("Spoilt so far")[2]
     page = visitor.open("/sandbox/webhooks?state=dropped")
     assert "Lost for good, unless you resend it" in page.text
     assert "is on its way again" in visitor.follow(visitor.send(page, "resend")).text
