@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from math import inf
 from typing import Any
 
 import stripe
@@ -41,14 +42,22 @@ class Gateway:
     """Stripe under one connection's key. `waiting` is for calls that a person waits for: short, reads not repeated.
 
     All others keep the pace of their account, where it is named. `patience`: seconds for which a call is put off and
-    tried again while Stripe asks for a pause, for work that would have to begin anew.
+    tried again while Stripe asks for a pause, for work that would have to begin anew. `at_most`: seconds after which
+    no call is made any more, and StripeUnavailable raised, so that no work goes on for ever.
     """
 
     def __init__(
-        self, key: str, *, waiting: bool = False, connection_id: int | None = None, patience: float = 0
+        self,
+        key: str,
+        *,
+        waiting: bool = False,
+        connection_id: int | None = None,
+        patience: float = 0,
+        at_most: float = inf,
     ) -> None:
         self._client = _client(key, settings.STRIPE_API_BASE, waiting)
         self._waiting, self._connection_id, self._patience = waiting, connection_id, patience
+        self._over_at = time.monotonic() + at_most
 
     # Reading, for a refresh
 
@@ -301,6 +310,8 @@ class Gateway:
     def _call(self, method: Callable[..., Any], *args: Any) -> Json:
         until = time.monotonic() + self._patience
         while True:
+            if time.monotonic() > self._over_at:
+                raise StripeUnavailable("Stripe answers too slowly: this was broken off, and begins anew another time")
             if self._connection_id and not self._waiting:
                 pace.wait_for_turn(self._connection_id, patience=until - time.monotonic())
             try:
@@ -339,8 +350,8 @@ def fingerprint_of(what: str, params: Params) -> str:
     return f"{what}-{sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()}"
 
 
-def gateway_for(connection: Connection, *, waiting: bool = False, patience: float = 0) -> Gateway:
-    return Gateway(connection.key, waiting=waiting, connection_id=connection.pk, patience=patience)
+def gateway_for(connection: Connection, *, waiting: bool = False, patience: float = 0, at_most: float = inf) -> Gateway:
+    return Gateway(connection.key, waiting=waiting, connection_id=connection.pk, patience=patience, at_most=at_most)
 
 
 @lru_cache(maxsize=8)

@@ -266,6 +266,9 @@ if CELERY_BROKER_URL.startswith("folder"):
         "store_processed": True,
         "polling_interval": 0.1,
     }
+elif CELERY_BROKER_URL.startswith("redis"):
+    # One that takes connections and answers nothing would hold the scheduler for ever, instead of being away.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2}
 # Access waits neither for a thousand e-mails nor for a comparison of everything: each has a queue of its own.
 # A worker that is not told which (-Q) works off all three.
 CELERY_TASK_DEFAULT_QUEUE = "access"

@@ -35,12 +35,13 @@ OVERLAP = timedelta(minutes=15)  # clocks, and events that become visible late
 SURELY_VISIBLE = timedelta(hours=1)
 TOO_OLD = timedelta(days=25)  # Stripe keeps events for thirty days
 PATIENCE = 120.0  # seconds of Stripe's pauses that a pass sits out, because it would have to begin anew
+AT_MOST = 5 * 3600.0  # seconds that a pass reads: over before the next one of its kind takes it for lost
 OTHERS_EVERY = timedelta(hours=1)
 BRAKE_GRANTS = 20
 BRAKE_SHARE = 0.05
 
 
-def catch_up() -> int:
+def catch_up(*, at_most: float = AT_MOST) -> int:
     """Stores the events that never reached us, and returns how many. After a long absence, a full pass before that.
 
     The cursor moves only when the whole window is listed and stored; where nothing happened it follows the clock,
@@ -56,7 +57,7 @@ def catch_up() -> int:
     run = Pass.objects.create(kind="catch_up", started_at=now)
     missed = 0
     with _kept_on(run, connection=connection):
-        gateway = gateway_for(connection, patience=PATIENCE)
+        gateway = gateway_for(connection, patience=PATIENCE, at_most=at_most)
         for page in _event_pages(gateway, types=ACCESS_TYPES, since=newest - OVERLAP):
             run.looked_at += len(page)
             newest = max([newest, *(required_moment(event["created"]) for event in page if inbox.is_sound(event))])
@@ -81,11 +82,12 @@ def _catch_up_with_the_others(connection: Connection, gateway: Gateway, *, run: 
     return missed
 
 
-def full_pass(*, confirmed: bool = False) -> Pass | None:
+def full_pass(*, confirmed: bool = False, at_most: float = AT_MOST) -> Pass | None:
     """Compares everything with Stripe and mends what drifted. Lets in, silently, who bought before the link.
 
     A pass that would close more than 20 grants, or more than 5 % of the open ones, leaves everybody alone for whom it
     would close something: it keeps their list and asks, until it is run `confirmed`. Who paid is let in all the same.
+    `at_most`: seconds after which it is broken off, with nothing changed.
     """
     connection = active_connection()
     if connection is None:
@@ -93,7 +95,8 @@ def full_pass(*, confirmed: bool = False) -> Pass | None:
     now = clock.now()
     run = Pass.objects.create(kind="full", started_at=now)
     with _kept_on(run, connection=connection):
-        survey = Survey(gateway_for(connection, patience=PATIENCE), connection=connection, now=now)
+        gateway = gateway_for(connection, patience=PATIENCE, at_most=at_most)
+        survey = Survey(gateway, connection=connection, now=now)
         drifted = list(_drifted(survey, connection=connection, now=now))
         unknown = [Difference.unknown(grant) for grant in survey.unknown_grants()]
         run.looked_at = len(survey.subjects)

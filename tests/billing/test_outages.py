@@ -1,5 +1,6 @@
 """Stripe refuses, fails, hangs or is gone for a day: nobody loses access, staff can see it, and it heals by itself."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from billing.errors import StripeUnavailable
 from billing.intake.draining import drain, sweep
 from billing.models import Attention, Connection, InboxEvent, Subject, Subscription
 from billing.refreshing.refresh import note_unavailable
-from billing.sweeping.reconcile import catch_up
+from billing.sweeping.reconcile import catch_up, full_pass
 from config.health import Level
 from hub.models import Grant, Ledger, User
 from tests.shops import Shop
@@ -276,3 +277,27 @@ def test_a_return_that_cannot_be_looked_at_leaves_a_word_in_the_log(shop: Shop, 
     with capture_logs() as logs:
         assert "One moment" in client.get("/checkout/return", {"session_id": session["id"]}).content.decode()
     assert "return_not_looked_at" in [line["event"] for line in logs]
+
+
+def test_a_pass_that_stripe_drags_out_is_broken_off_and_the_next_one_is_whole(subscribed: Shop) -> None:
+    """Each call is answered in good time, and there is no end of them."""
+    shop, event = subscribed, shop_event(subscribed)
+    shop.sandbox.post("/sandbox/chaos", {"deliveries": {"hold": True}, "latency": 0.2})
+    run = full_pass(at_most=0.5)
+    assert run is not None and run.finished_at is not None
+    assert run.stopped.startswith("Stripe answers too slowly: this was broken off")
+    assert catch_up(at_most=0) == 0 and not InboxEvent.objects.filter(event_id=event).exists()
+    assert shop.has(ADA, shop.club) and not Attention.objects.exists()
+    shop.sandbox.post("/sandbox/chaos", {"deliveries": {"hold": True}, "latency": 0})
+    assert catch_up() == 1
+    run = full_pass()
+    assert run is not None and run.stopped == ""
+    assert state_of(shop) == State.OK
+
+
+def shop_event(shop: Shop) -> str:
+    """One that never reached us; its id."""
+    shop.sandbox.api.customers.update(Subscription.objects.get().customer_id, {"name": "Ada Lind"})
+    (delivery,) = shop.sandbox.take_pending()
+    found: str = json.loads(delivery["body"])["id"]
+    return found
