@@ -24,6 +24,7 @@ GONE = "It is gone from Stripe."
 OFF = "It is switched off in Stripe."
 MADE = ["webhook_endpoint_id", "sealed_webhook_secrets", "endpoint_problems"]
 MADE_BESIDE = [*MADE, "old_endpoint_id", "old_secret_until"]
+ENDED = ["sealed_webhook_secrets", "old_secret_until", "old_endpoint_id"]
 
 
 def webhook_url(connection: Connection, *, site_url: str) -> str:
@@ -70,15 +71,17 @@ def look_at_endpoint(connection: Connection, gateway: Gateway, *, now: datetime)
 def tend(connection: Connection, gateway: Gateway, *, now: datetime) -> None:
     """What is due by itself: a look once a day, and the end of a rolled secret's overlap. Raises billing.errors."""
     if connection.old_secret_until and connection.old_secret_until <= now:
-        end_overlap(connection, gateway)
+        _end_overlap(connection, gateway)
+        connection.save(update_fields=ENDED)
     if connection.endpoint_seen_at is None or now - connection.endpoint_seen_at >= OFTEN:
         look_at_endpoint(connection, gateway, now=now)
 
 
-def repair(connection: Connection, gateway: Gateway, *, now: datetime) -> None:
+def repair(connection: Connection, gateway: Gateway, *, actor: User, now: datetime, real_now: datetime) -> None:
     """What `look_at_endpoint` finds wrong is put right. Raises billing.errors, StripeForbidden for the owner's own."""
     ensure_endpoint(connection, gateway, site_url=settings.SITE_URL)
-    look_at_endpoint(connection, gateway, now=now)
+    record_deed("repaired Stripe’s webhook endpoint", actor_id=actor.pk, now=now)
+    look_at_endpoint(connection, gateway, now=real_now)
 
 
 def roll_secret(
@@ -88,7 +91,8 @@ def roll_secret(
     each event is kept once. Secrets live by `real_now`, the feed by business time. Raises billing.errors.
     """
     if connection.old_secret_until:
-        end_overlap(connection, gateway)
+        _end_overlap(connection, gateway)
+        connection.save(update_fields=ENDED)
     _make_beside(connection, gateway, site_url=settings.SITE_URL, now=real_now)
     _keep(connection, MADE_BESIDE, "rolled the signing secret of Stripe’s webhooks", actor=actor, now=now)
 
@@ -107,8 +111,14 @@ def keep_pasted_secret(
     _keep(connection, columns, "pasted a new signing secret for Stripe’s webhooks", actor=actor, now=now)
 
 
-def end_overlap(connection: Connection, gateway: Gateway) -> None:
+def end_overlap(connection: Connection, gateway: Gateway, *, actor: User, now: datetime) -> None:
     """The old secret is good no longer, and its endpoint gone. Raises billing.errors."""
+    _end_overlap(connection, gateway)
+    _keep(connection, ENDED, "ended the old signing secret of Stripe’s webhooks", actor=actor, now=now)
+
+
+def _end_overlap(connection: Connection, gateway: Gateway) -> None:
+    """The caller saves `ENDED`."""
     if connection.old_endpoint_id:
         try:
             gateway.delete_webhook_endpoint(connection.old_endpoint_id)
@@ -116,7 +126,6 @@ def end_overlap(connection: Connection, gateway: Gateway) -> None:
             log.warning("old_webhook_endpoint_missing", endpoint=connection.old_endpoint_id)
     connection.webhook_secrets = connection.webhook_secrets[:1]
     connection.old_secret_until, connection.old_endpoint_id = None, ""
-    connection.save(update_fields=["sealed_webhook_secrets", "old_secret_until", "old_endpoint_id"])
 
 
 def _found(connection: Connection, gateway: Gateway) -> Json | None:

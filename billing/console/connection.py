@@ -16,6 +16,7 @@ from billing.connecting.endpoint import webhook_url
 from billing.connecting.health import health_of_connection
 from billing.connecting.keys import NEEDS, Need, PermissionsMissing
 from billing.connection import active_connection
+from billing.console.asking import TOO_OFTEN, is_asked_often
 from billing.console.words import AWAY
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
 from billing.forms import ConnectForm, PortalForm, SecretForm
@@ -37,7 +38,9 @@ def stripe(request: HttpRequest) -> HttpResponse:
     """The connection: which account, is it well, and a new key."""
     form = ConnectForm(request.POST or None)
     missing: list[Need] = []
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and is_asked_often(request):
+        form.add_error(None, TOO_OFTEN)
+    elif request.method == "POST" and form.is_valid():
         try:
             connected = connections.connect(form.cleaned_data["key"], actor=actor_of(request), now=clock.now())
         except PermissionsMissing as error:
@@ -96,7 +99,9 @@ def portal(request: HttpRequest) -> HttpResponse:
     if used is None:
         return SeeOther(reverse("billing:console"))
     form = PortalForm(request.POST or None, initial=model_to_dict(used, fields=list(PortalForm.base_fields)))
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and is_asked_often(request):
+        form.add_error(None, TOO_OFTEN)
+    elif request.method == "POST" and form.is_valid():
         try:
             connections.set_up_portal(used, **form.cleaned_data)
         except StripeUnavailable:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from activities import clock
 from billing.connecting import endpoint
 from billing.connection import active_connection
+from billing.console.asking import TOO_OFTEN, is_asked_often
 from billing.console.words import AWAY
 from billing.errors import StripeError, StripeForbidden, StripeUnavailable
 from billing.forms import SecretForm
@@ -31,11 +32,12 @@ def look(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_only(Permission.CONNECT_STRIPE)
+@reauthentication_required(app="allauth.account")
 def repair(request: HttpRequest) -> HttpResponse:
-    """Switched on, leading here, hearing of everything; made anew where it is gone."""
+    """Switched on, leading here, hearing of everything; made anew, with another secret, where it is gone."""
 
     def do(used: Connection, gateway: Gateway) -> None:
-        endpoint.repair(used, gateway, now=timezone.now())
+        endpoint.repair(used, gateway, actor=actor_of(request), now=clock.now(), real_now=timezone.now())
 
     return _ask_stripe(request, do, words="Mended: Stripe tells this site again.")
 
@@ -57,7 +59,11 @@ def roll(request: HttpRequest) -> HttpResponse:
 @reauthentication_required(app="allauth.account")
 def end_overlap(request: HttpRequest) -> HttpResponse:
     """The old secret is good no longer."""
-    return _ask_stripe(request, endpoint.end_overlap, words="The old signing secret is good no longer.")
+
+    def do(used: Connection, gateway: Gateway) -> None:
+        endpoint.end_overlap(used, gateway, actor=actor_of(request), now=clock.now())
+
+    return _ask_stripe(request, do, words="The old signing secret is good no longer.")
 
 
 @require_POST
@@ -78,6 +84,9 @@ def keep_secret(request: HttpRequest) -> HttpResponse:
 def _ask_stripe(request: HttpRequest, do: Callable[[Connection, Gateway], None], *, words: str = "") -> HttpResponse:
     used = active_connection()
     if used is None:
+        return SeeOther(reverse("billing:console"))
+    if is_asked_often(request):
+        messages.warning(request, TOO_OFTEN)
         return SeeOther(reverse("billing:console"))
     try:
         do(used, gateway_for(used, waiting=True))

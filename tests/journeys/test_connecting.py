@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from activities.models import Activity
 from billing.connecting.keys import NEEDS
+from billing.console.asking import ASKED_PER_MINUTE
 from billing.intake.draining import drain
 from billing.models import Connection, Pass, ProductLink
 from billing.sweeping.reconcile import catch_up
@@ -202,8 +203,8 @@ def test_only_owners_touch_the_connection(shop: Shop, role: User.Role | None) ->
     assert shop.sandbox.calls() == []
 
 
-@pytest.mark.parametrize("act", ["roll/", "roll/end/"])
-def test_who_came_in_long_ago_rolls_no_secret(shop: Shop, owner: User, act: str) -> None:
+@pytest.mark.parametrize("act", ["repair/", "roll/", "roll/end/"])
+def test_who_came_in_long_ago_touches_neither_endpoint_nor_secret(shop: Shop, owner: User, act: str) -> None:
     before = Connection.objects.get().webhook_secrets
     shop.sandbox.forget_calls()
     answer = signed_in(owner).post(f"{ENDPOINT}{act}")
@@ -231,6 +232,25 @@ def test_whoever_has_a_password_is_asked_for_that_before_a_key_is_taken(shop: Sh
     answer = signed_in(owner).post(STRIPE, {"key": restricted(shop.sandbox)})
     assert answer["Location"].startswith("/accounts/reauthenticate/?")
     assert Connection.objects.get().key == KEY
+
+
+@pytest.mark.parametrize(
+    ("address", "given"),
+    [
+        (STRIPE, {"key": "sk_test_of_nobody_here"}),
+        (f"{ENDPOINT}look/", {}),
+        (f"{ENDPOINT}repair/", {}),
+        (f"{ENDPOINT}roll/", {}),
+        (f"{STRIPE}portal/", {"members_may_cancel": "on"}),
+    ],
+)
+def test_stripe_is_asked_about_the_connection_so_often_a_minute(
+    shop: Shop, desk: Client, address: str, given: dict[str, str]
+) -> None:
+    """Twice as often is once too often, even where a minute ends in between."""
+    answers = [desk.post(address, given, follow=True).content.decode() for _ in range(2 * ASKED_PER_MINUTE + 1)]
+    refused = ["Stripe was asked many times in the last minute. Nothing was changed" in page for page in answers]
+    assert any(refused) and not any(refused[:ASKED_PER_MINUTE])
 
 
 def test_looking_at_the_page_asks_nothing(shop: Shop, owner: User) -> None:

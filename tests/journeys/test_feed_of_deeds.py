@@ -101,6 +101,11 @@ def test_rolling_the_signing_secret(shop: Shop, browser: Client) -> None:
     check(lambda: browser.post("/console/stripe/endpoint/roll/"))
 
 
+def test_ending_the_old_signing_secret(shop: Shop, browser: Client) -> None:
+    browser.post("/console/stripe/endpoint/roll/")
+    check(lambda: browser.post("/console/stripe/endpoint/roll/end/"))
+
+
 def test_taking_a_price_off_sale(shop: Shop, desk: Client) -> None:
     body = {"checkout": "on", "prices": [shop.monthly.price_id]}
     check(lambda: desk.post(f"/console/products/{shop.club.pk}/stripe/prices/", body))
