@@ -13,7 +13,7 @@ from typing import Self
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hub.models import CollectionItem, Grant, Ledger, Product, User
-from hub.reasons import ENDINGS, say
+from hub.reasons import AHEAD, ENDINGS, OVER_BY_TIME, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,11 @@ def _explain(
     elif grants:
         grant = max(grants, key=lambda grant: (grant.closed_at or grant.ends_at or grant.starts_at, grant.pk))
         if grant.is_open:  # its time is over, and the sweep has not written so yet
-            reason, state, until = ("past_due_expired" if grant.state == "grace" else "time_over"), "ended", grant.until
+            reason = "past_due_expired" if grant.state == "grace" else OVER_BY_TIME[grant.source]
+            state, until = "ended", grant.until
         else:
-            reason, state, until = grant.close_reason, grant.state, grant.closed_at
+            reason, state = grant.close_reason, grant.state
+            until = grant.until if reason in AHEAD else grant.closed_at
     else:
         return Explanation(product, False, "none", "never_had", say("never_had"), None)
     via = grant.product if grant.product_id != product.pk else None
@@ -280,7 +282,7 @@ def _strength(grant: Grant) -> tuple[bool, bool, float]:
 
 def _line(row: Ledger) -> LedgerLine:
     return LedgerLine(
-        sentence=say(row.reason, until=row.until if row.to_state in Grant.OPEN else row.true_at),
+        sentence=say(row.reason, until=row.until if row.to_state in Grant.OPEN or row.reason in AHEAD else row.true_at),
         from_state=row.from_state,
         to_state=row.to_state,
         reason=row.reason,

@@ -17,6 +17,7 @@ from activities import notices
 from hub import telling
 from hub.errors import Refused
 from hub.models import Grant, Ledger, Product, User
+from hub.reasons import AHEAD, OVER_BY_TIME
 from hub.telling import BY_HAND, Pair
 
 CLOSED = "closed"
@@ -198,8 +199,7 @@ def close_overdue(grants: Iterable[Grant], *, now: datetime, cause: str = "sweep
     _lock_people(set(ids.values()))
     changes = []
     for grant in Grant.objects.filter(pk__in=ids, state__in=Grant.OPEN, ends_at__lte=now):
-        reason = "no_word_from_stripe" if grant.source == Grant.Source.SUBSCRIPTION else "time_over"
-        before, ended_at = grant.state, grant.ends_at or now
+        reason, before, ended_at = OVER_BY_TIME[grant.source], grant.state, grant.ends_at or now
         grant.state, grant.closed_at, grant.close_reason = Grant.State.ENDED, ended_at, reason
         changes.append(Change(grant, before, reason, "clock", 0, ended_at))
     return _write(changes, cause=cause, now=now)
@@ -253,9 +253,12 @@ def _change(grant: Grant | None, want: Wanted) -> Change | None:
         return None
     before = grant.state
     if want.state == CLOSED:
-        if not grant.is_open and grant.close_reason == want.reason:
+        known_until = grant.until if want.reason in AHEAD else want.until
+        if not grant.is_open and (grant.close_reason, known_until) == (want.reason, want.until):
             return None
         grant.state, grant.closed_at, grant.close_reason = Grant.State.ENDED, want.true_at, want.reason
+        if want.reason in AHEAD:
+            grant.until = want.until
     else:
         same = (grant.state, grant.reason, grant.until, grant.ends_at)
         if same == (want.state, want.reason, want.until, want.ends_at):
@@ -278,7 +281,7 @@ def _reopen(grant: Grant, want: Wanted | None, *, now: datetime, batch: str) -> 
     elif want:
         grant.state, grant.reason, grant.until, grant.ends_at = want.state, want.reason, want.until, want.ends_at
     if not over and grant.ends_at is not None and grant.ends_at <= now:
-        over = "time_over"
+        over = OVER_BY_TIME[grant.source]
     grant.closed_at, grant.close_reason = (now, over) if over else (None, "")
     if over:
         grant.state = Grant.State.ENDED

@@ -22,11 +22,12 @@ ASK = {
     "not_on_order",
     "unlinked",
     "collection_paused",
+    "trial_cancelled",
 }
 WAIT = {"payment_processing"}
 RESUME = {"trial_ended_no_payment_method"}
 # What was had for a time, and can be had again.
-BACK = {"canceled", "canceled_unpaid", "time_over", "refunded"}
+BACK = {"canceled", "canceled_unpaid", "time_over", "gift_over", "refunded"}
 UNPAID = {"payment_failed", "first_payment_never_made"}
 
 # Reader's words where the staff's sentence would be curt. {date} is the day it ended.
@@ -44,6 +45,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Your payments failed, and your subscription was ended.",
     ),
     "time_over": ("Your time with it was over on {date}.", "Your time with it is over."),
+    "gift_over": ("Your time with it was over on {date}.", "Your time with it is over."),
+    "no_word_from_stripe": ("Stripe has not told us that it goes on. If you have paid, it opens by itself soon.",) * 2,
     "refunded": ("Your payment was refunded, so this is closed.",) * 2,
     "revoked": ("Your access was taken back by the people who run this site.",) * 2,
     "unlinked": ("What you bought does not open this any more.",) * 2,
@@ -56,7 +59,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Your free trial ended on {date}, and there was no card to go on with. Add one in your account to come back.",
         "Your free trial ended, and there was no card to go on with. Add one in your account to come back.",
     ),
-    "collection_paused": ("The payments of your subscription are paused, and so is your access.",) * 2,
+    "collection_paused": (
+        "The payments of your subscription are paused until {date}, and so is your access.",
+        "The payments of your subscription are paused, and so is your access.",
+    ),
+    "trial_cancelled": (
+        "Your free trial does not include this, and you have cancelled it for {date}.",
+        "Your free trial does not include this, and you have cancelled it.",
+    ),
     "trial_not_granted": ("Your free trial does not include this. It opens by itself when the trial is over.",) * 2,
     "disputed": ("The payment for this was disputed at your bank, so it is closed.",) * 2,
 }

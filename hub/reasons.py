@@ -16,6 +16,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The subscription is active, and its invoice waits to be paid. It renews on {date}.",
         "The subscription is active, and its invoice waits to be paid.",
     ),
+    "active_paused": ("The subscription goes on; its payments are paused.",) * 2,
+    "active_written_off": (
+        "The subscription is active, though its newest invoice was written off. It renews on {date}.",
+        "The subscription is active, though its newest invoice was written off.",
+    ),
     "trial": ("The free trial runs until {date}.", "The free trial is running."),
     "ending": ("The subscription was cancelled and ends on {date}.", "The subscription was cancelled and is ending."),
     "canceled_paid_through": (
@@ -40,6 +45,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "first_payment_pending": ("The first payment has not gone through yet.",) * 2,
     "first_payment_never_made": ("The first payment was never made.",) * 2,
     "trial_not_granted": ("The trial does not include access; it opens when the trial ends.",) * 2,
+    "trial_cancelled": (
+        "The trial does not include access. It was cancelled, and ends on {date}.",
+        "The trial does not include access. It was cancelled.",
+    ),
     "collection_paused": ("Payments are paused until {date}.", "Payments are paused."),
     "awaiting_first_payment": ("The first payment has not arrived yet.",) * 2,
     "past_due": ("The last payment failed.",) * 2,
@@ -58,6 +67,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "payment_processing": ("The payment is still being processed.",) * 2,
     "payment_failed": ("The payment failed.",) * 2,
     "time_over": ("The time that was bought was over on {date}.", "The time that was bought is over."),
+    "gift_over": ("The time for which it was given was over on {date}.", "The time for which it was given is over."),
     "no_word_from_stripe": ("Stripe could not tell us that it was renewed.",) * 2,
     "unlinked": ("What was bought is not linked with this product any more.",) * 2,
     "not_theirs": ("The payment turned out to be somebody else's.",) * 2,
@@ -78,6 +88,7 @@ LETTERS: dict[str, str] = {
     "trial_ended_no_payment_method": "Your free trial is over, and there was no card to go on with.",
     "canceled": "Your subscription was ended on {date}.",
     "trial_not_granted": "Your free trial does not include it any more.",
+    "trial_cancelled": "Your free trial does not include it any more.",
     "collection_paused": "The payments of your subscription are paused.",
     "refunded": "Your payment was given back to you.",
     "partially_refunded": "A large part of your payment was given back to you.",
@@ -91,7 +102,11 @@ BY_ITSELF = frozenset({"trial_not_granted"})
 # Cancelled, and open to the end of what is paid. In the order of the index of what is to be watched.
 ENDINGS = ("ending", "canceled_paid_through")
 # Their date is a renewal, and no end.
-RENEWING = frozenset({"active", "active_debit", "active_invoiced"})
+RENEWING = frozenset({"active", "active_debit", "active_invoiced", "active_paused", "active_written_off"})
+# Their date lies ahead, though access is closed: when something begins or ends at Stripe.
+AHEAD = frozenset({"collection_paused", "trial_cancelled"})
+# What is over when the gate has closed by time, by the source of the grant.
+OVER_BY_TIME = {"subscription": "no_word_from_stripe", "order": "time_over", "manual": "gift_over"}
 # Their date is the last open day, not the day on which something else begins.
 OPEN_THROUGH = frozenset({"given", "bought"})
 

@@ -145,13 +145,20 @@ def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> None:
         disputes = {} if snapshot.has_all_payments else dict(row.disputes)
         for payment in snapshot.payments:
             invoices = {found["id"] for found in payment.invoices if subscription_of_invoice(found) == row.stripe_id}
-            refunded = refunded | invoices if payment.charge.get("refunded") else refunded - invoices
+            given_back = {found["id"] for found in payment.invoices if _is_given_back(found, payment.charge)}
+            refunded = (refunded - invoices) | (invoices & given_back)
             if invoices:
                 disputes |= {found["id"]: found["status"] for found in payment.disputes}
         row.refunded_invoices, row.disputes = sorted(refunded), disputes
         if "lost" in disputes.values():
             row.dispute_lost_at = row.dispute_lost_at or now
     Subscription.objects.bulk_update(rows, ["refunded_invoices", "disputes", "dispute_lost_at"], batch_size=200)
+
+
+def _is_given_back(invoice: Json, charge: Json) -> bool:
+    """By a refund, or by credit notes for all that was paid."""
+    credited = invoice.get("post_payment_credit_notes_amount") or 0
+    return bool(charge.get("refunded")) or credited >= (invoice.get("amount_paid") or 0) > 0
 
 
 def _subscription_row(

@@ -1,15 +1,17 @@
 """What the policy decides from, read from our rows."""
 
 from datetime import datetime
+from typing import Any
 
 from billing.models import Order, Subscription
 from billing.rules.policy import Disputes, Item, OrderFacts, SubscriptionFacts
 from billing.stripe_objects import expanded, items_of, moment, sid
 
+Json = dict[str, Any]
+
 
 def subscription_facts(row: Subscription) -> SubscriptionFacts:
     sub = row.data
-    latest = expanded(sub.get("latest_invoice")) or {}
     pause = sub.get("pause_collection")
     return SubscriptionFacts(
         id=row.stripe_id,
@@ -34,7 +36,7 @@ def subscription_facts(row: Subscription) -> SubscriptionFacts:
         resumes_at=moment((pause or {}).get("resumes_at")),
         past_due_since=row.past_due_since,
         last_paid_at=row.last_paid_at,
-        last_invoice_open=latest.get("status") == "open",
+        last_invoice_status=_latest_status(sub),
         is_invoiced=sub.get("collection_method") == "send_invoice",
         last_payment_refunded=row.last_paid_invoice in row.refunded_invoices,
         disputes=_disputes(row.disputes, row.dispute_lost_at),
@@ -52,6 +54,12 @@ def order_facts(row: Order) -> OrderFacts:
         fully_refunded=row.fully_refunded,
         disputes=_disputes(row.disputes, row.dispute_lost_at),
     )
+
+
+def _latest_status(sub: Json) -> str:
+    """Of the invoice for what the subscription is; an upgrade that waits for its payment is not part of it yet."""
+    latest = expanded(sub.get("latest_invoice")) or {}
+    return "" if sub.get("pending_update") else latest.get("status") or ""
 
 
 def _disputes(statuses: dict[str, str], lost_at: datetime | None) -> Disputes:

@@ -81,7 +81,7 @@ class SubscriptionFacts:
     resumes_at: datetime | None = None
     past_due_since: datetime | None = None
     last_paid_at: datetime | None = None  # when the newest of its paid invoices was made
-    last_invoice_open: bool = False
+    last_invoice_status: str = ""
     is_invoiced: bool = False  # the customer is sent invoices to pay, and nothing is collected
     last_payment_refunded: bool = False
     disputes: Disputes = Disputes()
@@ -189,8 +189,14 @@ def refund_needs_a_person(facts: OrderFacts) -> bool:
 def _decide_trialing(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:
     until = _earliest(facts.trial_end, facts.cancel_at)
     if not policy.trial_access:
-        return _closed("subscription:6", "trial_not_granted", review_at=_after(until, now=now))
+        reason = "trial_cancelled" if _ends_with_its_trial(facts) else "trial_not_granted"
+        return _closed("subscription:6", reason, until=until, review_at=_after(until, now=now))
     return _open("subscription:5", "trial", until=until or _renewal(items), now=now)
+
+
+def _ends_with_its_trial(facts: SubscriptionFacts) -> bool:
+    ends_at = facts.cancel_at or facts.trial_end
+    return facts.is_ending and (ends_at is None or facts.trial_end is None or ends_at <= facts.trial_end)
 
 
 def _decide_active(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:
@@ -209,10 +215,17 @@ def _decide_active(facts: SubscriptionFacts, items: list[Item], *, policy: Polic
 
 
 def _how_paid(facts: SubscriptionFacts) -> str:
-    """Stripe calls a subscription active while a bank debit is on its way, or an invoice is not due yet."""
-    if not facts.last_invoice_open:
-        return "active"
-    return "active_invoiced" if facts.is_invoiced else "active_debit"
+    """Stripe calls a subscription active also while a bank debit is on its way, while nothing is collected, and while an
+    invoice is not due yet or was written off.
+    """
+    if facts.collection_paused:
+        return "active_paused"
+    match facts.last_invoice_status:
+        case "open":
+            return "active_invoiced" if facts.is_invoiced else "active_debit"
+        case "void" | "uncollectible":
+            return "active_written_off"
+    return "active"
 
 
 def _decide_past_due(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:

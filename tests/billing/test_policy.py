@@ -60,10 +60,11 @@ def disputed(*statuses: str, ever_lost: bool = False) -> SubscriptionFacts:
 
 
 OPEN, GRACE, CLOSED, KEEP = Access.OPEN, Access.GRACE, Access.CLOSED, Access.KEEP
+CANCELLED_TRIAL = replace(TRIAL, cancel_at=NOW + 5 * DAY)
 PAUSED = replace(PAID, collection_paused=True, resumes_at=NOW + 4 * DAY)
 REFUNDED = replace(PAID, last_payment_refunded=True)
 UNPAID_YET = replace(PAID, last_paid_at=None)
-OWING = replace(PAID, last_invoice_open=True)
+OWING = replace(PAID, last_invoice_status="open")
 PAID_THROUGH: dict[str, Any] = {"immediate_cancel": "end_of_paid_period"}
 SUSPENDING: dict[str, Any] = {"dispute_policy": "suspend_on_open"}
 PATIENT: dict[str, Any] = {"past_due_policy": "until_stripe_gives_up"}
@@ -97,9 +98,10 @@ ROWS: list[tuple[int, SubscriptionFacts, dict[str, Any], Access, str, datetime |
     (5, TRIAL, {}, OPEN, "trial", NOW + 5 * DAY),
     (5, replace(TRIAL, cancel_at=NOW + 2 * DAY), {}, OPEN, "trial", NOW + 2 * DAY),
     (5, TRIAL, {"require_first_payment": True}, OPEN, "trial", NOW + 5 * DAY),
-    (6, TRIAL, {"trial_access": False}, CLOSED, "trial_not_granted", None),
+    (6, TRIAL, {"trial_access": False}, CLOSED, "trial_not_granted", NOW + 5 * DAY),
+    (6, CANCELLED_TRIAL, {"trial_access": False}, CLOSED, "trial_cancelled", NOW + 5 * DAY),
+    (6, replace(TRIAL, cancel_at=NOW + 9 * DAY), {"trial_access": False}, CLOSED, "trial_not_granted", NOW + 5 * DAY),
     (7, PAUSED, {"paused_collection_access": "suspend"}, CLOSED, "collection_paused", NOW + 4 * DAY),
-    (10, PAUSED, {}, OPEN, "active", PERIOD_END),
     (8, UNPAID_YET, {"require_first_payment": True}, CLOSED, "awaiting_first_payment", None),
     (10, PAID, {"require_first_payment": True}, OPEN, "active", PERIOD_END),
     (10, UNPAID_YET, {}, OPEN, "active", PERIOD_END),
@@ -108,6 +110,9 @@ ROWS: list[tuple[int, SubscriptionFacts, dict[str, Any], Access, str, datetime |
     (10, PAID, {}, OPEN, "active", PERIOD_END),
     (10, OWING, {}, OPEN, "active_debit", PERIOD_END),
     (10, replace(OWING, is_invoiced=True), {}, OPEN, "active_invoiced", PERIOD_END),
+    (10, replace(OWING, last_invoice_status="void"), {}, OPEN, "active_written_off", PERIOD_END),
+    (10, replace(OWING, last_invoice_status="uncollectible"), {}, OPEN, "active_written_off", PERIOD_END),
+    (10, PAUSED, {}, OPEN, "active_paused", PERIOD_END),
     (9, replace(OWING, cancel_at_period_end=True), {}, OPEN, "ending", PERIOD_END),
     (11, LATE, {"past_due_policy": "none"}, CLOSED, "past_due", None),
     (12, LATE, {"past_due_policy": "until_stripe_gives_up"}, GRACE, "past_due_grace", None),
@@ -118,7 +123,7 @@ ROWS: list[tuple[int, SubscriptionFacts, dict[str, Any], Access, str, datetime |
     (15, replace(LATE, status="unpaid"), {"past_due_policy": "until_stripe_gives_up"}, CLOSED, "unpaid", None),
     (16, replace(TRIAL, status="paused"), {}, CLOSED, "trial_ended_no_payment_method", None),
     (17, OVER, PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
-    (17, replace(OVER, last_invoice_open=True), PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
+    (17, replace(OVER, last_invoice_status="open"), PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
     (17, replace(OVER, items=(ITEM, YEARLY)), PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
     (18, replace(OVER, last_paid_at=None), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (18, OVER, {}, CLOSED, "canceled", NOW - DAY),

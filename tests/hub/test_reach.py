@@ -35,7 +35,7 @@ def test_a_gift_whose_time_ran_out_while_it_was_taken_back_is_over_when_given_ba
     studio.give(ada, studio.course, days=1)
     grant = grants.revoke(Grant.objects.get(), actor=None, reason="shared it", now=studio.now)
     given = grants.restore(grant, actor=None, reason="a mistake", now=studio.now + timedelta(days=2))
-    assert (given.state, given.close_reason) == (Grant.State.ENDED, "time_over")
+    assert (given.state, given.close_reason) == (Grant.State.ENDED, "gift_over")
 
 
 def test_what_is_open_is_a_better_reason_than_what_is_in_grace(studio: Studio, ada: User) -> None:
