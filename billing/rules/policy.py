@@ -215,8 +215,8 @@ def _decide_active(facts: SubscriptionFacts, items: list[Item], *, policy: Polic
 
 
 def _how_paid(facts: SubscriptionFacts) -> str:
-    """Stripe calls a subscription active also while a bank debit is on its way, while nothing is collected, and while an
-    invoice is not due yet or was written off.
+    """Stripe calls a subscription active also while a bank debit is on its way, nothing is collected, or an invoice is
+    not due yet or was written off.
     """
     if facts.collection_paused:
         return "active_paused"
