@@ -188,6 +188,13 @@ def test_a_passed_end_is_asked_about_and_ends_nothing_by_itself() -> None:
     assert (decide(PAID).review_at, decide(PAID).ends_at) == (PERIOD_END + SETTLING, PERIOD_END + SILENCE)
 
 
+def test_who_was_asked_about_after_an_end_has_a_day_at_least_until_the_gate_closes() -> None:
+    """Stripe may be silent next time: less than a day would shut people out before anybody could see to it."""
+    for hours in range(1, 24 * 9):
+        found = decide(replace(PAID, cancel_at=NOW - timedelta(hours=hours))).ends_at
+        assert found is not None and DAY <= found - NOW <= SILENCE + DAY
+
+
 def test_a_first_payment_that_is_missing_is_looked_at_again_when_stripe_has_given_it_up() -> None:
     waiting = replace(PAID, status="incomplete", created=NOW)
     assert decide(waiting).review_at == NOW + DAY

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from billing.intake.draining import sweep
 from billing.models import ProductLink
 from billing.shop import linking
 from hub import grants
@@ -132,7 +133,38 @@ def test_case_24_a_grant_by_hand_survives_cancellation_refund_and_unlinking(shop
 
 
 def test_case_28_a_passed_end_asks_stripe_once_and_takes_nothing_away(shop: Shop, member: Member) -> None:
-    """Stripe acts on its own deadline a little late, and the member may have resumed: only its status ends access."""
+    """Stripe is late and still calls it active, as a clock of its own has it: only another status ends access."""
+    api = shop.sandbox.api
+    late = api.test_helpers.test_clocks.create({"frozen_time": int(shop.now().timestamp())})
+    customer = api.customers.create({"email": member.email, "test_clock": late.id})
+    card = api.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+    subscription = api.subscriptions.create(
+        {"customer": customer.id, "items": [{"price": shop.monthly.price_id}], "default_payment_method": card.id}
+    ).to_dict()
+    ends_at = late.frozen_time + 86_400
+    member.change(subscription, cancel_at=ends_at)
+    shop.sandbox.forget_calls()
+    for by, asked in (("25h", ["/v1/subscriptions"]), ("1m", []), ("61m", ["/v1/subscriptions"]), ("3d", None)):
+        shop.sandbox.advance(by)
+        shop.sandbox.forget_calls()
+        sweep()
+        row = member.row(subscription)
+        assert row.status == "active" and row.cancel_at is not None and row.cancel_at < shop.now(), "as Stripe has it"
+        assert asked is None or [call["route"] for call in shop.sandbox.calls()] == asked
+        assert member.has(shop.club) and member.states(shop.club) == ["active"]
+    assert member.verbs(ENDED, "access_removed") == [] and member.mails() == ["access"]
+    assert "Studio Membership" in member.account_page()
+    assert member.browser().get("/products/studio/").status_code == 200
+
+    api.test_helpers.test_clocks.advance(late.id, {"frozen_time": ends_at + 3600})  # now Stripe acts
+    shop.sandbox.take_pending()  # and nobody hears of it
+    shop.advance("61m", deliver=False)
+    assert not member.has(shop.club)
+    assert member.verbs(ENDED, "access_removed") == [ENDED, "access_removed"]
+    assert member.steps(shop.club)[-1][2] == "canceled"
+
+
+def test_who_took_the_end_back_unheard_is_found_to_go_on_when_it_has_passed(shop: Shop, member: Member) -> None:
     subscription = flexible(member, shop)
     asked_for = int(shop.now().timestamp()) + 86_400
     shop.sandbox.set_fields(

@@ -1,9 +1,11 @@
 """Stripe settings of a product: finding a Stripe product among many, what was bought of it, or making a new one."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -253,6 +255,37 @@ def test_case_66_a_double_click_in_the_console_makes_one_product_with_one_price(
     made = ProductLink.objects.get(product=kit).stripe_product
     assert len(shop.sandbox.api.prices.list({"product": made}).data) == 1
     assert len([found for found in shop.sandbox.api.products.list({"limit": 100}).data if found.name == "Kit"]) == 1
+
+
+def test_case_66_clicks_in_the_same_moment_make_one_product_with_one_price_that_opens(
+    transactional_shop: Shop, owner: User
+) -> None:
+    """Four browsers at once, as a mouse that bounces: one product, one price, one link, one way to pay."""
+    shop = transactional_shop
+    kit = cast.ProductFactory(name="Kit", slug="kit", purchase=Product.Purchase.NONE)
+    sent = form_of(signed_in(owner)) | {"amount": "42", "currency": "EUR", "checkout": "on"}
+
+    def click(desk: Client) -> tuple[int, str]:
+        try:
+            answer = desk.post(f"{kit_page()}new/", sent)
+            return answer.status_code, answer["Location"]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as clicks:
+        answers = list(clicks.map(click, [signed_in(owner) for _ in range(4)]))
+    assert answers == [(303, kit_page())] * 4
+    made = ProductLink.objects.get(product=kit)
+    named = [found.id for found in shop.sandbox.api.products.list({"limit": 100}).data if found.name == "Kit"]
+    assert named == [made.stripe_product]
+    (price,) = shop.sandbox.api.prices.list({"product": made.stripe_product}).data
+    offer = Offer.objects.get(link=made)
+    assert (offer.price_id, offer.amount, offer.is_live) == (price.id, 4200, True)
+    links = [link for link in shop.sandbox.api.payment_links.list({"limit": 100}).data if link.url and link.active]
+    assert [link.id for link in links].count(offer.payment_link_id) == 1 and len(links) == 4
+    shop.buy(offer)
+    shop.deliver()
+    assert shop.has("ada@example.org", kit)
 
 
 def test_a_form_that_stripe_left_half_done_is_pressed_again_without_a_second_product(
