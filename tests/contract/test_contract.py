@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sandbox.routing import ROUTES, find_route
 from sandbox.versions import VERSIONS
 from tests.contract import tour
 from tests.contract.check import Contract, document_path
+from tests.sandbox.reference import rows
 from tests.sandboxes import Json, Sandbox
 
 
@@ -51,6 +53,26 @@ def test_the_tour_visits_every_endpoint(exchanges: list[Json]) -> None:
 def test_requests_answers_and_events_keep_to_the_document(contract: Contract, exchanges: list[Json]) -> None:
     assert len(exchanges) > 250
     assert [violation for exchange in exchanges for violation in contract.violations(exchange)] == []
+
+
+def test_what_stripe_has_beside_the_sandbox_s_endpoints_is_named(contract: Contract) -> None:
+    """Of the kinds of objects that there are, and of entitlements: docs/sandbox.md says what is absent."""
+    kinds = {kind_of(route.path) for route in ROUTES if route.published} | {"/v1/entitlements"}
+    known = {(route.method, without_names(route.path)) for route in ROUTES}
+    offered = {(method.upper(), path) for _, path, methods in contract.operations for method in methods}
+    absent = {(m, path) for m, path in offered if kind_of(path) in kinds and (m, without_names(path)) not in known}
+    told = {(method, path.strip("`")) for path, methods in rows("Not modelled") for method in methods.split()}
+    assert told == absent
+
+
+def kind_of(path: str) -> str:
+    """The first part of an address, with the second where that is a room of several kinds."""
+    parts = path.split("/")
+    return "/".join(parts[: 4 if parts[2] in ("billing_portal", "checkout", "radar", "test_helpers") else 3])
+
+
+def without_names(path: str) -> str:
+    return re.sub(r"\{\w+\}", "{}", path)
 
 
 def test_no_endpoint_of_stripe_s_is_taken_for_an_object_s_id(contract: Contract) -> None:
