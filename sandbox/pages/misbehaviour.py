@@ -40,7 +40,7 @@ def misbehaviour(request: HttpRequest, account: Account) -> HttpResponse:
         "rules": [rule_row(at, rule) for at, rule in enumerate(chaos.answers)],
         "spoils": SPOILS.items(),
         "methods": METHODS,
-        "latency": chaos.latency,
+        "latency": f"{chaos.latency:g}",
         "seed": chaos.seed,
         "done": [done_row(account, entry) for entry in list(chaos.done)[: -SHOWN - 1 : -1]],
     }
@@ -54,8 +54,8 @@ def delivery_fields() -> Obj:
     return {
         "drop": percent(wishes.get("drop")),
         "duplicate": percent(wishes.get("duplicate")),
-        "delay_from": low,
-        "delay_to": high,
+        "delay_from": f"{low:g}",
+        "delay_to": f"{high:g}",
         "reorder": bool(wishes.get("reorder")),
         "hold": bool(wishes.get("hold")),
         "on": any(wishes.values()),

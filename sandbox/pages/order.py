@@ -28,6 +28,7 @@ class Order:
     trial_end: int | None
     now: int
     code: str = ""
+    is_open: bool = False  # the buyer has yet to say how much
 
     @property
     def due(self) -> int:
@@ -62,7 +63,7 @@ class Order:
 
     def figure(self) -> str:
         """The figure everybody looks for; none where nothing is bought."""
-        if not self.rows:
+        if not self.rows or self.is_open:
             return ""
         if self.trial_end:
             return days_text(self.trial_end - self.now)
@@ -105,6 +106,9 @@ def read_order(account: Account, session: Obj) -> Order:
         trial_end=ends,
         now=account.now(),
         code=", ".join(code["code"] for code in codes if code),
+        is_open=any(
+            line["price"] and line["price"]["custom_unit_amount"] and not full_amount(account, line) for line in lines
+        ),
     )
 
 

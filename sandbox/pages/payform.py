@@ -126,8 +126,10 @@ def submit_label(session: Obj, order: Order) -> str:
         return "Subscribe"
     if session["mode"] == "setup":
         return "Save card"
-    total = order.as_context(merchant="")["total"]
-    return f"{VERBS.get(session['submit_type'] or '', 'Pay')} {total}" if order.due else "Complete order"
+    verb = VERBS.get(session["submit_type"] or "", "Pay")
+    if order.is_open:
+        return verb
+    return f"{verb} {order.as_context(merchant='')['total']}" if order.due else "Complete order"
 
 
 def fixed_email(account: Account, session: Obj) -> str:

@@ -88,8 +88,8 @@ def newest_deliveries() -> list[Delivery]:
 def delivery_row(delivery: Delivery) -> Obj:
     """One line of the log."""
     latest = delivery.attempts[-1] if delivery.attempts else None
-    row = delivery.as_json()
-    return row | {"latest": latest, "tries": len(delivery.attempts)}
+    unsent = not latest and delivery.state in ("dropped", "held")
+    return delivery.as_json() | {"latest": latest, "tries": len(delivery.attempts), "unsent": unsent}
 
 
 def state_choices(current: str, *, query: str) -> list[Obj]:

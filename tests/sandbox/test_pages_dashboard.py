@@ -84,7 +84,7 @@ def test_deliveries_are_found_and_sent_again_from_their_event(sandbox: Sandbox, 
     sandbox.api.webhook_endpoints.create(params=params)
     dan = sandbox.api.customers.create(params={"email": "dan@example.org"}).id
     for wanted in ("customer.", dan.lower(), "/hook"):
-        assert "Resend" in visitor.open(f"/sandbox/webhooks?state=held&q={wanted}").text
+        assert "Until you send it" in visitor.open(f"/sandbox/webhooks?state=held&q={wanted}").text
     assert "No delivery matches" in visitor.open("/sandbox/webhooks?q=invoice").text
     event = sandbox.api.events.list(params={"type": "customer.created"}).data[0].id
     page = visitor.open(f"/sandbox/events/{event}")
@@ -174,7 +174,7 @@ def test_what_was_dropped_says_so_and_is_sent_by_hand(sandbox: Sandbox, visitor:
     assert "lost for good" in spoilt.text
     assert "customer.created dropped" in spoilt.text.partition("Spoilt so far")[2]
     page = visitor.open("/sandbox/webhooks?state=dropped")
-    assert "Lost for good, unless you resend it" in page.text
+    assert "Lost until you send it" in page.text
     assert "is on its way again" in visitor.follow(visitor.send(page, "resend")).text
     assert "No delivery is dropped" in visitor.open("/sandbox/webhooks?state=dropped").text
 
