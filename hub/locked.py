@@ -20,7 +20,7 @@ ASK = {
     "unknown_status",
     "no_word_from_stripe",
     "not_on_order",
-    "unlinked",
+    "import_undone",
     "collection_paused",
     "trial_cancelled",
 }
@@ -49,7 +49,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "no_word_from_stripe": ("Stripe has not told us that it goes on. If you have paid, it opens by itself soon.",) * 2,
     "refunded": ("Your payment was refunded, so this is closed.",) * 2,
     "revoked": ("Your access was taken back by the people who run this site.",) * 2,
-    "unlinked": ("What you bought does not open this any more.",) * 2,
+    "import_undone": (
+        "What you paid for elsewhere was brought here, and then taken back by the people who run this site.",
+    )
+    * 2,
     "payment_processing": (
         "Some ways to pay take days. This opens by itself when the money has arrived; you need not pay again.",
     )

@@ -69,7 +69,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "time_over": ("The time that was bought was over on {date}.", "The time that was bought is over."),
     "gift_over": ("The time for which it was given was over on {date}.", "The time for which it was given is over."),
     "no_word_from_stripe": ("Stripe could not tell us that it was renewed.",) * 2,
-    "unlinked": ("What was bought is not linked with this product any more.",) * 2,
     "not_theirs": ("The payment turned out to be somebody else's.",) * 2,
     "revoked": ("Taken back by hand.",) * 2,
     "import_undone": ("The import that brought it was undone.",) * 2,

@@ -17,7 +17,7 @@ from billing.gateway import gateway_for
 from billing.intake.draining import TASK
 from billing.intake.event_types import EVERYTHING, NOBODYS
 from billing.models import InboxEvent, Order, StripeCustomer, Subject
-from billing.refreshing.entitling import ever_linked
+from billing.refreshing.deciding_links import ever_linked
 from billing.refreshing.refresh import Outcome, refresh
 from billing.refreshing.snapshots import Ask, Snapshot, fetch_customer, fetch_guest
 from billing.rules.rehearsal import Difference, rehearse

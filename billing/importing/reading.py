@@ -15,7 +15,7 @@ from billing.gateway import Gateway, gateway_for
 from billing.importing.turns import Interrupted, Note, unnoted
 from billing.intake.event_types import EVERYTHING
 from billing.models import ImportBatch, ImportRow
-from billing.refreshing.entitling import links_of
+from billing.refreshing.deciding_links import links_of
 from billing.refreshing.snapshots import (
     Ask,
     Payment,

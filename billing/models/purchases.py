@@ -107,6 +107,11 @@ class Order(models.Model):
     receipt_url = models.TextField(blank=True, help_text="Stripe's own page of the receipt or invoice.")
     paid_at = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField()
+    access_days = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Our product id to the days for which it opens it, null for ever: as they stood when first decided.",
+    )
     reasons = models.JSONField(default=dict, blank=True, help_text="Our product id to the last decision's words.")
     fetched_at = models.DateTimeField()
 

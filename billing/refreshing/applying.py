@@ -10,6 +10,7 @@ from activities.record import Happening, record
 from billing.desk.forgetting import forget
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing import happenings, letters, mirror, projection
+from billing.refreshing.deciding_links import links_of
 from billing.refreshing.doubts import raise_doubts, raise_shut_out
 from billing.refreshing.entitling import (
     Entitlement,
@@ -17,7 +18,6 @@ from billing.refreshing.entitling import (
     entitle_orders,
     entitle_subscriptions,
     is_past,
-    links_of,
     with_other_purchases,
 )
 from billing.refreshing.happenings import Teller
@@ -122,7 +122,7 @@ def settle(
     binding: Json = {"customers": customers, "cause": cause, "now": now, "imported": bool(batch)}
     bind_orders(orders, by_order, **binding)
     waiting = bind_subscriptions(rows, by_subscription, references=references, **binding)
-    if any(entitlement.link.product.access_days for found in by_order.values() for entitlement in found):
+    if any(entitlement.days for found in by_order.values() for entitlement in found):
         Order.objects.bulk_update(orders, ["user"], batch_size=200)
         orders = with_other_purchases(orders)
         by_order = entitle_orders(orders, **how)
@@ -209,13 +209,16 @@ def _references(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _write_reasons(rows: list[Subscription], orders: list[Order], by_subscription: Found, by_order: Found) -> None:
-    """Whose each row is, and the last decision's words: for "why", also where there is no grant."""
+    """Whose each row is, and the last decision's words: for "why", also where there is no grant. The days for which
+    an order opens a product are kept, so that it goes on as it was bought.
+    """
     for row in rows:
         row.reasons = _reasons(by_subscription[row.stripe_id])
     for order in orders:
         order.reasons = _reasons(by_order[order.key])
+        order.access_days |= {str(ent.link.product_id): ent.days for ent in by_order[order.key]}
     Subscription.objects.bulk_update(rows, ["user", "reasons"], batch_size=200)
-    Order.objects.bulk_update(orders, ["user", "reasons"], batch_size=200)
+    Order.objects.bulk_update(orders, ["user", "reasons", "access_days"], batch_size=200)
 
 
 def _wanted(

@@ -4,19 +4,25 @@ Refresh, policy preview, verification and import all ask here, so that they cann
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.models import Connection, Order, ProductLink, Subscription
+from billing.models import Order, ProductLink, Subscription
+from billing.refreshing.deciding_links import (
+    LEEWAY,
+    Known,
+    Links,
+    links_for_order,
+    links_for_subscription,
+    what_is_known,
+)
 from billing.rules.facts import order_facts, subscription_facts
 from billing.rules.policies import Policies
 from billing.rules.policy import Access, Decision, OrderFacts, SubscriptionFacts, decide_order, decide_subscription
 from hub.grants import CLOSED, Wanted
 from hub.models import Grant, User
 
-# Our clock and Stripe's may differ: who buys in the minutes before a link is made is a buyer of today.
-LEEWAY = timedelta(minutes=5)
 AT_ONCE = timedelta(minutes=5)
 STATES = {Access.OPEN: Grant.State.ACTIVE, Access.GRACE: Grant.State.GRACE, Access.CLOSED: CLOSED}
 
@@ -26,7 +32,7 @@ class Entitlement:
     """A decision about one subscription or order and one product of ours, whoever paid.
 
     `is_past`: bought before the product was linked, and never decided about before. It comes in as by an import.
-    `foreseen`: its end was asked for before it came.
+    `foreseen`: its end was asked for before it came. `days`: for how many an order opens it; None for ever.
     """
 
     link: ProductLink
@@ -38,6 +44,7 @@ class Entitlement:
     policy_version: int
     is_past: bool
     foreseen: bool = False
+    days: int | None = None
 
     @property
     def opens(self) -> bool:
@@ -73,75 +80,49 @@ def is_past(found: list[Entitlement]) -> bool:
     return bool(found) and all(entitlement.is_past for entitlement in found)
 
 
-def links_of(connection: Connection) -> dict[str, ProductLink]:
-    """Stripe product id to the link in force: one query."""
-    rows = ProductLink.objects.filter(connection=connection, unlinked_at__isnull=True).select_related("product")
-    return {link.stripe_product: link for link in rows}
-
-
-def ever_linked(connection: Connection) -> frozenset[str]:
-    """The Stripe products whose purchases may matter: also those of ended links, for what was bought meanwhile."""
-    return frozenset(ProductLink.objects.filter(connection=connection).values_list("stripe_product", flat=True))
-
-
 def entitle_subscriptions(
     rows: Iterable[Subscription],
     *,
-    links: dict[str, ProductLink],
+    links: Mapping[str, ProductLink],
     policies: Policies,
     now: datetime,
     happened_at: datetime,
 ) -> Found:
     """Subscription id to its entitlements: for each linked product on it, and for those it used to grant."""
     rows = list(rows)
-    granted = _granted("subscription", [row.stripe_id for row in rows])
-    by_product = {link.product_id: link for link in links.values()}
+    known = what_is_known(Grant.Source.SUBSCRIPTION, (row.stripe_id for row in rows), in_force=links)
     found: Found = {}
     for row in rows:
         facts = subscription_facts(row)
-        on_it = {item.product for item in facts.items} & links.keys()
-        used_to = {
-            by_product[product_id].stripe_product for product_id in granted[row.stripe_id] if product_id in by_product
-        }
+        chosen = links_for_subscription(row, {item.product for item in facts.items}, known=known)
         found[row.stripe_id] = [
-            _entitle_subscription(row, facts, links[product], policies=policies, now=now, happened_at=happened_at)
-            for product in sorted(on_it | used_to)
+            _entitle_subscription(row, facts, link, known=known, policies=policies, now=now, happened_at=happened_at)
+            for link in _in_order(chosen)
         ]
     return found
 
 
 def entitle_orders(
-    rows: Iterable[Order], *, links: dict[str, ProductLink], policies: Policies, now: datetime, happened_at: datetime
+    rows: Iterable[Order],
+    *,
+    links: Mapping[str, ProductLink],
+    policies: Policies,
+    now: datetime,
+    happened_at: datetime,
 ) -> Found:
-    """Order key to its entitlements: by the links in force, and by those that were when it was bought."""
+    """Order key to its entitlements: one for each product of ours that it opens, or ever opened."""
     rows = list(rows)
-    facts_of = {row.key: order_facts(row) for row in rows}
-    former = _former_links({product for facts in facts_of.values() for product in facts.products})
-    earlier = _earlier_orders(rows, links=[*links.values(), *former])
-    found: Found = {}
-    for row in rows:
-        facts = facts_of[row.key]
-        starts_at = facts.paid_at or row.created
-        found[row.key] = []
-        for link in _links_for(row, facts, in_force=links, former=former):
-            product = link.stripe_product
-            policy = policies.of(link.product_id)
-            days = link.product.access_days
-            extends = _chain(earlier.get(row.pk, []), product=product, days=days, policies=policies, link=link, now=now)
-            decision = decide_order(facts, product=product, policy=policy, now=now, access_days=days, extends=extends)
-            found[row.key].append(
-                Entitlement(
-                    link=link,
-                    decision=decision,
-                    source=Grant.Source.ORDER,
-                    source_ref=row.key,
-                    starts_at=starts_at,
-                    true_at=_order_true_at(facts, decision, happened_at=happened_at),
-                    policy_version=policy.version,
-                    is_past=_is_past(row, link, bought_at=starts_at),
-                )
-            )
-    return found
+    known = what_is_known(Grant.Source.ORDER, (row.key for row in rows), in_force=links)
+    chosen = {row.key: links_for_order(row, known=known) for row in rows}
+    is_limited = any(_days_of(row, link) for row in rows for link in chosen[row.key].values())
+    chains = _Chains.of(rows if is_limited else [], in_force=links, policies=policies, now=now)
+    return {
+        row.key: [
+            _entitle_order(row, link, known=known, chains=chains, policies=policies, now=now, happened_at=happened_at)
+            for link in _in_order(chosen[row.key])
+        ]
+        for row in rows
+    }
 
 
 def with_other_purchases(orders: list[Order]) -> list[Order]:
@@ -161,6 +142,7 @@ def _entitle_subscription(
     facts: SubscriptionFacts,
     link: ProductLink,
     *,
+    known: Known,
     policies: Policies,
     now: datetime,
     happened_at: datetime,
@@ -175,30 +157,48 @@ def _entitle_subscription(
         starts_at=facts.created,
         true_at=_subscription_true_at(facts, decision, happened_at=happened_at),
         policy_version=policy.version,
-        is_past=_is_past(row, link, bought_at=facts.created),
+        is_past=_is_past(row, link, ref=facts.id, known=known, bought_at=facts.created),
         foreseen=_was_asked_to_end(facts),
     )
 
 
-def _former_links(products: set[str]) -> list[ProductLink]:
-    ended = ProductLink.objects.filter(stripe_product__in=products, unlinked_at__isnull=False)
-    return list(ended.select_related("product").order_by("-pk"))
+def _entitle_order(
+    row: Order,
+    link: ProductLink,
+    *,
+    known: Known,
+    chains: "_Chains",
+    policies: Policies,
+    now: datetime,
+    happened_at: datetime,
+) -> Entitlement:
+    facts, policy, days = order_facts(row), policies.of(link.product_id), _days_of(row, link)
+    extends = chains.end_before(row, product_id=link.product_id) if days else None
+    decision = decide_order(
+        facts, product=link.stripe_product, policy=policy, now=now, access_days=days, extends=extends
+    )
+    starts_at = facts.paid_at or row.created
+    return Entitlement(
+        link=link,
+        decision=decision,
+        source=Grant.Source.ORDER,
+        source_ref=row.key,
+        starts_at=starts_at,
+        true_at=_order_true_at(facts, decision, happened_at=happened_at),
+        policy_version=policy.version,
+        is_past=_is_past(row, link, ref=row.key, known=known, bought_at=starts_at),
+        days=days,
+    )
 
 
-def _links_for(
-    row: Order, facts: OrderFacts, *, in_force: dict[str, ProductLink], former: list[ProductLink]
-) -> list[ProductLink]:
-    """One for each product of ours. Whoever bought while a link stood gets what it promised, however late the money."""
-    chosen = {in_force[product].product_id: in_force[product] for product in facts.products if product in in_force}
-    for link in former:
-        assert link.unlinked_at is not None  # noqa: S101
-        if (
-            link.connection_id == row.connection_id
-            and link.stripe_product in facts.products
-            and link.created_at - LEEWAY <= row.created < link.unlinked_at
-        ):
-            chosen.setdefault(link.product_id, link)
-    return sorted(chosen.values(), key=lambda link: link.stripe_product)
+def _in_order(chosen: Links) -> list[ProductLink]:
+    return sorted(chosen.values(), key=lambda link: (link.stripe_product, link.pk))
+
+
+def _days_of(row: Order, link: ProductLink) -> int | None:
+    """As kept when it was first decided: what the owner changes later is for later purchases."""
+    kept: dict[str, int | None] = row.access_days
+    return kept.get(str(link.product_id), link.product.access_days)
 
 
 def _was_asked_to_end(facts: SubscriptionFacts) -> bool:
@@ -206,8 +206,10 @@ def _was_asked_to_end(facts: SubscriptionFacts) -> bool:
     return bool(facts.canceled_at and facts.ended_at and facts.ended_at - facts.canceled_at > AT_ONCE)
 
 
-def _is_past(row: Subscription | Order, link: ProductLink, *, bought_at: datetime) -> bool:
-    return bought_at < link.created_at - LEEWAY and str(link.product_id) not in row.reasons
+def _is_past(row: Subscription | Order, link: ProductLink, *, ref: str, known: Known, bought_at: datetime) -> bool:
+    """What an import brought and a person took back is no purchase from before the link to be brought by itself."""
+    was_decided = str(link.product_id) in row.reasons or link.product_id in known.granted.get(ref, {})
+    return bought_at < link.created_at - LEEWAY and not was_decided
 
 
 def _subscription_true_at(facts: SubscriptionFacts, decision: Decision, *, happened_at: datetime) -> datetime:
@@ -230,45 +232,50 @@ def _order_true_at(facts: OrderFacts, decision: Decision, *, happened_at: dateti
     return decision.until if decision.reason == "time_over" and decision.until else happened_at
 
 
-def _granted(source: str, refs: list[str]) -> dict[str, set[int]]:
-    granted: dict[str, set[int]] = defaultdict(set)
-    for ref, product_id in Grant.objects.filter(source=source, source_ref__in=refs).values_list(
-        "source_ref", "product_id"
-    ):
-        granted[ref].add(product_id)
-    return granted
+@dataclass(frozen=True, slots=True)
+class _Chains:
+    """The paid orders of the people concerned, oldest first, and which links decide about each. Products that are
+    open for a number of days count each purchase from the end of the one before, whichever Stripe product it was of.
+    """
+
+    orders: Mapping[int, list[Order]]
+    links: Mapping[str, Links]
+    policies: Policies
+    now: datetime
+
+    @classmethod
+    def of(
+        cls, rows: Iterable[Order], *, in_force: Mapping[str, ProductLink], policies: Policies, now: datetime
+    ) -> "_Chains":
+        people = {row.user_id for row in rows if row.user_id}
+        paid = list(Order.objects.filter(user_id__in=people, state=Order.State.PAID)) if people else []
+        known = what_is_known(Grant.Source.ORDER, (order.key for order in paid), in_force=in_force) if paid else None
+        mine: dict[int, list[Order]] = defaultdict(list)
+        for order in sorted(paid, key=_age):
+            mine[order.user_id or 0].append(order)
+        links = {order.key: links_for_order(order, known=known) for order in paid} if known else {}
+        return cls(mine, links, policies, now)
+
+    def end_before(self, row: Order, *, product_id: int) -> datetime | None:
+        """Where the earlier purchases of the product end, each counted from the end of the one before."""
+        end: datetime | None = None
+        if row.user_id is None or row.paid_at is None:
+            return None
+        for order in self.orders[row.user_id]:
+            link = self.links[order.key].get(product_id)
+            if link is None or order.paid_at is None or _age(order) >= _age(row):
+                continue
+            decision = decide_order(
+                order_facts(order),
+                product=link.stripe_product,
+                policy=self.policies.of(product_id),
+                now=self.now,
+                access_days=_days_of(order, link),
+                extends=end,
+            )
+            end = decision.until or end
+        return end
 
 
-def _earlier_orders(rows: list[Order], *, links: list[ProductLink]) -> dict[int, list[Order]]:
-    """Order to the same person's earlier paid ones, oldest first; asked only where a product has a time limit."""
-    if not any(link.product.access_days for link in links):
-        return {}
-    people = {row.user_id for row in rows if row.user_id}
-    mine: dict[int, list[Order]] = defaultdict(list)
-    for order in Order.objects.filter(user_id__in=people, state=Order.State.PAID).order_by("paid_at", "pk"):
-        mine[order.user_id or 0].append(order)
-    return {
-        row.pk: [order for order in mine[row.user_id] if order.paid_at and row.paid_at and _precedes(order, row)]
-        for row in rows
-        if row.user_id
-    }
-
-
-def _precedes(order: Order, row: Order) -> bool:
-    assert order.paid_at is not None and row.paid_at is not None  # noqa: S101
-    return (order.paid_at, order.pk) < (row.paid_at, row.pk)
-
-
-def _chain(
-    earlier: list[Order], *, product: str, days: int | None, policies: Policies, link: ProductLink, now: datetime
-) -> datetime | None:
-    """Where the earlier purchases of a time-limited product end, each counted from the end of the one before."""
-    end: datetime | None = None
-    for order in earlier:
-        facts = order_facts(order)
-        decision = decide_order(
-            facts, product=product, policy=policies.of(link.product_id), now=now, access_days=days, extends=end
-        )
-        if decision.until is not None:
-            end = decision.until
-    return end
+def _age(order: Order) -> tuple[datetime, int]:
+    return order.paid_at or order.created, order.pk

@@ -9,16 +9,16 @@ from activities.doorbell import ring
 from billing.intake.draining import TASK
 from billing.intake.inbox import look_again
 from billing.models import Order, Subscription
-from billing.refreshing.entitling import entitle_orders, entitle_subscriptions, links_of
+from billing.refreshing.deciding_links import links_of
+from billing.refreshing.entitling import entitle_orders, entitle_subscriptions
 from billing.rules import policies
-from hub.grants import Wanted, closing
+from hub.grants import Wanted
 from hub.models import Grant
 
 
 def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
     """What the grant should be, by its subscription or order as last seen; Stripe is asked after the commit.
 
-    Closed where what was bought opens the product no longer, because a link was ended.
     None for what was not bought, and where nothing is sure.
     """
     row = _bought_with(grant)
@@ -32,7 +32,7 @@ def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
     else:
         found = entitle_orders([row], links=links, policies=knobs, now=now, happened_at=now)[row.key]
     mine = next((ent for ent in found if ent.link.product_id == grant.product_id), None)
-    return mine.wanted(grant.user_id) if mine else closing(grant, reason="unlinked", now=now)
+    return mine.wanted(grant.user_id) if mine else None
 
 
 def _look_soon(subject: str) -> None:

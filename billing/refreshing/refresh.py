@@ -26,7 +26,7 @@ from billing.intake.inbox import belongs_elsewhere, is_news, look_again
 from billing.intake.leases import Lease
 from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
 from billing.refreshing import applying
-from billing.refreshing.entitling import ever_linked
+from billing.refreshing.deciding_links import ever_linked
 from billing.refreshing.snapshots import fetch_customer, fetch_guest
 from billing.shop import catalogue
 from hub import grants

@@ -25,7 +25,7 @@ def look_for_doubles(people: set[int], *, now: datetime) -> None:
 def _doubles(people: set[int]) -> dict[Key, list[Grant]]:
     """By person, product and source: the open grants behind it, oldest first, where there are several."""
     paid = Grant.objects.filter(user_id__in=people, state__in=Grant.OPEN).exclude(source=Grant.Source.MANUAL)
-    paid = paid.exclude(source=Grant.Source.ORDER, product__access_days__isnull=False)
+    paid = paid.exclude(source=Grant.Source.ORDER, until__isnull=False)
     paid = paid.exclude(reason__in=ENDINGS).select_related("user", "product")
     by_key: dict[Key, list[Grant]] = defaultdict(list)
     for grant in paid.order_by("starts_at", "pk"):

@@ -11,7 +11,8 @@ from activities import notices
 from activities.models import Delivery
 from billing.models import Connection, Order, Subscription
 from billing.refreshing import applying
-from billing.refreshing.entitling import entitle_orders, entitle_subscriptions, links_of
+from billing.refreshing.deciding_links import links_of
+from billing.refreshing.entitling import entitle_orders, entitle_subscriptions
 from billing.rules.policies import Policies
 from hub import grants
 from hub.grants import CLOSED, Wanted

@@ -18,7 +18,8 @@ from activities.models import Activity
 from activities.record import Happening, record_one
 from billing.intake.inbox import look_again
 from billing.models import AccessPolicy, Connection, Order, Subscription
-from billing.refreshing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
+from billing.refreshing.deciding_links import links_of
+from billing.refreshing.entitling import Entitlement, entitle_orders, entitle_subscriptions
 from billing.rules import effects, policies
 from billing.rules.effects import Effect, batched
 from billing.rules.knobs import DEFAULTS, say_differences

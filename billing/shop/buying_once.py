@@ -115,7 +115,7 @@ def _has_paid(user: User, offer: Offer) -> bool:
 def _has_for_good(user: User, product: Product) -> bool:
     """Bought or given, without an end. Who subscribes may still buy, to keep it."""
     kept = Grant.objects.filter(user=user, product=product, state=Grant.State.ACTIVE, ends_at__isnull=True)
-    return product.access_days is None and kept.exclude(source=Grant.Source.SUBSCRIPTION).exists()
+    return kept.exclude(source=Grant.Source.SUBSCRIPTION).exists()
 
 
 def _sells(session: Json, offer: Offer) -> bool:

@@ -14,7 +14,8 @@ import structlog
 
 from billing.models import Connection, Order, ProductLink, Subscription
 from billing.refreshing import orders, projection
-from billing.refreshing.entitling import Entitlement, entitle_orders, entitle_subscriptions, links_of
+from billing.refreshing.deciding_links import links_of
+from billing.refreshing.entitling import Entitlement, entitle_orders, entitle_subscriptions
 from billing.refreshing.snapshots import Snapshot
 from billing.rules import policies
 from billing.rules.facts import order_facts, subscription_facts
@@ -186,7 +187,7 @@ def _opens(found: Iterable[Entitlement]) -> bool:
 
 def _may_open(found: Iterable[Entitlement]) -> bool:
     """An unknown purchase for a number of days may count from the end of another one."""
-    return any(ent.opens or ent.link.product.access_days for ent in found)
+    return any(ent.opens or ent.days for ent in found)
 
 
 def _chunks(model: Any, connection: Connection) -> Iterator[list[Any]]:

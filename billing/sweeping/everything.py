@@ -16,7 +16,7 @@ from billing.errors import StripeMissing, StripeUnavailable
 from billing.gateway import Gateway
 from billing.intake.event_types import EVERYTHING
 from billing.models import Connection, Order, StripeCustomer, Subscription
-from billing.refreshing.entitling import ever_linked
+from billing.refreshing.deciding_links import ever_linked
 from billing.refreshing.snapshots import (
     Ask,
     Snapshot,

@@ -20,7 +20,7 @@ from billing.intake import event_types, inbox
 from billing.intake.event_types import ACCESS_TYPES, OTHER_TYPES
 from billing.intake.inbox import look_again
 from billing.models import Connection, InboxEvent, Pass, Subject
-from billing.refreshing.entitling import ever_linked
+from billing.refreshing.deciding_links import ever_linked
 from billing.refreshing.refresh import note_answer, note_unavailable
 from billing.rules.rehearsal import Difference, rehearse
 from billing.stripe_objects import required_moment

@@ -94,7 +94,7 @@ def test_a_subscription_that_ended_before_its_product_was_unlinked_is_not_given_
     shop.sandbox.api.subscriptions.cancel(bought["subscription"])
     shop.deliver()
     linking.unlink(ProductLink.objects.get(product=shop.club), actor=owner)
-    assert grants.restore(grant, actor=owner, reason="", now=shop.now()).close_reason == "unlinked"
+    assert grants.restore(grant, actor=owner, reason="", now=shop.now()).close_reason == "canceled"
 
 
 @pytest.mark.parametrize("state", ["ending", "past_due"])
