@@ -1,7 +1,5 @@
 """The owner's pages that link a product with a Stripe product, new or known, and end the link."""
 
-from collections.abc import Sequence
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -62,7 +60,13 @@ def create(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             selling.refuse_draft(product, ["new"] if on_sale else [])
             made, price = create_stripe_product(product, **form.terms(), wish=wish)
-            linking.link(product, stripe_product=made, prices=[price] if on_sale else [], actor=actor_of(request))
+            linking.link(
+                product,
+                stripe_product=made,
+                prices=[price] if on_sale else [],
+                actor=actor_of(request),
+                had_buyers=ProductLink.objects.filter(stripe_product=made).exists(),
+            )
         except linking.AlreadyLinked:  # by the other click
             return SeeOther(reverse("billing:link", args=[pk]))
         except StripeUnavailable:
@@ -70,7 +74,7 @@ def create(request: HttpRequest, pk: int) -> HttpResponse:
         except StripeError as error:
             form.add_error(None, str(error))
         else:
-            return _linked(request, product, then="billing:link", args=[pk])
+            return _linked(request, product)
     return render(
         request, "billing/create.html", {"form": form, "product": product}, status=422 if form.errors else 200
     )
@@ -122,13 +126,20 @@ def _set_up(request: HttpRequest, product: Product, chosen: str, *, gateway: Gat
     if request.method == "POST" and form.is_valid():
         on_sale, free, actor = form.cleaned_data["prices"], form.trial_days(), actor_of(request)
         try:
-            linking.link(product, stripe_product=chosen, prices=on_sale, trial_days=free, actor=actor)
+            linking.link(
+                product,
+                stripe_product=chosen,
+                prices=on_sale,
+                trial_days=free,
+                actor=actor,
+                had_buyers="nobody_yet" not in request.POST,
+            )
         except StripeUnavailable:
             raise
         except StripeError as error:
             form.add_error(None, str(error))
         else:
-            return _linked(request, product, then="billing:imports")
+            return _linked(request, product)
     context = {
         "product": product,
         "form": form,
@@ -140,15 +151,16 @@ def _set_up(request: HttpRequest, product: Product, chosen: str, *, gateway: Gat
     return render(request, "billing/set_up.html", context, status=422 if form.errors else 200)
 
 
-def _linked(request: HttpRequest, product: Product, *, then: str, args: Sequence[int] = ()) -> HttpResponse:
-    """What was known at Stripe before has buyers to import; what Stripe left undone is seen to first."""
+def _linked(request: HttpRequest, product: Product) -> HttpResponse:
+    """On to the import where somebody may have bought it before; what Stripe left undone is seen to first."""
     made = made_for(product.pk)
     messages.success(request, with_way(f"{product} opens for everybody who buys {made.stripe_name}.", made))
     if made.offers.filter(payment_link_id="").exists():
         messages.warning(request, HALF_WAY)
         ring(TASK)
-        return SeeOther(reverse("billing:link", args=[product.pk]))
-    return SeeOther(reverse(then, args=args))
+    elif made.had_buyers:
+        return SeeOther(reverse("billing:imports"))
+    return SeeOther(reverse("billing:link", args=[product.pk]))
 
 
 def _show(request: HttpRequest, made: ProductLink) -> HttpResponse:

@@ -12,11 +12,13 @@ BEGUN = (*ImportBatch.AT_WORK, State.PLANNED)
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """`is_compared`: whether a nightly pass has let in everybody since the link was made, `silently` that many people.
-    `under_way`: the import at work, stopped, or only planned; `is_empty`: it is planned, and would bring nobody.
-    `last`: the newest import that is done or undone; `people`: how many it let in.
+    """`is_needed`: whether somebody may have bought it before. `is_compared`: whether a nightly pass has let in
+    everybody since the link was made, `silently` that many people. `under_way`: the import at work, stopped, or only
+    planned; `is_empty`: it is planned, and would bring nobody. `last`: the newest import that is done or undone;
+    `people`: how many it let in.
     """
 
+    is_needed: bool
     is_compared: bool
     silently: int
     under_way: ImportBatch | None
@@ -28,7 +30,7 @@ class Covered:
     def is_to_do(self) -> bool:
         """Whether another import would bring somebody."""
         if self.last is None:
-            return not self.is_compared
+            return self.is_needed and not self.is_compared
         return self.last.state == State.UNDONE or self.leaves_out
 
     @property
@@ -44,6 +46,7 @@ def imports_of(made: ProductLink) -> Covered:
     last = since.filter(state__in=[State.DONE, State.UNDONE]).first()
     passes = Pass.objects.filter(kind="full", stopped="", finished_at__isnull=False)
     return Covered(
+        is_needed=made.had_buyers,
         is_compared=passes.filter(started_at__gte=made.created_at).exists(),
         silently=_count_people(made, made.batch),
         under_way=begun,

@@ -21,6 +21,9 @@ class ProductLink(models.Model):
     created_at = models.DateTimeField(
         default=clock.now, help_text="Business time: what was bought earlier comes in as by an import."
     )
+    had_buyers = models.BooleanField(
+        default=True, help_text="Somebody may have bought it before. Pages ask for no import where nobody has."
+    )
     unlinked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

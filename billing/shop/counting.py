@@ -22,6 +22,10 @@ class Bought:
     orders: int
     is_all: bool
 
+    @property
+    def is_nothing(self) -> bool:
+        return self.is_all and not self.subscriptions and not self.orders
+
 
 def count_bought(gateway: Gateway, stripe_product: str) -> Bought:
     """What anybody bought of it anywhere, as far as a few pages of the account tell. Raises billing.errors."""

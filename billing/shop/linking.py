@@ -53,8 +53,10 @@ def link(
     prices: Sequence[str],
     actor: User | None,
     trial_days: Mapping[str, int] = MappingProxyType({}),
+    had_buyers: bool = True,
 ) -> ProductLink:
-    """Links, and puts the chosen prices on sale, now or as soon as Stripe can. `trial_days`: by price.
+    """Links, and puts the chosen prices on sale, now or as soon as Stripe can. `trial_days`: by price; `had_buyers`:
+    false where it is known that nobody bought it before.
 
     Raises AlreadyLinked, NotPublished and billing.errors, each with nothing changed.
     """
@@ -67,7 +69,11 @@ def link(
     try:
         with transaction.atomic():
             made = ProductLink.objects.create(
-                connection=connection, product=product, stripe_product=stripe_product, stripe_name=found["name"]
+                connection=connection,
+                product=product,
+                stripe_product=stripe_product,
+                stripe_name=found["name"],
+                had_buyers=had_buyers,
             )
             selling.add_offers(made, on_sale, trial_days=trial_days)
             _tell(made, actor=actor, what="linked")

@@ -214,6 +214,7 @@ def test_a_new_stripe_product_is_made_linked_and_sold(
 ) -> None:
     sent = form_of(desk) | {"amount": typed, "currency": currency, "billed": billed, "checkout": "on"}
     assert desk.post(f"{kit_page()}new/", sent)["Location"] == kit_page()
+    assert "Import who bought before" not in desk.get(kit_page()).content.decode(), "nobody can have bought it"
     offer = Offer.objects.get(product=kit)
     price = shop.sandbox.api.prices.retrieve(offer.price_id)
     assert (price.unit_amount, price.currency) == (minor, currency.lower())

@@ -85,8 +85,28 @@ def test_what_the_choice_left_out_is_let_in_by_the_night_as_the_page_says(past: 
 def test_after_the_first_night_there_is_nothing_to_import(past: Past, browser: Client) -> None:
     past.connect()
     _night()
-    assert "Nobody who bought it before it was linked is without it." in said(browser)
-    assert "Import who bought before" not in said(browser)
+    assert "Import who bought before" not in said(browser) and "nightly pass" not in said(browser)
+
+
+def test_where_nobody_has_bought_it_yet_no_import_is_asked_for(past: Past, browser: Client) -> None:
+    past.connect()
+    glazing = cast.ProductFactory(name="Glazing", slug="glazing")
+    page = SETTINGS.format(glazing.pk)
+    shown = browser.get(page, {"stripe_product": past.other}).content.decode()
+    assert "Whoever buys from now on gets in" in shown and 'name="nobody_yet"' in shown
+    assert browser.post(page, {"stripe_product": past.other, "nobody_yet": "1"})["Location"] == page
+    shown = browser.get(page).content.decode()
+    assert "Import who bought before" not in shown and "before it was linked" not in shown
+
+
+def test_where_somebody_may_have_bought_it_the_link_leads_to_the_import(past: Past, browser: Client) -> None:
+    past.connect()
+    past.subscribe(ADA, price=past.unlinked)
+    glazing = cast.ProductFactory(name="Glazing", slug="glazing")
+    page = SETTINGS.format(glazing.pk)
+    assert 'name="nobody_yet"' not in browser.get(page, {"stripe_product": past.other}).content.decode()
+    assert browser.post(page, {"stripe_product": past.other})["Location"] == IMPORTS
+    assert "Import who bought before…" in browser.get(page).content.decode()
 
 
 def test_support_sees_nothing_of_it(past: Past, browser: Client) -> None:
