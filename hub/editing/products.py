@@ -9,10 +9,12 @@ from hub.access import open_grants
 from hub.editing.addresses import free_slug
 from hub.editing.deeds import note_deed
 from hub.editing.order import last_position
+from hub.errors import Refused
 from hub.models import CollectionItem, FormerAddress, Page, Product, SalesPage, Section, User
 from hub.pictures.following import follow_words
 from hub.pictures.keeping import keep
 from hub.pictures.preparing import Prepared
+from hub.sale import live_offers
 
 
 @transaction.atomic
@@ -60,6 +62,9 @@ def change_cover(product: Product, prepared: Prepared | None, *, actor: User, no
 
 @transaction.atomic
 def set_live(product: Product, *, is_live: bool, actor: User, now: datetime) -> None:
+    """Publishes it, or makes it a draft. Raises Refused while it is on sale: who pays has to find what they bought."""
+    if not is_live and live_offers(product):
+        raise Refused("It is on sale. Take its prices off sale first: whoever paid would find nothing.")
     changed = Product.objects.filter(pk=product.pk, is_live=not is_live).update(is_live=is_live)
     if changed:
         note_deed(product, "published" if is_live else "made it a draft again", actor=actor, now=now)

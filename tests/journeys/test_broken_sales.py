@@ -5,7 +5,8 @@ import re
 import pytest
 from django.test import Client
 
-from billing.models import Offer
+from billing.models import Offer, ProductLink
+from billing.shop import selling
 from hub.models import Product, User
 from tests import cast
 from tests.members import Member, signed_in
@@ -193,3 +194,33 @@ def test_strangers_members_and_support_change_no_price(shop: Shop, dan: User, fu
     for user in (dan, support):
         assert signed_in(user).post(address, {"amount": "1", "currency": "EUR"}).status_code == 403
     assert Product.objects.get(pk=shop.club.pk).offers.count() == 2
+
+
+def test_what_is_on_sale_is_not_made_a_draft(shop: Shop, browser: Client) -> None:
+    """Its payment links would go on taking money for a page that nobody can open."""
+    path = f"/console/products/{shop.course.pk}/live/"
+    page = browser.get(path).content.decode()
+    assert "Take its prices off sale" in page
+    assert "Make it a draft</button>" not in page
+    refused = browser.post(path, {"live": "0"}, follow=True)
+    assert "whoever paid would find nothing" in refused.content.decode()
+    shop.course.refresh_from_db()
+    assert shop.course.is_live
+
+    link = ProductLink.objects.get(product=shop.course)
+    assert shop.sandbox.api.payment_links.retrieve(shop.once.payment_link_id).active
+    selling.change_offers(link, prices=[], trial_days={}, actor=None)
+    assert not shop.sandbox.api.payment_links.retrieve(shop.once.payment_link_id).active
+    browser.post(path, {"live": "0"})
+    shop.course.refresh_from_db()
+    assert not shop.course.is_live
+
+
+def test_staff_are_told_that_a_payer_has_a_draft(shop: Shop, browser: Client) -> None:
+    shop.buy(shop.once, email="ada@example.org")
+    shop.deliver()
+    selling.change_offers(ProductLink.objects.get(product=shop.course), prices=[], trial_days={}, actor=None)
+    browser.post(f"/console/products/{shop.course.pk}/live/", {"live": "0"})
+    person = User.objects.get(email="ada@example.org")
+    page = browser.get(f"/console/people/{person.pk}/").content.decode()
+    assert "It is a draft: members do not see it until it is published." in page

@@ -15,11 +15,13 @@ from activities.feed import Cursor, Filters, page
 from hub.editing import products as editing
 from hub.editing.deeds import note_deed
 from hub.editing.forms import CoverForm, EditForm, InfoForm, SettingsForm
+from hub.errors import Refused
 from hub.figures import NOT_LINKED, figures_of
 from hub.models import Product
 from hub.permissions import Permission, actor_of, staff_only
 from hub.pictures.following import follow_words
 from hub.redirects import SeeOther
+from hub.sale import live_offers
 
 Form = TypeVar("Form", bound=EditForm)
 TABS = {
@@ -103,11 +105,15 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
             request,
             pk,
             "withdraw.html",
-            {"holders": editing.count_holders(product, now=now)},
+            {"holders": editing.count_holders(product, now=now), "is_on_sale": bool(live_offers(product))},
             tab="console_product",
         )
     is_live = request.POST.get("live") == "1"
-    editing.set_live(product, is_live=is_live, actor=actor_of(request), now=now)
+    try:
+        editing.set_live(product, is_live=is_live, actor=actor_of(request), now=now)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return SeeOther(reverse("hub:console_product_live", args=[pk]))
     messages.success(request, f"{product} is {'live' if is_live else 'a draft now: only owners and admins see it'}.")
     if editing.find_empty().filter(pk=pk).exists():
         messages.warning(request, "It has no published page yet: whoever opens it finds nothing to read.")
