@@ -86,7 +86,7 @@ def full_pass(*, confirmed: bool = False, at_most: float = AT_MOST) -> Pass | No
     """Compares everything with Stripe and mends what drifted. Lets in, silently, who bought before the link.
 
     A pass that would close more than 20 grants, or more than 5 % of the open ones, leaves everybody alone for whom it
-    would close something: it keeps their list and asks, until it is run `confirmed`. Who paid is let in all the same.
+    would close something: it keeps their list and asks, until it is run `confirmed`. Everybody else who paid is let in.
     `at_most`: seconds after which it is broken off, with nothing changed.
     """
     connection = active_connection()
