@@ -120,7 +120,7 @@ LETTERS = {
                 "way_back": "“To come back, put in a card that works.”, or what else helps",
             },
             "Come back",
-            {"reason": "Your last invoices were not paid.", "step": "account"},
+            {"reason": "Your last payments failed.", "step": "account"},
         ),
         Letter(
             notices.PAYMENT_PENDING,

@@ -152,7 +152,7 @@ def _way(letter: Letter, context: dict[str, Any]) -> str:
     """Where the letter's button leads; empty where it has none."""
     if not letter.button or (letter.kind == notices.ACCESS_ENDED and context["step"] in {"ask", "wait"}):
         return ""
-    to_account = letter.kind in {notices.PAYMENT_FAILED, notices.TRIAL_ENDING} or context["step"] == "account"
+    to_account = letter.kind in {notices.PAYMENT_FAILED, notices.TRIAL_ENDING} or context["step"] in {"account", "pay"}
     return str(context["account_url"] if to_account else context["open_url"])
 
 
@@ -195,6 +195,8 @@ def _way_back(context: dict[str, Any]) -> str:
     match context["step"]:
         case "account":
             return "To come back, put in a card that works."
+        case "pay":
+            return "To come back, pay the invoice: it is in your account."
         case "ask":
             return "If this is wrong, answer this e-mail." if context["our_site"].support_email else ""
         case "wait":

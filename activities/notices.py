@@ -115,8 +115,8 @@ def access_ended(
 ) -> Notice:
     """Your access has ended: why (a sentence, or nothing), and the way back.
 
-    `step`: account where a card brings it back, ask where only people can, wait where time does,
-    or nothing for the product's page.
+    `step`: account where a card brings it back, pay where an invoice does, ask where only people can, wait where
+    time does, or nothing for the product's page.
     """
     return Notice(
         kind=ACCESS_ENDED,

@@ -1,6 +1,6 @@
 """A member's own billing, as the account page shows it: subscriptions, purchases, and what needs them now."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ NEWS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRow:
-    """`state`: Stripe's status, or `ending`, or `collection_paused`. `has_card`: a way to pay is known at Stripe."""
+    """`state`: as `state_of` says it. `has_card`: a way to pay is known at Stripe."""
 
     product_names: str
     state: str
@@ -41,7 +41,6 @@ class SubscriptionRow:
     has_card: bool
     can_cancel: bool
     can_keep: bool
-    is_invoice_due: bool  # nothing is collected: the newest invoice is to be paid by hand
     invoice_url: str
 
 
@@ -62,12 +61,14 @@ class PurchaseRow:
 class Banner:
     """A payment that failed: since when, until when access stays, when Stripe tries again.
 
-    `is_over`: access has ended by it. `next_try` is empty where there is no card that could be tried. `pay_url`:
-    where an invoice is paid that was sent and not collected; empty for every other.
+    `is_over`: access has ended by it. `is_invoiced`: nothing failed, an invoice was not paid in time. `next_try` is
+    empty where there is no card that could be tried. `pay_url`: where an invoice is paid that was sent and not
+    collected; empty for every other.
     """
 
     amount_text: str
     is_over: bool
+    is_invoiced: bool
     failed_on: datetime | None
     pay_url: str
     keep_until: datetime | None
@@ -145,9 +146,18 @@ def invoices_due(user: User) -> dict[str, str]:
     return {row.stripe_id: _pay_url(row) if row.customer_id in managed else "" for row in rows}
 
 
+def invoiced_on(refs: Collection[str]) -> dict[str, datetime]:
+    """Of these subscriptions, those that are sent invoices: when the newest was made. One query."""
+    rows = Subscription.objects.filter(stripe_id__in=refs, data__collection_method="send_invoice")
+    made = {row.stripe_id: moment(_invoice(row).get("created")) for row in rows}
+    return {ref: at for ref, at in made.items() if at}
+
+
 def state_of(row: Subscription) -> str:
-    """Stripe's status, or `ending` where it is cancelled for later, or `collection_paused`."""
+    """Stripe's status, or `ending` where it is cancelled for later, or `collection_paused`, or `invoice_due`."""
     facts = subscription_facts(row)
+    if facts.is_invoiced and row.status in LATE:
+        return "invoice_due"
     if facts.is_ending and row.status in {"active", "trialing"}:
         return "ending"
     return "collection_paused" if row.status == "active" and facts.collection_paused else row.status
@@ -176,7 +186,6 @@ def _subscription_row(
         has_card=facts.is_invoiced or _has_card(row, customer),
         can_cancel=may_cancel and customer is not None and not over and not ending and row.status != "incomplete",
         can_keep=may_cancel and customer is not None and ending,
-        is_invoice_due=facts.is_invoiced and row.status in LATE,
         invoice_url=_pay_url(row) if customer else "",
     )
 
@@ -218,14 +227,16 @@ def _banner(
     row: Subscription, names: dict[str, str], managed: Mapping[str, StripeCustomer], grants: list[Grant]
 ) -> Banner:
     customer, due = managed.get(row.customer_id), _invoice(row)
+    is_invoiced = subscription_facts(row).is_invoiced
     keep = [grant.until for grant in grants if grant.state == Grant.State.GRACE]
     return Banner(
         amount_text=format_money(due["amount_due"], due["currency"]) if due.get("amount_due") else "",
         is_over=bool(grants) and not any(grant.is_open for grant in grants),
+        is_invoiced=is_invoiced,
         failed_on=row.past_due_since,
-        pay_url=_pay_url(row) if customer and subscription_facts(row).is_invoiced else "",
+        pay_url=_pay_url(row) if customer and is_invoiced else "",
         keep_until=keep[0] if keep else None,
-        next_try=moment(due.get("next_payment_attempt")) if _has_card(row, customer) else None,
+        next_try=moment(due.get("next_payment_attempt")) if not is_invoiced and _has_card(row, customer) else None,
         subscription_id=row.stripe_id,
         customer_id=customer.stripe_id if customer else "",
         product_names=_names(products_of(row.data), names),

@@ -6,7 +6,7 @@ class BillingConfig(AppConfig):
     verbose_name = "Stripe"
 
     def ready(self) -> None:
-        from billing.account import invoices_due
+        from billing.account import invoiced_on, invoices_due
         from billing.console.stages import STAGES
         from billing.desk import causes, evidence, forgetting, overview, standing, strangers, support
         from billing.insight.products import figures_of
@@ -23,6 +23,7 @@ class BillingConfig(AppConfig):
 
         further_reasons.append(reasons_of)
         invoiced.sources.append(invoices_due)
+        invoiced.daters.append(invoiced_on)
         sellers.append(follow_stripe)
         further_steps.append(overview.steps)
         further_matters.append(overview.matters)

@@ -51,8 +51,12 @@ class Reason:
 # Who sells adds here what it knows of purchases without a grant: person to product id to reason.
 further_reasons: list[Callable[[User], Mapping[int, Reason]]] = []
 OPEN_TO: dict[str, str] = {Product.Visibility.PUBLIC: "everyone", Product.Visibility.MEMBERS: "members"}
-UNPAID = frozenset({"past_due", "past_due_expired", "unpaid"})
-PENDING = frozenset({"first_payment_pending", "payment_processing", "awaiting_first_payment"})
+UNPAID = frozenset(
+    {"past_due", "past_due_expired", "unpaid", "invoice_late", "invoice_late_expired", "invoices_unpaid"}
+)
+PENDING = frozenset({"first_payment_pending", "payment_processing", "awaiting_first_payment", "awaiting_first_invoice"})
+# What grace turns into when its time is over and nobody has written so yet.
+EXPIRED = {"invoice_late_grace": "invoice_late_expired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,8 @@ def _explain(
     elif grants:
         grant = max(grants, key=lambda grant: (grant.closed_at or grant.ends_at or grant.starts_at, grant.pk))
         if grant.is_open:  # its time is over, and the sweep has not written so yet
-            reason = "past_due_expired" if grant.state == "grace" else OVER_BY_TIME[grant.source]
+            expired = EXPIRED.get(grant.reason, "past_due_expired")
+            reason = expired if grant.state == "grace" else OVER_BY_TIME[grant.source]
             state, until = "ended", grant.until
         else:
             reason, state = grant.close_reason, grant.state

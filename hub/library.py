@@ -1,7 +1,7 @@
 """The library: what is somebody's own, where they left off, and what else there is."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -156,13 +156,12 @@ def _with_standings(others: list[Other], user: User | None, *, held: access.Held
     if user is None or held is None or not others:
         return others
     explained = access.explain_briefly(user, [other.product for other in others], held=held, now=now)
-    due = locked.invoices_behind(user, explained)
-    return [_standing(other, why, due=due) for other, why in zip(others, explained, strict=True)]
+    return [_standing(other, why) for other, why in zip(others, explained, strict=True)]
 
 
-def _standing(other: Other, why: access.Explanation, *, due: Mapping[str, str]) -> Other:
-    may_buy = locked.for_person(why, due=due, sale=other.sale, support_email="").step == "buy"
-    return Other(other.product, other.sale, locked.in_short(why, due=due, sale=other.sale), may_buy)
+def _standing(other: Other, why: access.Explanation) -> Other:
+    may_buy = locked.for_person(why, due={}, sale=other.sale, support_email="").step == "buy"
+    return Other(other.product, other.sale, locked.in_short(why, sale=other.sale), may_buy)
 
 
 def _products() -> QuerySet[Product]:

@@ -14,6 +14,7 @@ from hub.sale import Sale
 
 # The step for a reason, in the order of preference; the first that is possible is the one shown.
 PAY = {"past_due", "past_due_expired", "unpaid", "awaiting_first_payment", "first_payment_pending"}
+INVOICES = {"invoice_late", "invoice_late_expired", "invoices_unpaid"}
 ASK = {
     "disputed",
     "revoked",
@@ -25,9 +26,9 @@ ASK = {
     "trial_cancelled",
 }
 WAIT = {"payment_processing"}
-RESUME = {"trial_ended_no_payment_method"}
+RESUME = {"trial_ended_no_payment_method", "awaiting_first_invoice"}
 # What was had for a time, and can be had again.
-BACK = {"canceled", "canceled_unpaid", "time_over", "gift_over", "refunded"}
+BACK = {"canceled", "canceled_unpaid", "canceled_invoice_unpaid", "time_over", "gift_over", "refunded"}
 UNPAID = {"payment_failed", "first_payment_never_made"}
 
 # Reader's words where the staff's sentence would be curt. {date} is the day it ended.
@@ -38,11 +39,15 @@ WORDS: dict[str, tuple[str, str]] = {
         "Your last payment failed, and your access ended. Update your card to come back.",
     ),
     "past_due": ("Your last payment failed. Update your card to come back.",) * 2,
-    "unpaid": ("Your last invoices were not paid. Update your card to come back.",) * 2,
+    "unpaid": ("Your last payments failed. Update your card to come back.",) * 2,
     "canceled": ("Your subscription ended on {date}.", "Your subscription has ended."),
     "canceled_unpaid": (
         "Your payments failed, and your subscription was ended on {date}.",
         "Your payments failed, and your subscription was ended.",
+    ),
+    "canceled_invoice_unpaid": (
+        "Your invoices were not paid, and your subscription was ended on {date}.",
+        "Your invoices were not paid, and your subscription was ended.",
     ),
     "time_over": ("Your time with it was over on {date}.", "Your time with it is over."),
     "gift_over": ("Your time with it was over on {date}.", "Your time with it is over."),
@@ -72,16 +77,13 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "trial_not_granted": ("Your free trial does not include this. It opens by itself when the trial is over.",) * 2,
     "disputed": ("The payment for this was disputed at your bank, so it is closed.",) * 2,
-}
-
-# Instead of those above for whoever is sent invoices.
-INVOICED: dict[str, tuple[str, str]] = {
-    "past_due_expired": (
+    "invoice_late_expired": (
         "Your last invoice was not paid, and your access ended on {date}. Pay it to come back.",
         "Your last invoice was not paid, and your access ended. Pay it to come back.",
     ),
-    "past_due": ("Your last invoice was not paid. Pay it to come back.",) * 2,
-    "unpaid": ("Your last invoices were not paid. Pay them to come back.",) * 2,
+    "invoice_late": ("Your last invoice was not paid in time. Pay it to come back.",) * 2,
+    "invoices_unpaid": ("Your last invoices were not paid. Pay them to come back.",) * 2,
+    "awaiting_first_invoice": ("Your first invoice is not paid yet. This opens when it is.",) * 2,
 }
 
 TITLES = {"none": "Get this", "pending": "Not open yet"}
@@ -110,7 +112,7 @@ def for_visitor(sale: Sale | None) -> Locked:
 
 def invoices_behind(user: User, explanations: Iterable[Explanation]) -> dict[str, str]:
     """The `due` of the functions below: this person's invoices, asked for only where one may be the reason."""
-    return invoices_due(user) if any(explanation.reason in INVOICED for explanation in explanations) else {}
+    return invoices_due(user) if any(explanation.reason in INVOICES for explanation in explanations) else {}
 
 
 def for_person(explanation: Explanation, *, due: Mapping[str, str], sale: Sale | None, support_email: str) -> Locked:
@@ -119,18 +121,19 @@ def for_person(explanation: Explanation, *, due: Mapping[str, str], sale: Sale |
     waits = explanation.reason in WAIT
     title = "Your payment is on its way" if waits else TITLES.get(explanation.state, "This is closed for you now")
     subscription = _subscription(explanation)
-    if _is_invoiced(explanation, due):
-        step = "pay_invoice" if due[subscription] else "ask" if support_email else "nothing"
-        return Locked(title, _sentence(explanation, INVOICED), step, is_new, subscription, due[subscription])
+    if explanation.reason in INVOICES:
+        url = due.get(subscription, "")
+        step = "pay_invoice" if url else "ask" if support_email else "nothing"
+        return Locked(title, _sentence(explanation), step, is_new, subscription, url)
     step = _step(explanation.reason, sale=sale, support_email=support_email)
-    return Locked(title, _sentence(explanation, WORDS), step, is_new, subscription)
+    return Locked(title, _sentence(explanation), step, is_new, subscription)
 
 
-def in_short(explanation: Explanation, *, due: Mapping[str, str], sale: Sale | None) -> str:
+def in_short(explanation: Explanation, *, sale: Sale | None) -> str:
     """What a tile says in the place of the price; empty where the price is what there is to say."""
     if explanation.state == "pending":
         return "Payment on its way" if explanation.reason in WAIT else "Waiting for your first payment"
-    if _is_invoiced(explanation, due):
+    if explanation.reason in INVOICES:
         return "Pay your invoice to come back"
     if explanation.reason in PAY:
         return "Update your card to come back"
@@ -155,10 +158,6 @@ def _step(reason: str, *, sale: Sale | None, support_email: str) -> str:
     return "ask" if support_email else "nothing"
 
 
-def _is_invoiced(explanation: Explanation, due: Mapping[str, str]) -> bool:
-    return explanation.reason in INVOICED and _subscription(explanation) in due
-
-
 def _subscription(explanation: Explanation) -> str:
     """Of the grants that closed for this reason, the newest one's."""
     closed = [grant for grant in explanation.grants if grant.close_reason == explanation.reason]
@@ -166,9 +165,9 @@ def _subscription(explanation: Explanation) -> str:
     return bought[-1] if bought else ""
 
 
-def _sentence(explanation: Explanation, words_of: Mapping[str, tuple[str, str]]) -> str:
-    if explanation.reason not in words_of:
+def _sentence(explanation: Explanation) -> str:
+    if explanation.reason not in WORDS:
         return explanation.sentence
-    dated, plain = words_of[explanation.reason]
+    dated, plain = WORDS[explanation.reason]
     words = dated.format(date=date_format(localtime(explanation.until), "j F Y")) if explanation.until else plain
     return f"It was part of {explanation.via.name}. {words}" if explanation.via else words

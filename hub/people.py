@@ -83,7 +83,7 @@ def _moment(text: str) -> datetime:
 STATES = {
     "open": "With access",
     "trial": "On trial",
-    "grace": "In grace, payment failed",
+    "grace": "In grace, payment late",
     "ending": "Cancelled, ending",
     "ended": "Had access once",
     "never": "Never had access",

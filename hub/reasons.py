@@ -31,6 +31,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The last payment failed. Access is kept while the card is tried again, until {date} at the latest.",
         "The last payment failed. Access is kept while the card is tried again.",
     ),
+    "invoice_late_grace": (
+        "The last invoice was not paid in time. Access is kept until {date}.",
+        "The last invoice was not paid in time. Access is kept while Stripe waits for it.",
+    ),
     "bought": ("Bought; open until {date}.", "Bought, with no end."),
     "given": ("Given by hand until {date}.", "Given by hand."),
     "restored": ("Given back by hand.", "Given back by hand."),
@@ -51,17 +55,28 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "collection_paused": ("Payments are paused until {date}.", "Payments are paused."),
     "awaiting_first_payment": ("The first payment has not arrived yet.",) * 2,
+    "awaiting_first_invoice": ("The first invoice has not been paid yet.",) * 2,
     "past_due": ("The last payment failed.",) * 2,
+    "invoice_late": ("The last invoice was not paid in time.",) * 2,
+    "invoice_late_expired": (
+        "The last invoice was not paid, and the days of grace were over on {date}.",
+        "The last invoice was not paid, and the days of grace are over.",
+    ),
     "past_due_expired": (
         "The last payment failed, and the days of grace were over on {date}.",
         "The last payment failed, and the days of grace are over.",
     ),
-    "unpaid": ("The subscription's invoices were not paid.",) * 2,
+    "unpaid": ("The subscription's payments failed, and Stripe gave up on them.",) * 2,
+    "invoices_unpaid": ("The subscription's invoices were not paid.",) * 2,
     "trial_ended_no_payment_method": ("The trial ended and there was no card to continue with.",) * 2,
     "canceled": ("The subscription ended on {date}.", "The subscription has ended."),
     "canceled_unpaid": (
         "Its payments failed, and the subscription was ended on {date}.",
         "Its payments failed, and the subscription was ended.",
+    ),
+    "canceled_invoice_unpaid": (
+        "Its invoices were not paid, and the subscription was ended on {date}.",
+        "Its invoices were not paid, and the subscription was ended.",
     ),
     "unknown_status": ("Stripe reports a status we do not know; nothing was changed.",) * 2,
     "payment_processing": ("The payment is still being processed.",) * 2,
@@ -82,8 +97,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
 LETTERS: dict[str, str] = {
     "past_due": "Your last payment failed.",
     "past_due_expired": "Your last payment failed, and the days to put that right are over.",
-    "unpaid": "Your last invoices were not paid.",
+    "unpaid": "Your last payments failed.",
     "canceled_unpaid": "Your payments failed, and your subscription was ended on {date}.",
+    "invoice_late": "Your {invoice} was not paid in time.",
+    "invoice_late_expired": "Your {invoice} was not paid, and the days to put that right are over.",
+    "invoices_unpaid": "Your {invoice} was not paid.",
+    "canceled_invoice_unpaid": "Your {invoice} was not paid, and your subscription was ended on {date}.",
     "trial_ended_no_payment_method": "Your free trial is over, and there was no card to go on with.",
     "canceled": "Your subscription was ended on {date}.",
     "trial_not_granted": "Your free trial does not include it any more.",
@@ -95,6 +114,9 @@ LETTERS: dict[str, str] = {
 }
 # A card brings it back; the member's account is where it is put in.
 BY_CARD = frozenset({"past_due", "past_due_expired", "unpaid", "trial_ended_no_payment_method"})
+# Paying the invoice does, and it is found there too.
+BY_INVOICE = frozenset({"invoice_late", "invoice_late_expired", "invoices_unpaid"})
+OF_INVOICES = BY_INVOICE | {"canceled_invoice_unpaid"}
 # It comes back without anybody's doing.
 BY_ITSELF = frozenset({"trial_not_granted"})
 
@@ -123,10 +145,23 @@ def say(reason: str, *, until: datetime | None = None) -> str:
     return dated.format(date=say_day(until)) if until else plain
 
 
-def say_in_letter(reason: str, *, at: datetime) -> tuple[str, str]:
-    """The sentence for whoever loses access at `at`, and the way back: account, ask, wait, or nothing."""
-    step = "account" if reason in BY_CARD else "wait" if reason in BY_ITSELF else ""
-    return LETTERS[reason].format(date=say_day(at)), "ask" if reason == "disputed" else step
+def say_in_letter(reason: str, *, at: datetime, invoiced_on: datetime | None = None) -> tuple[str, str]:
+    """The sentence for whoever loses access at `at`, and the way back: account, pay, ask, wait, or nothing.
+
+    `invoiced_on`: the day of the newest invoice, where one is sent and its day is known.
+    """
+    invoice = f"invoice of {say_day(invoiced_on)}" if invoiced_on else "last invoice"
+    return LETTERS[reason].format(date=say_day(at), invoice=invoice), _way_back(reason)
+
+
+def _way_back(reason: str) -> str:
+    if reason in BY_CARD:
+        return "account"
+    if reason in BY_INVOICE:
+        return "pay"
+    if reason in BY_ITSELF:
+        return "wait"
+    return "ask" if reason == "disputed" else ""
 
 
 def say_day(moment: datetime) -> str:

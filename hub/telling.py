@@ -6,8 +6,9 @@ from typing import Any
 from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record
+from hub.invoiced import invoiced_on
 from hub.models import Ledger, Product, User
-from hub.reasons import LETTERS, say_in_letter
+from hub.reasons import LETTERS, OF_INVOICES, say_in_letter
 
 Pair = tuple[int, int]
 BY_HAND = "person"  # the rule of whatever a person decides
@@ -68,7 +69,8 @@ def mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pai
     written, first = [activity for activity in activities if not activity.imported], _first(ledger)
     products = Product.objects.filter(pk__in={activity.product_id for activity in written})
     wants_mail = set(products.filter(send_access_email=True).values_list("pk", flat=True)) if written else set()
-    found = []
+    sent = {row.grant.source_ref for row in first.values() if row.reason in OF_INVOICES}
+    invoices, found = invoiced_on(sent), []
     for activity in written:
         if activity.user_id is None or activity.product_id not in wants_mail:
             continue
@@ -79,7 +81,8 @@ def mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pai
             trial_end = row.until if row.reason == "trial" else None
             found.append(notices.access(key=f"access:{row.grant_id}", trial_end=trial_end, **about))
         elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in LETTERS and pair not in foreseen:
-            sentence, step = say_in_letter(row.reason, at=row.true_at)
+            invoice = invoices.get(row.grant.source_ref)
+            sentence, step = say_in_letter(row.reason, at=row.true_at, invoiced_on=invoice)
             found.append(notices.access_ended(key=f"access_ended:{row.pk}", reason=sentence, step=step, **about))
     return found
 

@@ -17,7 +17,7 @@ CHANGED = "changed"
 TO_DO = (ImportRow.Verdict.CREATE, ImportRow.Verdict.MATCH, ImportRow.Verdict.DOUBT)
 HERE, NOTHING = "Is here already.", "Opens nothing."
 # With these a purchase opens something; where nothing is to be done about one, it is open already.
-OPENING = RENEWING | {"trial", "ending", "canceled_paid_through", "past_due_grace", "bought"}
+OPENING = RENEWING | {"trial", "ending", "canceled_paid_through", "past_due_grace", "invoice_late_grace", "bought"}
 COLUMNS = ("Person", "Stripe id", "What", "State", "Access", "Why", "E-mail", "Error")
 
 

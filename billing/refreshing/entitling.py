@@ -215,13 +215,13 @@ def _is_past(row: Subscription | Order, link: ProductLink, *, ref: str, known: K
 def _subscription_true_at(facts: SubscriptionFacts, decision: Decision, *, happened_at: datetime) -> datetime:
     """When it became so at Stripe, where Stripe says; else when the news was made."""
     match decision.reason:
-        case "canceled" | "canceled_unpaid":
+        case "canceled" | "canceled_unpaid" | "canceled_invoice_unpaid":
             return facts.ended_at or happened_at
         case "ending":
             return facts.canceled_at or happened_at
-        case "past_due_grace":
+        case "past_due_grace" | "invoice_late_grace":
             return facts.past_due_since or happened_at
-        case "past_due_expired":
+        case "past_due_expired" | "invoice_late_expired":
             return decision.until or happened_at
     return happened_at
 

@@ -6,14 +6,16 @@ from activities.money import format_money
 from billing.models import Order, Subscription
 from billing.refreshing.entitling import AT_ONCE
 from billing.rules.facts import subscription_facts
-from billing.rules.policy import UNDECIDED
+from billing.rules.policy import BY_INVOICE, UNDECIDED
 from billing.stripe_objects import expanded, required_moment
 from hub.models import User
 from hub.payments import Note
 from hub.reasons import say_day
 
 # Their newest invoice is what is waited for.
-WAITING = frozenset({"active_debit", "active_invoiced", "first_payment_pending", "awaiting_first_payment"})
+WAITING = frozenset({"active_debit", "active_invoiced", "first_payment_pending", "awaiting_first_payment"}) | {
+    BY_INVOICE[reason] for reason in ("awaiting_first_payment", "past_due", "past_due_grace", "past_due_expired")
+}
 
 
 def notes_on(user: User) -> Iterator[Note]:

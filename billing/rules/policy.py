@@ -20,6 +20,15 @@ SETTLING = timedelta(minutes=5)
 INVOICING = timedelta(hours=1)
 # A dispute that is neither won nor lost.
 UNDECIDED = frozenset({"needs_response", "under_review"})
+# The same to the gate, and other words, where invoices are sent and nothing is collected.
+BY_INVOICE = {
+    "awaiting_first_payment": "awaiting_first_invoice",
+    "past_due": "invoice_late",
+    "past_due_grace": "invoice_late_grace",
+    "past_due_expired": "invoice_late_expired",
+    "unpaid": "invoices_unpaid",
+    "canceled_unpaid": "canceled_invoice_unpaid",
+}
 
 
 class Access(StrEnum):
@@ -139,7 +148,7 @@ def decide_subscription(facts: SubscriptionFacts, *, product: str, policy: Polic
         case "past_due":
             return _decide_past_due(facts, items, policy=policy, now=now)
         case "unpaid":
-            return _closed("subscription:15", "unpaid")
+            return _closed("subscription:15", _late(facts, "unpaid"))
         case "paused":
             return _closed("subscription:16", "trial_ended_no_payment_method")
         case "canceled":
@@ -208,7 +217,7 @@ def _decide_active(facts: SubscriptionFacts, items: list[Item], *, policy: Polic
             review_at=_after(facts.resumes_at, now=now),
         )
     if policy.require_first_payment and facts.last_paid_at is None:
-        return _closed("subscription:8", "awaiting_first_payment", review_at=now + timedelta(days=1))
+        return _closed("subscription:8", _late(facts, "awaiting_first_payment"), review_at=now + timedelta(days=1))
     if facts.is_ending:
         return _open("subscription:9", "ending", until=facts.cancel_at or _period_end(facts), now=now)
     return _open("subscription:10", _how_paid(facts), until=_renewal(items), now=now)
@@ -230,12 +239,12 @@ def _how_paid(facts: SubscriptionFacts) -> str:
 
 def _decide_past_due(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:
     if policy.past_due_policy == "none":
-        return _closed("subscription:11", "past_due")
+        return _closed("subscription:11", _late(facts, "past_due"))
     if policy.past_due_policy == "until_stripe_gives_up":
         end = _period_end(facts)
         return Decision(
             Access.GRACE,
-            "past_due_grace",
+            _late(facts, "past_due_grace"),
             "subscription:12",
             ends_at=end and _silent_end(end, now=now),
             review_at=_after(end, now=now),
@@ -243,10 +252,9 @@ def _decide_past_due(facts: SubscriptionFacts, items: list[Item], *, policy: Pol
     anchor = facts.past_due_since or _earliest(*(item.current_period_start for item in items)) or facts.created
     until = anchor + timedelta(days=policy.past_due_grace_days)
     if now < until:
-        return Decision(
-            Access.GRACE, "past_due_grace", "subscription:13", until=until, ends_at=until + ASKING, review_at=until
-        )
-    return _closed("subscription:14", "past_due_expired", until=until)
+        reason = _late(facts, "past_due_grace")
+        return Decision(Access.GRACE, reason, "subscription:13", until=until, ends_at=until + ASKING, review_at=until)
+    return _closed("subscription:14", _late(facts, "past_due_expired"), until=until)
 
 
 def _decide_canceled(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:
@@ -261,7 +269,13 @@ def _decide_canceled(facts: SubscriptionFacts, items: list[Item], *, policy: Pol
             Access.OPEN, "canceled_paid_through", "subscription:17", until=until, ends_at=until, review_at=until
         )
     unpaid = facts.cancellation_reason == "payment_failed"
-    return _closed("subscription:18", "canceled_unpaid" if unpaid else "canceled", until=facts.ended_at)
+    reason = _late(facts, "canceled_unpaid") if unpaid else "canceled"
+    return _closed("subscription:18", reason, until=facts.ended_at)
+
+
+def _late(facts: SubscriptionFacts, reason: str) -> str:
+    """Where invoices are sent nothing was tried, and so nothing failed."""
+    return BY_INVOICE[reason] if facts.is_invoiced else reason
 
 
 def _paid_through(item: Item, facts: SubscriptionFacts) -> datetime | None:

@@ -36,6 +36,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "none": ("", "minus", "None"),
     "trialing": ("info", "hourglass", "Trial"),
     "past_due": ("warn", "triangle-alert", "Payment failed"),
+    "invoice_due": ("warn", "receipt", "Invoice due"),
     "paused": ("info", "pause", "Paused"),
     "collection_paused": ("info", "pause", "Payments paused"),
     "unpaid": ("bad", "triangle-alert", "Unpaid"),

@@ -8,6 +8,7 @@ import pytest
 
 from billing.rules.policy import (
     ASKING,
+    BY_INVOICE,
     SETTLING,
     SILENCE,
     Access,
@@ -147,6 +148,15 @@ def test_a_subscription_is_decided_by_its_row(
     decision = decide(facts, **knobs)
     assert (decision.rule, decision.access, decision.reason) == (f"subscription:{row}", access, reason)
     assert decision.until == until
+
+
+@pytest.mark.parametrize(("row", "facts", "knobs", "access", "reason", "until"), ROWS)
+def test_an_invoice_that_is_sent_is_decided_about_alike_and_spoken_of_as_one(
+    row: int, facts: SubscriptionFacts, knobs: dict[str, Any], access: Access, reason: str, until: datetime | None
+) -> None:
+    charged, invoiced = decide(facts, **knobs), decide(replace(facts, is_invoiced=True), **knobs)
+    told = {"active_debit": "active_invoiced", **BY_INVOICE}.get(charged.reason, charged.reason)
+    assert invoiced == replace(charged, reason=told)
 
 
 def test_every_row_of_the_table_is_tried() -> None:

@@ -48,6 +48,7 @@ def test_dan_is_led_to_the_collection_that_is_sold(studio: Studio, dan: User, si
     [
         ("past_due_expired", "update_card"),
         ("unpaid", "update_card"),
+        ("canceled_invoice_unpaid", "buy"),
         ("canceled", "buy"),
         ("refunded", "buy"),
         ("disputed", "ask"),

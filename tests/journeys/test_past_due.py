@@ -151,7 +151,7 @@ def test_case_25_an_invoice_sent_by_mail_is_active_while_open_and_past_due_after
     assert member.states(shop.club) == ["active"]
     shop.advance("4d")
     assert member.row(subscription).status == "past_due"
-    assert member.steps(shop.club) == [("", "active", "active_invoiced"), ("active", "grace", "past_due_grace")]
+    assert member.steps(shop.club) == [("", "active", "active_invoiced"), ("active", "grace", "invoice_late_grace")]
     assert member.has(shop.club)
     page = member.account_page()
     assert "Your invoice of €24.00 for Studio Membership was to be paid by" in page
@@ -179,7 +179,7 @@ def test_an_invoice_that_stays_unpaid_is_what_the_closed_door_asks_for(shop: Sho
     shop.deliver()
     shop.advance("8d")
     go_to(shop, start_of_grace(member, subscription) + 15 * DAY)
-    assert member.why(shop.club) == "past_due_expired"
+    assert member.why(shop.club) == "invoice_late_expired"
     invoice = member.row(subscription).data["latest_invoice"]["hosted_invoice_url"]
     door = member.browser().get(shop.club.get_absolute_url()).content.decode()
     assert "Your last invoice was not paid, and your access ended on" in door
