@@ -132,6 +132,7 @@ def context_of(delivery: Delivery, *, site: Any = None) -> dict[str, Any]:
         "open_url": to(next_path=product_path or "/"),
         "account_url": to(next_path=links.path_to("billing:account") or "/account/"),
         "console_url": to(next_path=links.path_to("hub:console") or "/"),
+        "stripe_url": to(next_path=links.path_to("billing:console") or "/"),
         "staff_url": to(next_path=links.path_to("hub:console_staff") or "/"),
         "role": told.get("role", ""),
         "words": told.get("words", ""),

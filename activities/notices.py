@@ -26,6 +26,7 @@ TRIAL_ENDING = "trial_ending"
 INVITATION = "invitation"
 OWN_ROLE = "own_role"
 STAFF_CHANGED = "staff_changed"
+STRIPE_CHANGED = "stripe_changed"
 KINDS = (
     ACCESS,
     PAYMENT_FAILED,
@@ -36,6 +37,7 @@ KINDS = (
     INVITATION,
     OWN_ROLE,
     STAFF_CHANGED,
+    STRIPE_CHANGED,
 )
 
 
@@ -178,6 +180,11 @@ def own_role(*, key: str, user_id: int, role: str, activity: Activity) -> Notice
 def staff_changed(*, key: str, user_id: int, words: str, activity: Activity) -> Notice:
     """To an owner: who changed whose role, in a sentence."""
     return Notice(kind=STAFF_CHANGED, key=key, user_id=user_id, activity=activity, context={"words": words})
+
+
+def stripe_changed(*, key: str, user_id: int, words: str, activity: Activity) -> Notice:
+    """To an owner: who connected Stripe, took it off or changed a key, in a sentence."""
+    return Notice(kind=STRIPE_CHANGED, key=key, user_id=user_id, activity=activity, context={"words": words})
 
 
 def queue(notices: Sequence[Notice], *, now: datetime) -> list[Delivery]:

@@ -141,6 +141,7 @@ MAILS = {
     "invitation": "an invitation",
     "own_role": "the e-mail on a place among the staff",
     "staff_changed": "the e-mail on who is staff",
+    "stripe_changed": "the e-mail on the connection to Stripe",
 }
 
 # Stripe's cancellation_details.reason and dispute statuses.

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from activities.record import record_deed
 from billing.connecting.endpoint import ensure_endpoint
 from billing.connecting.keys import account_of, check_permissions
 from billing.errors import NotConnected, StripeError, StripeInvalid
@@ -18,6 +17,7 @@ from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, Subject
 from billing.stripe_objects import SITE_KEY
 from hub.models import User
+from hub.staff import tell_owners_of_stripe
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +64,7 @@ def connect(key: str, *, actor: User | None, now: datetime, site_url: str = "") 
             Subject.objects.filter(retry_at__isnull=False).update(retry_at=None)
         if actor:
             deed = "replaced the key of" if is_known else "connected"
-            words = f"{deed} the Stripe account {connection.account_name}"
-            record_deed(words, actor_id=actor.pk, now=now)
+            tell_owners_of_stripe(f"{deed} the Stripe account {connection.account_name}", actor=actor, now=now)
     ensure_endpoint(connection, gateway, site_url=site_url or settings.SITE_URL)
     ensure_portal_configuration(connection, gateway)
     return connection
@@ -84,7 +83,7 @@ def disconnect(connection: Connection, *, actor: User | None, now: datetime) -> 
         connection.sealed_key = connection.key_hint = ""
         connection.save(update_fields=["state", "last_error", "sealed_key", "key_hint"])
         deed = f"disconnected the Stripe account {connection.account_name}"
-        record_deed(deed, actor_id=actor.pk if actor else None, now=now)
+        tell_owners_of_stripe(deed, actor=actor, now=now)
 
 
 def ensure_portal_configuration(connection: Connection, gateway: Gateway) -> str:

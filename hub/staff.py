@@ -46,6 +46,18 @@ def lock_owners() -> set[int]:
     return {owner.pk for owner in owners}
 
 
+def tell_owners_of_stripe(deed: str, *, actor: User | None, now: datetime) -> None:
+    """Keeps a deed that decides where the money goes, and writes to every owner, who did it or not."""
+    told = record_deed(deed, actor_id=actor.pk if actor else None, now=now)
+    words = f"{actor or 'Somebody at the command line'} {deed}."
+    owners = User.objects.filter(role=Role.OWNER, is_active=True).order_by("pk").values_list("pk", flat=True)
+    letters = [
+        notices.stripe_changed(key=f"stripe_changed:{told.pk}:{owner}", user_id=owner, words=words, activity=told)
+        for owner in owners
+    ]
+    notices.queue(letters, now=now)
+
+
 def _check(actor: User, person: User, *, role: Role, owners: set[int]) -> None:
     if actor.pk not in owners:  # as it is now: whoever asked may have been let go meanwhile
         raise Refused("Only owners say who is staff.")

@@ -9,13 +9,13 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from activities.record import record_deed
 from billing.errors import StripeForbidden, StripeMissing
 from billing.gateway import Gateway, Json
 from billing.intake import event_types
 from billing.models import Connection
 from billing.stripe_objects import SITE_KEY
 from hub.models import User
+from hub.staff import tell_owners_of_stripe
 
 log = structlog.get_logger(__name__)
 OVERLAP = timedelta(hours=24)  # as long as Stripe's own page allows
@@ -191,4 +191,4 @@ def _types() -> list[str]:
 @transaction.atomic
 def _keep(connection: Connection, columns: list[str], deed: str, *, actor: User | None, now: datetime) -> None:
     connection.save(update_fields=columns)
-    record_deed(deed, actor_id=actor.pk if actor else None, now=now)
+    tell_owners_of_stripe(deed, actor=actor, now=now)

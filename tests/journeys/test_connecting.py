@@ -8,7 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from activities.models import Activity
+from activities.letters import render
+from activities.models import Activity, Delivery
 from billing.connecting.keys import NEEDS
 from billing.console.asking import ASKED_PER_MINUTE
 from billing.intake.draining import drain
@@ -266,6 +267,33 @@ def test_the_feed_says_who_connected_and_who_replaced_the_key(sandbox: Sandbox, 
     deeds = [deed["reason"] for deed in told.values_list("details", flat=True)]
     assert deeds == [f"connected the Stripe account {name}", f"replaced the key of the Stripe account {name}"]
     assert f"Connected the Stripe account {name}" in desk.get("/console/activity/").content.decode()
+
+
+def test_every_owner_is_written_to_when_the_connection_changes(sandbox: Sandbox, desk: Client, owner: User) -> None:
+    other = cast.UserFactory(email="ole@example.org", role=User.Role.OWNER)
+    cast.UserFactory(email="away@example.org", role=User.Role.OWNER, is_active=False)
+    cast.UserFactory(email="theo@example.org", role=User.Role.ADMIN)
+    paste(desk, KEY)
+    paste(desk, restricted(sandbox))
+    desk.post(f"{ENDPOINT}secret/", {"secret": "whsec_fromthedashboard1"})
+    desk.post(f"{STRIPE}disconnect/")
+    letters = Delivery.objects.filter(notice="stripe_changed").select_related("user").order_by("pk")
+    assert {letter.user for letter in letters} == {owner, other}
+    name = Connection.objects.get().account_name
+    for person in (owner, other):
+        said = [letter.context["words"] for letter in letters if letter.user == person]
+        assert said == [
+            f"{owner} {deed}."
+            for deed in (
+                f"connected the Stripe account {name}",
+                f"replaced the key of the Stripe account {name}",
+                "pasted a new signing secret for Stripe’s webhooks",
+                f"disconnected the Stripe account {name}",
+            )
+        ]
+    letter = render(letters[0])
+    assert "connection of" in str(letter.subject) and "next=%2Fconsole%2Fstripe%2F" in str(letter.body)
+    assert not any(KEY in str(each.context) or "whsec_" in str(each.context) for each in letters)
 
 
 # What is for sale, when its webhook never came
