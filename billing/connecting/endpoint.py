@@ -9,6 +9,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from activities.record import record_deed
 from billing.errors import StripeForbidden, StripeMissing
 from billing.gateway import Gateway, Json
 from billing.intake import event_types
