@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0023_last_paid_at'),
+        ('billing', '0025_days_as_bought'),
     ]
 
     operations = [
