@@ -1,12 +1,19 @@
 """The account page says of each subscription and purchase how it stands."""
 
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from billing.models import Order
 from hub import grants
 from hub.models import User
+from tests.hub.test_signing_in import code_sent
 from tests.members import Member
 from tests.shops import Json, Shop
 
@@ -125,6 +132,33 @@ def test_a_purchase_has_its_receipt_and_says_how_much_was_given_back(shop: Shop,
     shop.sandbox.api.refunds.create({"payment_intent": bought["payment_intent"], "amount": 8000})
     shop.deliver()
     assert "€80.00 given back" in member.account_page()
+
+
+def test_a_guest_comes_in_by_the_letter_and_finds_the_receipt_and_no_button_to_a_portal(
+    shop: Shop, settings: Settings
+) -> None:
+    """Paid on a page of the owner's own, where Stripe made no customer: there is no portal to lead to."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    price: Any = {"line_items": [{"price": shop.once.price_id, "quantity": 1}]}
+    link = shop.sandbox.api.payment_links.create({**price, "customer_creation": "if_required"})
+    assert shop.sandbox.pay_link(link.id, email="gus@example.org")["session"]["customer"] is None
+    shop.deliver()
+    guest = Member(shop, "gus@example.org")
+    letter = guest.letter("access")
+    way_in = re.search(r"https?://\S+/accounts/login/\S*", letter)
+    assert way_in and "gus%40example.org" in way_in[0].replace("gus@", "gus%40"), letter
+    coming = Client()
+    shown = coming.get(urlsplit(way_in[0])._replace(scheme="", netloc="").geturl())
+    assert shown.status_code == 200 and "gus@example.org" in shown.content.decode()
+    coming.post("/accounts/login/", {"login": guest.email})
+    coming.post("/accounts/login/code/confirm/", {"code": code_sent()})
+    assert coming.get("/products/the-wheel/").status_code == 200 and guest.has(shop.course)
+    page = " ".join(coming.get("/account/").content.decode().split())
+    receipt = Order.objects.get().receipt_url
+    assert receipt and f'href="{receipt}"' in page and "€180.00" in page
+    assert "What you bought stands below, with its receipt." in page
+    assert 'action="/portal/"' not in page and "Cards and invoices" not in page
+    assert "Nothing is billed to you" in coming.post("/portal/").content.decode()
 
 
 def test_invoices_that_go_to_another_address_are_said_to(shop: Shop, member: Member) -> None:
