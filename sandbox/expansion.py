@@ -123,6 +123,14 @@ def include_payments(account: Account, invoice: Obj) -> Obj:
     return page_of(rows, url=f"/v1/invoice_payments?invoice={invoice['id']}")
 
 
+def include_confirmation_secret(account: Account, invoice: Obj) -> Obj | None:
+    """What a page of the shop's own would confirm the payment with; None before there is a PaymentIntent."""
+    for payment in account.list("invoice_payment", invoice=invoice["id"]):
+        if intent := account.find("payment_intent", payment["payment"].get("payment_intent")):
+            return {"client_secret": intent["client_secret"], "type": "payment_intent"}
+    return None
+
+
 def include_refunds(account: Account, charge: Obj) -> Obj:
     return page_of(account.list("refund", charge=charge["id"]), url=f"/v1/charges/{charge['id']}/refunds")
 
@@ -150,7 +158,7 @@ def include_currency_options(account: Account, price: Obj) -> Obj:
 INCLUDES: dict[str, dict[str, Include]] = {
     "checkout.session": {"line_items": include_line_items},
     "payment_link": {"line_items": include_line_items},
-    "invoice": {"payments": include_payments},
+    "invoice": {"confirmation_secret": include_confirmation_secret, "payments": include_payments},
     "charge": {"refunds": include_refunds},
     "customer": {
         "subscriptions": include_subscriptions,
@@ -166,6 +174,7 @@ INCLUDES: dict[str, dict[str, Include]] = {
         "currency_options": lambda account, obj: account.notes(obj["id"]).get("currency_options"),
     },
 }
+NULLABLE = ("confirmation_secret",)
 # Fields that hold plain hashes: naming them in `expand[]` is allowed and changes nothing.
 HASHES = {
     "items",
@@ -221,7 +230,7 @@ def walk(account: Account, holder: Obj, tree: dict[str, Any], *, kind: str, pref
         include = INCLUDES.get(kind, {}).get(path)
         if include:
             included = include(account, holder)
-            if included is None:
+            if included is None and name not in NULLABLE:
                 continue  # a price without tiers, a coupon for everything: the field stays absent
             out[name] = included
         value = out.get(name)

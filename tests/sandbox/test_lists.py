@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import stripe
 
@@ -169,3 +171,15 @@ def test_many_line_items_are_paged(shelf: Shelf) -> None:
     assert (len(shown.data), shown.has_more) == (10, True)
     rows = api.checkout.sessions.line_items.list(session.id, {"limit": 20}).auto_paging_iter()
     assert [row.amount_total for row in rows] == [100 + n for n in range(30)]
+
+
+def test_a_payment_s_secret_comes_with_its_invoice(shelf: Shelf, ada: str) -> None:
+    api: Any = shelf.sandbox.api
+    wish = {"customer": ada, "items": [{"price": shelf.monthly}], "payment_behavior": "default_incomplete"}
+    made = api.subscriptions.create({**wish, "expand": ["latest_invoice.confirmation_secret"]})
+    secret = made.latest_invoice.confirmation_secret
+    (payment,) = api.invoice_payments.list({"invoice": made.latest_invoice.id}).data
+    intent = api.payment_intents.retrieve(payment.payment.payment_intent)
+    assert (secret.type, secret.client_secret) == ("payment_intent", intent.client_secret)
+    draft = api.invoices.create({"customer": ada, "expand": ["confirmation_secret"]})
+    assert draft.confirmation_secret is None
