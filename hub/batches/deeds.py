@@ -16,6 +16,7 @@ from hub.reasons import say
 State, Deed = BatchRow.State, Batch.Deed
 Deal = Callable[..., None]
 CLOSED_ACCOUNT = "The account is deactivated."
+SHUT = "The account is deactivated: it got nothing, and nobody was written to. Reactivate it first."
 NOT_TO_ONESELF = "Nobody gives access to themselves: ask an owner."
 
 
@@ -61,6 +62,9 @@ def _add(row: BatchRow, *, now: datetime) -> str:
     batch = row.batch
     user = User.objects.filter(email=row.email).first()
     is_new = False
+    if user is not None and not user.is_active:
+        row.user, row.email, row.person_name = user, "", ""
+        raise Left(SHUT)
     if user is None:
         if not usable_address(row.email):
             raise ValueError("no address")
@@ -77,7 +81,7 @@ def _add(row: BatchRow, *, now: datetime) -> str:
     row.user, row.email, row.person_name = user, "", ""
     if not (is_new or given):
         raise Left("Has an account already, and everything that was to be given.")
-    if batch.writes and user.is_active:
+    if batch.writes:
         _invite_to(row, user, products=given, now=now)
     return "New account." if is_new else "Had an account already."
 

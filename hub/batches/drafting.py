@@ -86,12 +86,19 @@ def foresee(batch: Batch, *, now: datetime) -> Foreseen:
     whole = waiting.count()
     if batch.deed == Deed.ADD:
         known = waiting.filter(Exists(User.objects.filter(email=OuterRef("email")))).count()
-        return Foreseen(changes=whole, left=0, known=known, refused=batch.rows.filter(state=Rows.FAILED).count())
+        lines: Any = shut_out(waiting)
+        shut, refused = lines.filter(is_shut=True).count(), batch.rows.filter(state=Rows.FAILED).count()
+        return Foreseen(changes=whole - shut, left=shut, known=known - shut, refused=refused)
     changes: Any = with_outlook(waiting, batch, now=now)
     changes = changes.filter(changes=True)
     count = changes.count()
     bought = changes.filter(bought=True).count() if batch.deed == Deed.TAKE else 0
     return Foreseen(changes=count, left=whole - count, bought=bought)
+
+
+def shut_out(rows: QuerySet[BatchRow]) -> QuerySet[BatchRow]:
+    """Each row with `is_shut`: whether its address is one of a deactivated account, which gets nothing."""
+    return rows.annotate(is_shut=Exists(User.objects.filter(email=OuterRef("email"), is_active=False)))
 
 
 def with_outlook(rows: QuerySet[BatchRow], batch: Batch, *, now: datetime) -> QuerySet[BatchRow]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from activities import spreadsheet
 from hub.batches import drafting
@@ -35,6 +35,27 @@ class Page:
     after: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Why some were not undone, and how many."""
+
+    words: str
+    count: int
+
+
+def past(*, limit: int) -> QuerySet[Batch]:
+    """What was begun, the newest first, each with `is_partly_undone`."""
+    begun = Batch.objects.exclude(state=Batch.State.DRAFT).select_related("made_by", "product")
+    kept = Exists(BatchRow.objects.filter(batch=OuterRef("pk"), state=Rows.KEPT))
+    return begun.annotate(is_partly_undone=Q(state=Batch.State.UNDONE) & Q(kept))[:limit]
+
+
+def kept_of(batch: Batch) -> list[Kept]:
+    """What undoing left as it was, the commonest reason first."""
+    rows = batch.rows.filter(state=Rows.KEPT).order_by().values_list("words").annotate(many=Count("pk"))
+    return [Kept(words, many) for words, many in rows.order_by("-many", "words")]
+
+
 def tally(batch: Batch) -> Tally:
     counts = count(batch)
     waiting = TO_DO[batch.state][0] if batch.is_at_work else Rows.WAITING
@@ -50,6 +71,8 @@ def page(batch: Batch, *, state: str, after: str, now: datetime) -> Page:
     rows = _in_state(batch, state)
     if batch.state == Batch.State.DRAFT and batch.deed != Batch.Deed.ADD and batch.reason:
         rows = drafting.with_outlook(rows, batch, now=now)
+    elif batch.state == Batch.State.DRAFT and batch.deed == Batch.Deed.ADD:
+        rows = drafting.shut_out(rows)
     if after.isascii() and after.isdecimal() and len(after) < 19:
         rows = rows.filter(pk__gt=int(after))
     found = list(rows.order_by("pk")[: PAGE + 1])

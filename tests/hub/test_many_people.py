@@ -2,13 +2,16 @@
 
 import csv
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from activities.models import Activity, Delivery
+from hub import grants
 from hub.access import can_open
 from hub.batches import carrying_out
 from hub.models import Batch, BatchRow, Grant, User
@@ -255,3 +258,74 @@ def test_a_batch_is_shown_with_as_many_queries_whatever_its_size(
     client.post(f"{draft}details/", {"product": studio.course.pk, "reason": "party"})
     with django_assert_max_num_queries(12):  # type: ignore[attr-defined]
         client.get(draft)
+
+
+def test_who_is_deactivated_is_added_nothing_and_everybody_is_told_so(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    client = signed_in(owner)
+    body = {"email": ada.email, "name": "Ada", "products": [studio.course.pk], "reason": "a friend", "writes": "on"}
+    page = client.post("/console/people/add/", body, follow=True).content.decode()
+    assert "it got nothing, and nobody was written to. Reactivate it first." in page
+    file = file_of(f"E-mail\n{ada.email}\nnora@example.org\n")
+    given = {"file": file, "products": [studio.course.pk], "reason": "a fair", "writes": "on"}
+    draft = client.post("/console/people/add/file/", given)["Location"]
+    page = " ".join(client.get(draft).content.decode().split())
+    assert "Adds 1 person" in page and "1 has a deactivated account: it gets nothing" in page
+    assert "Is deactivated: left as it is" in page
+    client.post(f"{draft}start/")
+    assert set(Grant.objects.values_list("user__email", flat=True)) == {"nora@example.org"}
+    assert not Delivery.objects.filter(user=ada).exists()
+    assert "it got nothing" in client.get(draft, {"state": "left"}).content.decode()
+
+
+def test_what_was_undone_in_part_says_what_was_kept_and_why(
+    studio: Studio, ada: User, ben: User, owner: User, signed_in: Enter
+) -> None:
+    client = signed_in(owner)
+    draft = choose(client, "give", ada, ben)
+    client.post(f"{draft}details/", {"product": studio.course.pk, "reason": "a prize", "ends_on": "", "writes": ""})
+    client.post(f"{draft}start/")
+    grants.revoke(Grant.objects.get(user=ben), actor=owner, reason="shared it", now=timezone.now())
+    page = " ".join(client.post(f"{draft}undo/", follow=True).content.decode().split())
+    assert "<b>Partly undone</b>" in page and "Not everybody’s was undone." in page
+    assert '<b class="num">1</b> Something has changed since: it was left as it is.' in page
+    assert "Partly undone" in client.get("/console/people/together/").content.decode()
+    kept = client.get(draft, {"state": "kept"}).content.decode()
+    assert ben.name in kept and ada.name not in kept
+
+
+def test_what_was_undone_wholly_is_undone(studio: Studio, ada: User, owner: User, signed_in: Enter) -> None:
+    client = signed_in(owner)
+    draft = choose(client, "give", ada)
+    client.post(f"{draft}details/", {"product": studio.course.pk, "reason": "a prize", "ends_on": "", "writes": ""})
+    client.post(f"{draft}start/")
+    page = client.post(f"{draft}undo/", follow=True).content.decode()
+    assert "<b>Undone</b>" in page and "Partly" not in page + client.get("/console/people/together/").content.decode()
+
+
+def test_a_gift_to_somebody_deactivated_says_that_it_waits(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    body = {"product": studio.course.pk, "reason": "a prize", "ends_on": ""}
+    page = signed_in(owner).post(f"/console/people/{ada.pk}/give/", body, follow=True).content.decode()
+    assert "opens when the account is reactivated: it is deactivated now." in page
+    assert "has access to" not in page
+
+
+def test_a_gift_to_somebody_who_is_erased_in_that_moment_is_refused_in_words(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    client, body = signed_in(owner), {"product": studio.course.pk, "reason": "a prize", "ends_on": ""}
+
+    def erase_first(execute: Any, sql: str, *args: Any) -> Any:
+        if sql.startswith("SELECT") and 'FROM "hub_product"' in sql:
+            User.objects.filter(pk=ada.pk).update(erased_at=studio.now, is_active=False)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(erase_first):
+        answer = client.post(f"/console/people/{ada.pk}/give/", body)
+    assert answer.status_code == 303 and not Grant.objects.exists()
+    assert "This account was erased: nothing is given to it." in client.get(answer["Location"]).content.decode()

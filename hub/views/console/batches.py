@@ -31,8 +31,7 @@ CHOOSABLE = (Batch.Deed.GIVE, Batch.Deed.TAKE, Batch.Deed.INVITE)
 @require_safe
 @staff_only(Permission.CHANGE_ACCESS_OF_MANY)
 def batches(request: HttpRequest) -> HttpResponse:
-    past = Batch.objects.exclude(state=Batch.State.DRAFT).select_related("made_by", "product")
-    return render(request, "console/batches.html", {"batches": past[:50]})
+    return render(request, "console/batches.html", {"batches": showing.past(limit=50)})
 
 
 @require_POST
@@ -65,6 +64,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "tally": showing.tally(found),
         "rows": showing.page(found, state=state, after=request.GET.get("after", ""), now=now),
         "state": state,
+        "kept": showing.kept_of(found) if found.state == Batch.State.UNDONE else [],
         "may_go_on": carrying_out.may_go_on(found, actor=actor_of(request)),
     }
     return render(request, "console/batch.html", context)

@@ -43,15 +43,22 @@ def give(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return show(request, user, form=form)
     product, day = form.cleaned_data["product"], form.cleaned_data["ends_on"]
-    grants.give(
-        user,
-        product,
-        actor=actor_of(request),
-        reason=form.cleaned_data["reason"],
-        ends_at=end_of(day) if day else None,
-        now=now,
-    )
-    messages.success(request, f"{user} has access to {product} now.")
+    try:
+        grants.give(
+            user,
+            product,
+            actor=actor_of(request),
+            reason=form.cleaned_data["reason"],
+            ends_at=end_of(day) if day else None,
+            now=now,
+        )
+    except Refused as why:
+        messages.error(request, str(why))
+    else:
+        if user.is_active:
+            messages.success(request, f"{user} has access to {product} now.")
+        else:
+            messages.warning(request, f"Given. {product} opens when the account is reactivated: it is deactivated now.")
     return SeeOther(reverse("hub:console_person", args=[user.pk]))
 
 
