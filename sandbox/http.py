@@ -28,6 +28,7 @@ from sandbox.validation import check
 from sandbox.versions import check_version
 
 LOG = logging.getLogger(__name__)
+FORM = "application/x-www-form-urlencoded"
 UNRECOGNIZED = (
     "Unrecognized request URL ({}). If you are trying to list objects, remove the trailing slash. If you are trying to "
     "retrieve an object, make sure you passed a valid (non-empty) identifier in your code."
@@ -48,7 +49,7 @@ def answer_api(request: HttpRequest, path: str) -> HttpResponseBase:
     if rule and rule["status"] not in MAIMED:
         answer = spoil(request, rule)
     else:
-        form = None if body is None else "&".join(part for part in (query, body) if part)
+        form = body if isinstance(body, StripeRefusal) else "&".join(part for part in (query, body) if part)
         account, answer, request_id = enter(sandbox, request, found=found, target=target, form=form)
     response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
     response["Request-Id"] = request_id or "req_none"
@@ -68,7 +69,7 @@ def answer_api(request: HttpRequest, path: str) -> HttpResponseBase:
         route=found[0] if found else None,
         target=target,
         query=query,
-        body=body or "",
+        body="" if isinstance(body, StripeRefusal) else body,
         started=started,
     )
     if account:
@@ -76,12 +77,15 @@ def answer_api(request: HttpRequest, path: str) -> HttpResponseBase:
     return maim(request, response, rule) if rule and rule["status"] in MAIMED else response
 
 
-def read_body(request: HttpRequest) -> str | None:
-    """None where it is longer than the server takes."""
+def read_body(request: HttpRequest) -> str | StripeRefusal:
+    """The form that was sent, or why it cannot be read: a refusal for after the key was looked at."""
     try:
-        return request.body.decode(errors="replace")
+        body = request.body.decode(errors="replace")
     except RequestDataTooBig:
-        return None
+        return InvalidRequest("Invalid request: its body is too large.")
+    if body and request.content_type not in ("", FORM):
+        return InvalidRequest(f"Invalid request (check that your POST content type is {FORM}).")
+    return body
 
 
 def enter(
@@ -90,7 +94,7 @@ def enter(
     *,
     found: tuple[Route, tuple[str, ...]] | None,
     target: str,
-    form: str | None,
+    form: str | StripeRefusal,
 ) -> tuple[Account | None, Answer, str]:
     """(account, answer, request id) of a request whose key is looked at first; no account without a good key."""
     account = None
@@ -212,14 +216,13 @@ def serve(
     *,
     found: tuple[Route, tuple[str, ...]] | None,
     target: str,
-    form: str | None,
+    form: str | StripeRefusal,
     request_id: str,
 ) -> Answer:
-    """`form` is None where there was too much of it."""
     if found is None:
         return refused(StripeRefusal(UNRECOGNIZED.format(f"{request.method}: {target}"), status=404))
-    if form is None:
-        return refused(InvalidRequest("Invalid request: its body is too large."))
+    if isinstance(form, StripeRefusal):
+        return refused(form)
     key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
     if key:
         with sandbox.lock:

@@ -166,6 +166,21 @@ def test_a_body_that_is_too_large_is_refused_in_stripe_s_shape_and_frees_its_key
     assert sandbox.api.products.create({"name": "A"}, {"idempotency_key": "once"}).name == "A"
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("application/json", b'{"name": "A"}'), ("multipart/form-data; boundary=x", b"--x"), ("text/plain", b"name=A")],
+)
+def test_a_body_that_is_no_form_is_refused_for_that(sandbox: Sandbox, kind: str, body: bytes) -> None:
+    said = {"Authorization": f"Bearer {KEY}", "Content-Type": kind}
+    request = urllib.request.Request(f"{sandbox.url}/v1/products", data=body, headers=said)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    with refused.value:
+        message = json.load(refused.value)["error"]["message"]
+    assert (refused.value.code, "application/x-www-form-urlencoded" in message) == (400, True)
+    assert sandbox.api.products.list().data == []
+
+
 def test_a_long_query_is_read(sandbox: Sandbox) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="at most 5000 characters"):
         sandbox.api.customers.list({"email": "x" * 9_000})
