@@ -25,6 +25,13 @@ BILLED = [
 ]
 
 
+# What else stands beside the key on Stripe's pages, and is pasted in its place.
+OTHERS = {
+    "pk_": "This is the publishable key, which may do nothing here. Take the secret key, or a restricted one.",
+    "whsec_": "This is a webhook’s signing secret. Take the secret or a restricted key, under API keys.",
+}
+
+
 class ConnectForm(forms.Form):
     key = forms.CharField(
         label="Secret or restricted key",
@@ -34,6 +41,9 @@ class ConnectForm(forms.Form):
 
     def clean_key(self) -> str:
         key: str = self.cleaned_data["key"].strip()
+        for beginning, words in OTHERS.items():
+            if key.startswith(beginning):
+                raise forms.ValidationError(words)
         if not key.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
             raise forms.ValidationError("A key begins with sk_ or rk_, then test_ or live_.")
         return key
@@ -55,11 +65,13 @@ class SecretForm(forms.Form):
 class PortalForm(forms.Form):
     """What Stripe's customer portal shows and allows."""
 
+    # No type=url, with which browsers refuse an address without https:// before it is sent.
     privacy_url = forms.URLField(
         label="Privacy policy",
         required=False,
         max_length=200,
         assume_scheme="https",
+        widget=forms.TextInput(attrs={"inputmode": "url"}),
         help_text="Linked in the portal.",
     )
     terms_url = forms.URLField(
@@ -67,6 +79,7 @@ class PortalForm(forms.Form):
         required=False,
         max_length=200,
         assume_scheme="https",
+        widget=forms.TextInput(attrs={"inputmode": "url"}),
         help_text="Linked in the portal.",
     )
     members_may_cancel = forms.BooleanField(

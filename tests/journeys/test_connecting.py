@@ -204,6 +204,21 @@ def test_only_owners_touch_the_connection(shop: Shop, role: User.Role | None) ->
     assert shop.sandbox.calls() == []
 
 
+@pytest.mark.parametrize(
+    ("pasted", "words"),
+    [
+        ("pk_test_51abc", "This is the publishable key"),
+        ("whsec_abc123", "This is a webhook’s signing secret"),
+        ("a key", "A key begins with sk_ or rk_"),
+    ],
+)
+def test_what_is_pasted_in_the_place_of_a_key_is_named(shop: Shop, desk: Client, pasted: str, words: str) -> None:
+    shop.sandbox.forget_calls()
+    page = paste(desk, pasted)
+    assert words in page and f'value="{pasted}' not in page
+    assert shop.sandbox.calls() == []
+
+
 @pytest.mark.parametrize("act", ["repair/", "roll/", "roll/end/"])
 def test_who_came_in_long_ago_touches_neither_endpoint_nor_secret(shop: Shop, owner: User, act: str) -> None:
     before = Connection.objects.get().webhook_secrets

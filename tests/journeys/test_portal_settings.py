@@ -23,6 +23,12 @@ def at_stripe(shop: Shop) -> tuple[Any, ...]:
     return profile.privacy_policy_url, profile.terms_of_service_url, found.features.subscription_cancel.enabled
 
 
+def test_an_address_is_taken_as_people_write_it(shop: Shop, desk: Client) -> None:
+    assert 'type="url"' not in desk.get(PORTAL).content.decode(), "a browser would refuse it"
+    assert desk.post(PORTAL, {"terms_url": "example.org/terms"}).status_code == 303
+    assert Connection.objects.get().terms_url == "https://example.org/terms"
+
+
 def test_what_is_saved_is_what_the_portal_shows(shop: Shop, desk: Client) -> None:
     assert desk.post(PORTAL, WISHED)["Location"] == "/console/stripe/"
     assert at_stripe(shop) == (WISHED["privacy_url"], WISHED["terms_url"], False)
