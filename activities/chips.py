@@ -1,4 +1,4 @@
-"""The filters that are in effect, each with the address of the same list without it."""
+"""The filters of a list as they stand in its address: each in effect with the same list without it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +31,17 @@ def chips(form: forms.Form, given: QueryDict, *, besides: Sequence[str] = ()) ->
         if name not in besides
         for raw, words in _values(form, name)
     ]
+
+
+def address(given: QueryDict, **changes: str) -> str:
+    """The list's query with some values changed, or gone where they are empty; another place in it if one is given."""
+    query = given.copy()
+    for name in (*PLACES, *changes):
+        query.pop(name, None)
+    for name, value in changes.items():
+        if value:
+            query[name] = value
+    return f"?{query.urlencode()}"
 
 
 def _values(form: forms.Form, name: str) -> Iterator[tuple[str, str]]:

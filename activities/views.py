@@ -1,4 +1,4 @@
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 
 from activities import clock
 from activities import feed as feeds
-from activities.chips import chips
+from activities.chips import address, chips
 from activities.doors import staff_only
 from activities.forms import FeedForm
 from activities.record import record_deed
@@ -28,12 +28,12 @@ def feed(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "older": page.older and _address(request.GET, after=str(page.older)),
+        "older": page.older and address(request.GET, after=str(page.older)),
         "can_live": after is None and form.is_valid(),
         "is_live": after is None and form.is_valid() and request.GET.get("live") != "0",
-        "toggle_live": _address(request.GET, live="" if request.GET.get("live") == "0" else "0"),
-        "poll": _address(request.GET, newer=str(last_pk or "")),
-        "csv": _address(request.GET, live=""),
+        "toggle_live": address(request.GET, live="" if request.GET.get("live") == "0" else "0"),
+        "poll": address(request.GET, newer=str(last_pk or "")),
+        "csv": address(request.GET, live=""),
         "chips": chips(form, request.GET),
         "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
@@ -62,20 +62,8 @@ def _newest(request: HttpRequest, filters: feeds.Filters, *, pk: int) -> HttpRes
         return HttpResponse(status=204)
     if len(found) > feeds.PAGE:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    context = {"activities": found, "grown": grown, "poll": _address(request.GET, newer=str(last_pk))}
+    context = {"activities": found, "grown": grown, "poll": address(request.GET, newer=str(last_pk))}
     return render(request, "activities/_newest.html", context)
-
-
-def _address(given: QueryDict, **changes: str) -> str:
-    """This page's query with some values changed; the place in the list is not kept."""
-    query = given.copy()
-    for name in ("after", "newer"):
-        query.pop(name, None)
-    for name, value in changes.items():
-        query.pop(name, None)
-        if value:
-            query[name] = value
-    return f"?{query.urlencode()}"
 
 
 def _number(text: str) -> int | None:

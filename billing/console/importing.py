@@ -3,13 +3,14 @@
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
+from activities.chips import address
 from activities.doorbell import ring
 from activities.record import record_deed
 from billing.connection import active_connection
@@ -69,8 +70,8 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         context |= {
             "form": form,
             "page": page,
-            "next": _address(request.GET, after=page.after) if page.after else "",
-            "csv": _address(request.GET),
+            "next": address(request.GET, after=page.after) if page.after else "",
+            "csv": address(request.GET),
             "is_filtered": bool(show or words),
             "states": _states(batch),
             "summary": showing.summary(batch),
@@ -177,11 +178,3 @@ def _states(batch: ImportBatch) -> dict[str, int]:
     """How many rows are in which state: one query, by an index."""
     counts = batch.rows.order_by().values_list("state").annotate(Count("pk"))
     return {ImportRow.State(state).value: count for state, count in counts}
-
-
-def _address(given: QueryDict, **changes: str) -> str:
-    """This list's query with another place in it."""
-    query = given.copy()
-    query.pop("after", None)
-    query.update(changes)
-    return f"?{query.urlencode()}"

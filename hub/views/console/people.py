@@ -1,11 +1,11 @@
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from activities import clock
-from activities.chips import chips
+from activities.chips import address, chips
 from activities.record import record_deed
 from hub.forms import PeopleForm
 from hub.payments import tell_of
@@ -29,8 +29,8 @@ def people(request: HttpRequest) -> HttpResponse:
         "is_unknown_address": asked == ["q"] and "@" in filters.words and not told,
         "chips": chips(form, request.GET, besides=["order"]),
         "is_filtered": bool(asked),
-        "older": _address(request.GET, after=found.after) if found.after else "",
-        "csv": _address(request.GET),
+        "older": address(request.GET, after=found.after) if found.after else "",
+        "csv": address(request.GET),
     }
     return render(request, "console/people.html", context)
 
@@ -48,11 +48,3 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def _address(given: QueryDict, **changes: str) -> str:
-    """This list's query with another place in it."""
-    query = given.copy()
-    query.pop("after", None)
-    query.update(changes)
-    return f"?{query.urlencode()}"

@@ -1,11 +1,11 @@
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
-from activities.chips import chips
+from activities.chips import address, chips
 from hub.editing.forms import NewProductForm, ProductsForm
 from hub.editing.listing import list_products
 from hub.editing.order import PLACES, arrange
@@ -28,7 +28,7 @@ def products(request: HttpRequest) -> HttpResponse:
         "chips": chips(form, request.GET),
         "is_whole": not form.is_narrowed,
         "is_empty": not found.rows and not Product.objects.exists(),
-        "older": _address(request.GET, after=str(found.after)) if found.after else "",
+        "older": address(request.GET, after=str(found.after)) if found.after else "",
     }
     return render(request, "console/products.html", context)
 
@@ -63,10 +63,3 @@ def order(request: HttpRequest) -> HttpResponse:
         return HttpResponseBadRequest("Not an order of products.")
     arrange(Product.objects.all(), order=[int(place) for place in places])
     return HttpResponse(status=204)
-
-
-def _address(given: QueryDict, **changes: str) -> str:
-    query = given.copy()
-    for name, value in changes.items():
-        query[name] = value
-    return f"?{query.urlencode()}"
