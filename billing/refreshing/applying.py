@@ -8,6 +8,7 @@ from typing import Any
 from activities import notices
 from activities.record import Happening, record
 from billing.desk.forgetting import forget
+from billing.intake.inbox import look_again
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing import happenings, letters, mirror, projection
 from billing.refreshing.deciding_links import links_of
@@ -76,7 +77,8 @@ def apply_snapshots(
         paid_before={key: invoice for snapshot in found for key, invoice in snapshot.paid_before.items()},
     )
     for subject, snapshot in snapshots.items():
-        projection.write_payments(snapshot, customer=subject, now=now)
+        if projection.write_payments(snapshot, customer=subject, now=now):
+            look_again(subject)
         if snapshot.sessions or snapshot.paid_invoices:
             write_orders(snapshot, subject=subject, connection=connection, happened_at=happened_at, now=now)
     mirror.write([seen for snapshot in found for seen in _seen(snapshot)], connection=connection)

@@ -36,12 +36,25 @@ ORDER_FIELDS = [
     "amount",
     "currency",
     "amount_refunded",
+    "amount_credited",
     "fully_refunded",
     "disputes",
     "dispute_lost_at",
     "receipt_url",
     "paid_at",
     "fetched_at",
+]
+# What each of Stripe's objects may leave out, and another one of the same purchase has.
+NAMES = [
+    "session_id",
+    "invoice_id",
+    "payment_intent",
+    "charge_id",
+    "receipt_url",
+    "email",
+    "name",
+    "reference",
+    "customer_id",
 ]
 
 
@@ -75,8 +88,7 @@ def order_rows(snapshot: Snapshot, *, connection: Connection, now: datetime) -> 
     for session in snapshot.sessions or []:
         if (from_session := _order_of_session(session, snapshot, connection=connection)) is not None:
             if from_session.key in found:
-                from_session.invoice_id = from_session.invoice_id or found[from_session.key].invoice_id
-                from_session.paid_at = from_session.paid_at or found[from_session.key].paid_at
+                _learn(from_session, found[from_session.key])
             found[from_session.key] = from_session
     found = _under_known_keys(found)
     before = {row.key: row for row in Order.objects.filter(key__in=found)}
@@ -98,8 +110,31 @@ def _under_known_keys(found: dict[str, Order]) -> dict[str, Order]:
     settled: dict[str, Order] = {}
     for order in sorted(found.values(), key=lambda order: not order.payment_intent):
         order.key = known.setdefault(order.invoice_id, order.key) if order.invoice_id else order.key
+        if order.key in settled:
+            _learn(settled[order.key], order)
         settled.setdefault(order.key, order)
     return settled
+
+
+def _learn(order: Order, other: Order) -> None:
+    """From another object of the same purchase, told at the same time."""
+    _take_names(order, other)
+    order.paid_at = order.paid_at or other.paid_at
+    order.amount_credited = max(order.amount_credited, other.amount_credited)
+
+
+def _take_names(order: Order, other: Order) -> None:
+    for name in NAMES:
+        setattr(order, name, getattr(order, name) or getattr(other, name))
+
+
+def given_back(order: Order, *, by_charge: int, is_whole: bool) -> tuple[int, bool]:
+    """How much of an order, and whether all of it. `by_charge`, `is_whole`: as the charge says.
+
+    Credit notes may stand for the same money as the charge's refunds, or for money that went another way.
+    """
+    credited = order.amount_credited
+    return max(by_charge, credited), is_whole or bool(credited and credited >= order.amount)
 
 
 def _order_of_session(session: Json, snapshot: Snapshot, *, connection: Connection) -> Order | None:
@@ -206,12 +241,9 @@ def _order_of_invoice(invoice: Json, snapshot: Snapshot, *, connection: Connecti
         paid_at=moment(paid_at),
         receipt_url=invoice.get("hosted_invoice_url") or "",
         created=required_moment(invoice["created"]),
+        amount_credited=invoice.get("post_payment_credit_notes_amount") or 0,
     )
     _add_charge(order, charge, snapshot)
-    credited = invoice.get("post_payment_credit_notes_amount") or 0
-    if credited:
-        order.amount_refunded = max(order.amount_refunded, credited)
-        order.fully_refunded = order.fully_refunded or credited >= order.amount
     return order
 
 
@@ -225,27 +257,21 @@ def _add_charge(order: Order, charge: Json, snapshot: Snapshot) -> None:
 def _carry_over(order: Order, known: Order | None, snapshot: Snapshot, *, now: datetime) -> None:
     """What an order learned from another object, or once was, is not forgotten."""
     if known is not None:
-        if not order.charge_id:  # neither a subscription's session nor its invoice names the charge
-            order.amount_refunded = max(order.amount_refunded, known.amount_refunded)
-            order.fully_refunded = order.fully_refunded or known.fully_refunded
+        if not order.charge_id and known.amount_refunded > known.amount_credited:
+            # neither a subscription's session nor its invoice names the charge
+            order.amount_refunded, order.fully_refunded = known.amount_refunded, known.fully_refunded
+        if (order.invoice_id or known.invoice_id) not in {found["id"] for found in snapshot.paid_invoices or []}:
+            order.amount_credited = known.amount_credited
         if order.charge_id not in snapshot.disputes:
             order.disputes = known.disputes
         if not order.lines or (known.session_id and not order.session_id):
             order.lines = known.lines
-        for name in (
-            "session_id",
-            "invoice_id",
-            "payment_intent",
-            "charge_id",
-            "receipt_url",
-            "email",
-            "name",
-            "reference",
-            "customer_id",
-        ):
-            setattr(order, name, getattr(order, name) or getattr(known, name))
+        _take_names(order, known)
         order.dispute_lost_at = known.dispute_lost_at
         if order.state == Order.State.PAID:
             order.paid_at = order.paid_at or known.paid_at
+    order.amount_refunded, order.fully_refunded = given_back(
+        order, by_charge=order.amount_refunded, is_whole=order.fully_refunded
+    )
     if "lost" in order.disputes.values():
         order.dispute_lost_at = order.dispute_lost_at or now

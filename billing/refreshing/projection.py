@@ -11,7 +11,7 @@ from typing import Any
 
 from billing.insight.recurring import write_lines
 from billing.models import Connection, StripeCustomer, Subscription
-from billing.refreshing.snapshots import Snapshot
+from billing.refreshing.snapshots import Payment, Snapshot
 from billing.stripe_objects import (
     expanded,
     has_card,
@@ -132,27 +132,47 @@ def subscription_rows(
     return before, rows
 
 
-def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> None:
+def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> bool:
     """Refunds and disputes of a customer's subscriptions, as their payments have them: a failed refund is undone.
 
-    What was not looked at stays; after a look at all payments nothing else is left.
+    What was not looked at stays; after a look at all payments nothing else is left. Where payments were asked for
+    later than these, only disputes that are unknown yet are added: returns whether that is so, and another look due.
     """
     if snapshot.payments is None:
-        return
+        return False
     rows = list(Subscription.objects.filter(customer_id=customer))
+    newer = [row for row in rows if row.payments_fetched_at and row.payments_fetched_at > snapshot.asked_at]
     for row in rows:
-        refunded = set() if snapshot.has_all_payments else set(row.refunded_invoices)
-        disputes = {} if snapshot.has_all_payments else dict(row.disputes)
-        for payment in snapshot.payments:
-            invoices = {found["id"] for found in payment.invoices if subscription_of_invoice(found) == row.stripe_id}
-            given_back = {found["id"] for found in payment.invoices if _is_given_back(found, payment.charge)}
-            refunded = (refunded - invoices) | (invoices & given_back)
-            if invoices:
-                disputes |= {found["id"]: found["status"] for found in payment.disputes}
-        row.refunded_invoices, row.disputes = sorted(refunded), disputes
-        if "lost" in disputes.values():
+        if row in newer:
+            row.disputes = _disputes_of(row, snapshot.payments) | row.disputes
+        else:
+            _write_payments(row, snapshot)
+        if "lost" in row.disputes.values():
             row.dispute_lost_at = row.dispute_lost_at or now
-    Subscription.objects.bulk_update(rows, ["refunded_invoices", "disputes", "dispute_lost_at"], batch_size=200)
+    written = ["refunded_invoices", "disputes", "dispute_lost_at", "payments_fetched_at"]
+    Subscription.objects.bulk_update(rows, written, batch_size=200)
+    return bool(newer)
+
+
+def _write_payments(row: Subscription, snapshot: Snapshot) -> None:
+    refunded = set() if snapshot.has_all_payments else set(row.refunded_invoices)
+    for payment in snapshot.payments or []:
+        invoices = _invoices_of(row, payment)
+        given_back = {found["id"] for found in payment.invoices if _is_given_back(found, payment.charge)}
+        refunded = (refunded - invoices) | (invoices & given_back)
+    before = {} if snapshot.has_all_payments else row.disputes
+    row.disputes = before | _disputes_of(row, snapshot.payments or [])
+    row.refunded_invoices, row.payments_fetched_at = sorted(refunded), snapshot.asked_at
+
+
+def _disputes_of(row: Subscription, payments: Iterable[Payment]) -> dict[str, str]:
+    """Dispute to status, of the payments that were this subscription's."""
+    mine = (payment for payment in payments if _invoices_of(row, payment))
+    return {found["id"]: found["status"] for payment in mine for found in payment.disputes}
+
+
+def _invoices_of(row: Subscription, payment: Payment) -> set[str]:
+    return {found["id"] for found in payment.invoices if subscription_of_invoice(found) == row.stripe_id}
 
 
 def _is_given_back(invoice: Json, charge: Json) -> bool:

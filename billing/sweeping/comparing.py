@@ -119,7 +119,9 @@ def newly_refunded(page: list[Json], *, rules: Rules) -> set[str]:
     for key, charge in charges.items():
         if (order := paid_with.get(key)) is None:
             others.append(sid(charge.get("customer")))
-        elif (order.amount_refunded, order.fully_refunded) != (charge["amount_refunded"], charge["refunded"]):
+        elif (order.amount_refunded, order.fully_refunded) != orders.given_back(
+            order, by_charge=charge["amount_refunded"], is_whole=charge["refunded"]
+        ):
             found.add(order.subject)
     # Another charge paid a subscription, or an order that never learned which charge paid it.
     unsure = Order.objects.filter(customer_id__in=others, charge_id="").values_list("customer_id", flat=True)

@@ -11,11 +11,14 @@ from activities import clock
 from activities.models import Delivery
 from billing.connection import disconnect
 from billing.importing import asking, carrying_out, reading, rehearsing, turns, working
-from billing.models import Connection, ImportBatch, ImportRow
+from billing.intake.draining import drain
+from billing.models import Connection, ImportBatch, ImportRow, Subscription
+from billing.sweeping.reconcile import differences
 from hub.models import Grant, Ledger, User
 from tests import cast
 from tests.importing import ALL, IMPORTS, begin, csv_of, press_import, seed
 from tests.pasts import Past
+from tests.shops import post_webhook
 
 ADA, BEN, CLEO, DAN = "ada@example.org", "ben@example.org", "cleo@example.org", "dan@example.org"
 
@@ -178,6 +181,33 @@ def test_stop_holds_though_checking_was_over_when_it_was_pressed(past: Past, bro
     working.go_on()
     assert ImportBatch.objects.get().stopped_at is not None
     assert not Grant.objects.exists()
+
+
+def test_a_dispute_that_was_lost_while_an_import_was_stopped_is_not_forgotten_when_it_goes_on(
+    past: Past, browser: Client
+) -> None:
+    """Its rows say what Stripe said before: whatever was heard since is newer."""
+    past.subscribe(ADA)
+    charge = past.api.charges.list({"limit": 1}).data[0].id
+    past.api.refunds.create({"charge": charge, "amount": 100})
+    club = past.connect()
+    page = begin(browser)
+    batch = ImportBatch.objects.get()
+    asking.ask_for(batch, plan=batch.plan, now=batch.created_at)
+    carrying_out.check(batch, now=batch.created_at)
+    assert browser.post(f"{page}stop/").status_code == 303
+    past.sandbox.advance("1d")
+    disputed = past.sandbox.post(f"/sandbox/charges/{charge}/dispute", {"status": "needs_response"})
+    past.sandbox.set_fields(disputed["id"], status="lost", emit="charge.dispute.closed")
+    for delivery in past.sandbox.take_pending():
+        assert post_webhook(batch.connection, delivery) == 200
+    drain()
+    assert browser.post(f"{page}resume/").status_code == 303
+    working.go_on()
+    sub = Subscription.objects.get()
+    assert list(sub.disputes.values()) == ["lost"] and sub.dispute_lost_at is not None
+    assert not Grant.objects.filter(product=club, state__in=Grant.OPEN).exists()
+    assert list(differences()) == []
 
 
 def test_past_purchases_or_subscriptions_alone(past: Past, browser: Client) -> None:

@@ -7,7 +7,9 @@ from django.test import Client
 
 from activities.models import Activity
 from billing.intake.draining import drain
+from billing.intake.inbox import look_again
 from billing.models import AccessPolicy, Attention, Order, StripeCustomer, Subject
+from billing.sweeping.reconcile import differences, full_pass
 from hub import grants
 from hub.models import Grant, User
 from tests import cast
@@ -170,6 +172,35 @@ def test_a_credit_note_over_all_of_a_paid_invoice_closes_what_it_sold_though_no_
     assert shop.has(member.email, shop.club)
 
 
+def test_money_that_a_credit_note_gave_back_stays_given_back_whatever_tells_of_the_purchase(shop: Shop) -> None:
+    """Bought in Checkout, which made an invoice: later looks see the session and its charge, and no credit note."""
+    session = _buy_with_invoice(shop)
+    _credit(shop, 18000)
+    assert not shop.has(ADA, shop.course)
+    order = Order.objects.get()
+    assert (order.session_id, order.amount_credited, order.fully_refunded) == (session["id"], 18000, True)
+    look_again(order.subject)
+    drain()
+    assert full_pass() is not None
+    drain()
+    assert list(differences()) == []
+    assert not shop.has(ADA, shop.course)
+    assert "Your payment was refunded" in Member(shop).browser().get("/products/the-wheel/").content.decode()
+
+
+def test_a_refund_and_a_credit_note_of_one_purchase_are_not_each_others_end(shop: Shop) -> None:
+    _refund(shop, _buy_with_invoice(shop, card=REFUND_FAILS_LATER), amount=7000)
+    shop.deliver()
+    _credit(shop, 5000)
+    assert Order.objects.get().amount_refunded == 7000
+    shop.sandbox.advance("2d")
+    assert "refund.failed" in shop.deliver()
+    assert Order.objects.get().amount_refunded == 5000
+    assert full_pass() is not None
+    drain()
+    assert Order.objects.get().amount_refunded == 5000 and shop.has(ADA, shop.course)
+
+
 def test_what_was_refunded_while_it_was_taken_back_stays_closed(shop: Shop, owner: User, client: Client) -> None:
     bought = shop.buy(shop.once, email=ADA)
     shop.deliver()
@@ -227,6 +258,29 @@ def test_what_is_still_paid_is_open_when_it_is_given_back(shop: Shop, owner: Use
     assert (given.state, given.reason) == (Grant.State.ACTIVE, "active")
     assert given.until is not None and given.until > shop.now()
     assert shop.has(ADA, shop.club)
+
+
+def _buy_with_invoice(shop: Shop, **more: str) -> Json:
+    session = shop.sandbox.api.checkout.sessions.create(
+        {
+            "mode": "payment",
+            "line_items": [{"price": shop.once.price_id, "quantity": 1}],
+            "invoice_creation": {"enabled": True},
+            "customer_creation": "always",
+            "success_url": "https://elsewhere.example/thanks",
+        }
+    )
+    paid: Json = shop.sandbox.pay_session(session.id, email=ADA, **more)["session"]
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+    return paid
+
+
+def _credit(shop: Shop, amount: int) -> None:
+    """A credit note for money that went back by hand."""
+    invoice = shop.sandbox.api.invoices.list({"limit": 1}).data[0].id
+    shop.sandbox.api.credit_notes.create({"invoice": invoice, "amount": amount, "out_of_band_amount": amount})
+    shop.deliver()
 
 
 def _refund(shop: Shop, session: Json, *, amount: int | None = None) -> None:
