@@ -56,6 +56,25 @@ def test_what_has_happened_since_stays_and_is_named_before(past: Past, browser: 
     assert dict(Grant.objects.values_list("user__email", "close_reason"))[BEN] == "revoked"
 
 
+def test_what_a_person_took_back_comes_again_by_no_import_and_by_no_night(
+    past: Past, browser: Client, owner: User
+) -> None:
+    past.subscribe(ADA)
+    past.connect()
+    press_import(browser, begin(browser))
+    given = Grant.objects.get()
+    assert browser.post(f"/console/grants/{given.pk}/revoke/", {"reason": "shared it"}).status_code == 303
+    past.subscribe(BEN)
+    again = begin(browser)
+    press_import(browser, again)
+    full_pass()
+    sweep()
+    assert dict(Grant.objects.values_list("user__email", "state")) == {ADA: "revoked", BEN: "active"}
+    given.refresh_from_db()
+    assert given.close_reason == "revoked"
+    assert Ledger.objects.filter(grant=given).latest("pk").actor == owner
+
+
 def test_what_was_undone_comes_back_by_an_import_and_not_by_the_night(past: Past, browser: Client) -> None:
     past.subscribe(ADA)
     past.connect()
