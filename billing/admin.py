@@ -44,7 +44,7 @@ from hub.permissions import Permission, actor_of
 
 
 def shown(found: Any) -> str:
-    return format_html("<pre>{}</pre>", readable(found))
+    return format_html('<pre tabindex="0">{}</pre>', readable(found))
 
 
 @admin.register(Connection)

@@ -5,29 +5,17 @@ import subprocess
 import sys
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ROOT, Stack, eventually
-from tests.browser.test_console_pages import SIZES
+from tests.browser.crawling import look_at
 from tests.browser.test_member_journey import pay, sign_in
-from tests.browser.test_sandbox_pages import RULES, listen
+from tests.browser.test_sandbox_pages import listen
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MANY = 500
 AT_WORK = 180_000  # milliseconds that a busy machine may take for an import's step
-
-
-def look_at(page: Page) -> None:
-    """Nothing is too wide, and axe finds nothing."""
-    for width, scheme in SIZES:
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no colour on its way
-        assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        broken = Axe().run(page, options=RULES).response["violations"]
-        assert [f"{rule['id']} at {rule['nodes'][0]['target']}" for rule in broken] == []
-    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_500_are_imported_as_shown_and_the_next_purchase_appears(page: Page, chromium: Browser, stack: Stack) -> None:

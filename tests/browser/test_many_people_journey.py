@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Stack, eventually
-from tests.browser.test_import_journey import look_at
+from tests.browser.crawling import look_at
 from tests.browser.test_member_journey import sign_in
 from tests.browser.test_sandbox_pages import listen
 
