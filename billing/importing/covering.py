@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from billing.importing.showing import summary
 from billing.models import ImportBatch, Pass, ProductLink
-from hub.models import Grant
+from hub.models import Grant, Ledger
 
 State = ImportBatch.State
 BEGUN = (*ImportBatch.AT_WORK, State.PLANNED)
@@ -57,4 +57,6 @@ def imports_of(made: ProductLink) -> Covered:
 
 
 def _count_people(made: ProductLink, batch: str) -> int:
-    return Grant.objects.filter(product=made.product_id, batch=batch).values("user").distinct().count()
+    """From the ledger: a grant keeps the name of what gave it first, though it was undone and given again."""
+    opened = Ledger.objects.filter(batch=batch, to_state__in=Grant.OPEN, grant__product=made.product_id)
+    return opened.values("grant__user").distinct().count()

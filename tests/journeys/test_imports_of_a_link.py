@@ -63,6 +63,8 @@ def test_an_undone_import_asks_for_another_one(past: Past, browser: Client) -> N
     past.connect()
     undo(browser, _run(browser))
     assert "was undone on" in said(browser) and "Import again…" in said(browser)
+    _run(browser)
+    assert "brought 1 person on" in said(browser) and "Import again…" not in said(browser)
 
 
 def test_what_the_choice_left_out_is_let_in_by_the_night_as_the_page_says(past: Past, browser: Client) -> None:
