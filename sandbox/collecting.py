@@ -150,7 +150,9 @@ def finalize_when_due(account: Account, invoice_id: str) -> None:
     """A draft that advances by itself, unless its customer is gone."""
     invoice = account.get("invoice", invoice_id)
     customer = account.find("customer", invoice["customer"])
-    if invoice["status"] == "draft" and customer and not customer.get("deleted"):
+    if customer is None or customer.get("deleted"):
+        account.change(invoice, event="invoice.updated", auto_advance=False, automatically_finalizes_at=None)
+    elif invoice["status"] == "draft":
         finalize_and_collect(account, invoice)
 
 
@@ -258,7 +260,8 @@ def mark_uncollectible(account: Account, invoice: Obj) -> Obj:
 
 
 def _close(account: Account, invoice: Obj, *, status: str, stamp: str, event: str) -> Obj:
-    account.schedule("invoice_retry", invoice["id"], at=None)
+    for appointment in ("invoice_finalizes", "invoice_retry"):
+        account.schedule(appointment, invoice["id"], at=None)
     invoicing.forget_due_date(account, invoice)
     if status == "void":
         for payment in account.list("invoice_payment", invoice=invoice["id"]):
@@ -268,6 +271,7 @@ def _close(account: Account, invoice: Obj, *, status: str, stamp: str, event: st
     account.change(
         invoice,
         auto_advance=False,
+        automatically_finalizes_at=None,
         next_payment_attempt=None,
         status=status,
         status_transitions={**invoice["status_transitions"], stamp: account.now()},

@@ -203,8 +203,10 @@ def end_subscription(
     account.schedule("first_payment_window", subscription["id"], at=None)
     for invoice in account.list("invoice", subscription=subscription["id"]):
         if invoice["status"] in ("open", "draft"):
-            account.change(invoice, event="invoice.updated", auto_advance=False, next_payment_attempt=None)
-            account.schedule("invoice_retry", invoice["id"], at=None)
+            stopped = {"auto_advance": False, "automatically_finalizes_at": None, "next_payment_attempt": None}
+            account.change(invoice, event="invoice.updated", **stopped)
+            for appointment in ("invoice_finalizes", "invoice_retry"):
+                account.schedule(appointment, invoice["id"], at=None)
     account.emit("customer.subscription.deleted", subscription)
     for listener in ON_ENDED:
         listener(account, subscription)

@@ -156,7 +156,7 @@ SILENT = {
     "payment_intent": ("amount", "customer"),
     "promotion_code": ("times_redeemed", "active"),
 }
-ENDED = {"auto_advance", "next_payment_attempt", "status", "status_transitions"}
+ENDED = {"auto_advance", "automatically_finalizes_at", "next_payment_attempt", "status", "status_transitions"}
 TRIED = {"attempt_count", "attempted"}
 CONFIRMED = {"last_payment_error", "latest_charge", "next_action", "payment_method", "status"}
 # What an event that is no `….updated` may tell that no event told before. All others tell nothing new.
@@ -170,6 +170,7 @@ NEWS: dict[str, set[str]] = {
     "credit_note.voided": {"status", "voided_at"},
     "customer.subscription.deleted": {"canceled_at", "cancellation_details", "ended_at", "status"},
     "invoice.finalized": {
+        "automatically_finalizes_at",
         "effective_at",
         "ending_balance",
         "hosted_invoice_url",

@@ -1,12 +1,14 @@
 """Where the machine's dealings take place: a stocked account, a few people, and how one of them is chosen."""
 
-import contextlib
+import functools
+import urllib.error
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import stripe
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.sandbox.looking import Rows, View
 from tests.sandbox.shelf import DECLINED, FAILS_LATER, GOOD, Shelf
@@ -19,7 +21,30 @@ CARDS = st.sampled_from([GOOD, GOOD, FAILS_LATER, ASKS])
 ANY_CARD = st.sampled_from([GOOD, GOOD, FAILS_LATER, DECLINED, DEBIT, ASKS, DISPUTED, REFUND_FAILS, REFUND_WAITS])
 LIVE = {"incomplete", "trialing", "active", "past_due", "unpaid", "paused"}
 OVER = {"canceled", "incomplete_expired"}
+SPOILT = 500  # from here on it is the sandbox that failed
 REFUSALS = (stripe.CardError, stripe.InvalidRequestError)
+
+
+DEALINGS: set[str] = set()  # by name
+
+
+def dealing(**choices: st.SearchStrategy[Any]) -> Callable[[Any], Any]:
+    """A rule that is counted: what it asked for was done or refused; what asks for nothing is done."""
+
+    def wrap(deal: Callable[..., None]) -> Any:
+        DEALINGS.add(deal.__name__)
+
+        @functools.wraps(deal)
+        def counted(stage: "Stage", **chosen: Any) -> None:
+            stage.doing = deal.__name__
+            asked = sum(stage.asked(stage.doing))
+            deal(stage, **chosen)
+            if sum(stage.asked(stage.doing)) == asked:
+                stage.tell(done=True)
+
+        return rule(**choices)(counted)
+
+    return wrap
 
 
 def when(path: str, **wanted: Any) -> Callable[[Any], Any]:
@@ -28,10 +53,12 @@ def when(path: str, **wanted: Any) -> Callable[[Any], Any]:
 
 
 class Stage(RuleBasedStateMachine):
-    """Each rule picks among what is there; what Stripe would refuse may be refused, nothing else may go wrong."""
+    """Each dealing picks among what is there; what Stripe would refuse may be refused, nothing else may go wrong."""
 
     sandbox: Sandbox
     rows: Rows
+    tally: Counter[tuple[str, bool]]  # (dealing, whether it was done), over all lives
+    doing = "open"
 
     @initialize(
         after=st.sampled_from(["cancel", "cancel", "unpaid", "past_due"]),
@@ -108,11 +135,14 @@ class Stage(RuleBasedStateMachine):
     def pay(self, link: str, card: str, **more: Any) -> Json | None:
         """Somebody new pays on a payment link: the session, or None where the card was declined."""
         self.people += 1
-        with contextlib.suppress(Declined):
-            email = f"member{self.people}@example.org"
+        email = f"member{self.people}@example.org"
+        try:
             session: Json = self.sandbox.pay_link(self.links[link], email=email, card=card, **more)["session"]
-            return session
-        return None
+        except Declined:
+            self.tell(done=False)
+            return None
+        self.tell(done=True)
+        return session
 
     def join(self, clock: str, card: str, **more: Any) -> None:
         """Somebody new subscribes who lives in the time of a clock."""
@@ -136,14 +166,27 @@ class Stage(RuleBasedStateMachine):
         clock = row["test_clock"]
         return int(self.api.test_helpers.test_clocks.retrieve(clock).frozen_time) if clock else self.view.now()
 
+    @classmethod
+    def asked(cls, dealing: str) -> tuple[int, int]:
+        """(done, refused) of a dealing so far."""
+        return cls.tally[dealing, True], cls.tally[dealing, False]
+
     def look(self) -> None:
         """Called between the steps of one rule."""
 
-    @staticmethod
-    def try_to(act: Callable[..., Any], *what: Any) -> bool:
+    def try_to(self, act: Callable[..., Any], *what: Any, **more: Any) -> bool:
         """Stripe may refuse; the sandbox itself may not fail. Says whether it was done."""
         try:
-            act(*what)
+            act(*what, **more)
+        except urllib.error.HTTPError as error:
+            if error.code >= SPOILT:
+                raise
+            return self.tell(done=False)
         except REFUSALS:
-            return False
-        return True
+            return self.tell(done=False)
+        return self.tell(done=True)
+
+    def tell(self, *, done: bool) -> bool:
+        """Count what the present dealing asked for."""
+        self.tally[self.doing, done] += 1
+        return done

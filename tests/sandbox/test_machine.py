@@ -1,6 +1,7 @@
 """Whatever is asked of the sandbox, in whatever order: the books balance, and the events tell it all."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -18,9 +19,14 @@ from tests.sandbox.books import (
 )
 from tests.sandbox.lives import Lives
 from tests.sandbox.member_dealings import MemberDealings
-from tests.sandbox.owner_dealings import OwnerDealings, subscription_of
+from tests.sandbox.owner_dealings import OwnerDealings
+from tests.sandbox.promises import check_attempts, check_discounts, subscription_of
+from tests.sandbox.stage import DEALINGS
 from tests.sandboxes import Json, Sandbox
 
+LIVES = 30
+LEAST = 300  # dealings that are to be done in these lives, four kinds of five among them
+OFTEN = 6  # refused so often, a dealing has to be done as well
 BEGINS = 1_800_961_200  # 2027-01-26 09:00 UTC: the ends of months are near
 
 
@@ -52,6 +58,10 @@ class Examined(MemberDealings, OwnerDealings):
             if owner := subscription_of(invoice):
                 billed.setdefault(owner, invoice["id"])
         check_standing(rows, now=now, billed=billed)
+        check_attempts(rows, now=now)
+        told = self.lives.told.values()
+        coupons = {row["id"]: row for row in told if row["object"] == "coupon"}
+        check_discounts(rows, [row for row in told if row["object"] == "discount"], coupons=coupons)
         self.check_balances(rows["invoices"])
 
     def check_balances(self, invoices: list[Json]) -> None:
@@ -80,11 +90,11 @@ def frozen_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 def test_any_dealings_leave_the_books_in_order(frozen_sandbox: Sandbox) -> None:
     """The same few lives each time; DEALINGS=400 asks for so many others."""
     wished = os.environ.get("DEALINGS")
-    bound = type("Bound", (Examined,), {"sandbox": frozen_sandbox})
+    bound = type("Bound", (Examined,), {"sandbox": frozen_sandbox, "tally": Counter()})
     run_state_machine_as_test(
         bound,
         settings=settings(
-            max_examples=int(wished or 30),
+            max_examples=int(wished or LIVES),
             derandomize=wished is None,
             stateful_step_count=20,
             deadline=None,
@@ -92,3 +102,12 @@ def test_any_dealings_leave_the_books_in_order(frozen_sandbox: Sandbox) -> None:
             database=None,
         ),
     )
+    check_done({name: bound.asked(name) for name in sorted(DEALINGS)})
+
+
+def check_done(counted: dict[str, tuple[int, int]]) -> None:
+    """(done, refused) of every dealing: lives in which everything is refused prove nothing."""
+    print(*(f"{name}: {done} done, {refused} refused" for name, (done, refused) in counted.items()), sep="\n")
+    assert {name: asked for name, asked in counted.items() if not asked[0] and asked[1] >= OFTEN} == {}
+    assert sum(done for done, _ in counted.values()) >= LEAST
+    assert [name for name, (done, _) in counted.items() if done][len(counted) * 4 // 5 :]
