@@ -87,6 +87,9 @@ def unlink(request: HttpRequest, pk: int) -> HttpResponse:
     made = made_for(pk)
     if request.method != "POST":
         return _ask_to_unlink(request, made, live=_count_live(made))
+    if request.POST.get("link", str(made.pk)) != str(made.pk):
+        messages.error(request, f"{made.product} has been linked anew since that page was opened. Nothing was ended.")
+        return SeeOther(reverse("billing:link", args=[pk]))
     try:
         linking.unlink(made, actor=actor_of(request))
     except linking.StillLive as error:
@@ -171,7 +174,7 @@ def _show(request: HttpRequest, made: ProductLink) -> HttpResponse:
         "made": made,
         "offers": made.offers.all(),
         "is_off": is_off,
-        "live": 0 if is_off else count_known_live(made),
+        "live": linking.count_that_keeps(made) if is_off else count_known_live(made),
         "covered": imports_of(made),
         "page_at_stripe": page_of(made.stripe_product, connection=made.connection),
     }
@@ -181,7 +184,7 @@ def _show(request: HttpRequest, made: ProductLink) -> HttpResponse:
 def _count_live(made: ProductLink) -> int:
     """What keeps the link from being ended; of a Stripe that is away, only what we know."""
     if made.connection.state == Connection.State.OFF:
-        return 0
+        return linking.count_that_keeps(made)
     try:
         return count_live(made, gateway=gateway_for(made.connection, waiting=True))
     except StripeError:
@@ -189,12 +192,14 @@ def _count_live(made: ProductLink) -> int:
 
 
 def _ask_to_unlink(request: HttpRequest, made: ProductLink, *, live: int, status: int = 200) -> HttpResponse:
+    is_off = made.connection.state == Connection.State.OFF
     context = {
         "made": made,
         "product": made.product,
         "live": live,
         "count": made.offers.exclude(payment_link_id="").count(),
-        "is_off": made.connection.state == Connection.State.OFF,
+        "is_off": is_off,
+        "left_behind": count_known_live(made) if is_off and not live else 0,
         "on_the_way": linking.count_on_the_way(made),
     }
     return render(request, "billing/unlink.html", context, status=status)

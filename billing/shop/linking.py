@@ -9,13 +9,13 @@ from django.db import IntegrityError, transaction
 from activities import clock
 from activities.models import Activity
 from activities.record import Happening, record_one
-from billing.connection import required_connection
+from billing.connection import active_connection, required_connection
 from billing.errors import StripeError, StripeInvalid
 from billing.gateway import Gateway, gateway_for
 from billing.models import Connection, Order, ProductLink
 from billing.refreshing import mirror
 from billing.shop import selling
-from billing.shop.counting import count_live
+from billing.shop.counting import count_known_live, count_live
 from billing.shop.prices import selectable
 from hub.models import Product, User
 
@@ -89,15 +89,23 @@ def unlink(made: ProductLink, *, actor: User | None) -> None:
     are closed. Raises StillLive with the count.
 
     Who has paid, or has ordered a debit whose money comes later, gets what was bought. Where the account is
-    disconnected, nothing is asked of Stripe, and its payment links stay as they are.
+    disconnected, nothing is asked of Stripe, and its payment links stay as they are: what we know to be live keeps
+    the link, unless another account has taken its place.
     """
     if made.connection.state != Connection.State.OFF:
         _end_at_stripe(made)
+    elif live := count_that_keeps(made):
+        raise StillLive(made, count=live)
     with transaction.atomic():
         made.offers.update(is_live=False)
         made.unlinked_at = clock.now()
         made.save(update_fields=["unlinked_at"])
         _tell(made, actor=actor, what="unlinked")
+
+
+def count_that_keeps(made: ProductLink) -> int:
+    """Live subscriptions of a disconnected account for which the link stays, because it may be connected again."""
+    return 0 if active_connection() else count_known_live(made)
 
 
 def _end_at_stripe(made: ProductLink) -> None:

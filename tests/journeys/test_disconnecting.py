@@ -10,8 +10,8 @@ from activities import clock
 from activities.models import Activity
 from billing.intake.draining import drain, sweep
 from billing.models import Connection, InboxEvent, Offer, ProductLink, Subject
-from billing.sweeping.reconcile import catch_up
-from hub.models import SalesPage, User
+from billing.sweeping.reconcile import catch_up, differences, full_pass
+from hub.models import Grant, SalesPage, User
 from tests import cast
 from tests.hub.test_reentry import prove
 from tests.members import signed_in
@@ -75,13 +75,42 @@ def test_nothing_is_sold(off: Shop, dan: User, desk: Client) -> None:
 
 def test_a_link_of_a_disconnected_account_can_be_ended_without_stripe(off: Shop, desk: Client) -> None:
     off.sandbox.forget_calls()
-    address = stripe_settings("studio")
+    address = stripe_settings("the-wheel")
     assert "is disconnected: nothing is sold" in desk.get(address).content.decode()
     assert "so Stripe is not asked" in desk.get(f"{address}unlink/").content.decode()
     assert desk.post(f"{address}unlink/")["Location"] == address
     assert off.sandbox.calls() == []
-    assert ProductLink.objects.get(product=off.club).unlinked_at
-    assert off.has(ADA, off.club)
+    assert ProductLink.objects.get(product=off.course).unlinked_at
+
+
+def test_but_not_while_a_subscription_is_live_on_it(off: Shop, desk: Client) -> None:
+    off.sandbox.forget_calls()
+    address = stripe_settings("studio")
+    assert "Unlink…" not in desk.get(address).content.decode()
+    page = desk.get(f"{address}unlink/").content.decode()
+    assert "1 subscription is still live" in page and "Its account is disconnected" in page
+    assert "1 subscription is still live" in desk.post(f"{address}unlink/").content.decode()
+    assert off.sandbox.calls() == []
+    assert ProductLink.objects.get(product=off.club).unlinked_at is None
+
+
+def test_a_subscription_whose_link_ended_meanwhile_is_heard_when_its_account_is_back(off: Shop, desk: Client) -> None:
+    other = off.sandbox.post("/sandbox/accounts", {"live": False})
+    desk.post(STRIPE, {"key": other["key"]})
+    address = stripe_settings("studio")
+    assert "1 subscription there is still live" in desk.get(f"{address}unlink/").content.decode()
+    assert desk.post(f"{address}unlink/")["Location"] == address
+    desk.post(DISCONNECT)
+    desk.post(STRIPE, {"key": KEY})
+    off.sandbox.take_pending()
+    bought = off.sandbox.api.subscriptions.list({"limit": 1}).data[0].id
+    off.sandbox.api.subscriptions.cancel(bought)
+    off.deliver()
+    assert not off.has(ADA, off.club)
+    assert Grant.objects.get().close_reason == "canceled"
+    assert full_pass() is not None
+    drain()
+    assert list(differences()) == []
 
 
 def test_webhooks_are_answered_as_for_an_address_that_is_not_ours(shop: Shop, desk: Client) -> None:

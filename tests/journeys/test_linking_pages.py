@@ -119,6 +119,28 @@ def test_case_65_a_link_stays_while_a_subscription_ends_or_is_past_due(shop: Sho
     assert shop.club.stripe_links.get().unlinked_at is not None
 
 
+def test_a_page_that_was_opened_for_an_earlier_link_does_not_end_the_new_one(shop: Shop, desk: Client) -> None:
+    unlink = f"{_address(shop.course)}unlink/"
+    opened = ProductLink.objects.get(product=shop.course)
+    assert f'name="link" value="{opened.pk}"' in desk.get(unlink).content.decode()
+    linking.unlink(opened, actor=None)
+    shop.sell(shop.course, {"unit_amount": 500})
+    answer = desk.post(unlink, {"link": opened.pk}, follow=True)
+    assert "has been linked anew" in answer.content.decode()
+    assert shop.course.stripe_links.filter(unlinked_at__isnull=True).count() == 1
+
+
+def test_a_subscription_at_a_price_made_on_the_spot_keeps_its_link_before_anybody_heard_of_it(
+    shop: Shop, desk: Client
+) -> None:
+    spot = {"currency": "eur", "unit_amount": 999, "recurring": {"interval": "month"}}
+    Member(shop).subscribe_to({"price_data": {**spot, "product": shop.monthly.link.stripe_product}})
+    answer = desk.post(f"{_address(shop.club)}unlink/")
+    assert "1 subscription is still live" in answer.content.decode()
+    shop.deliver()
+    assert shop.has("ada@example.org", shop.club)
+
+
 def _address(product: Product) -> str:
     return f"/console/products/{product.pk}/stripe/"
 
