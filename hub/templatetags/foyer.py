@@ -63,6 +63,10 @@ STATES: dict[str, tuple[str, str, str]] = {
     "doubt": ("warn", "circle-question-mark", "In doubt"),
     "error": ("bad", "x", "Could not be read"),
     "ready": ("info", "list-checks", "Ready"),
+    "running": ("info", "loader", "Running"),
+    "stopped": ("warn", "pause", "Stopped"),
+    "done": ("good", "check", "Done"),
+    "undone": ("", "undo-2", "Undone"),
 }
 
 

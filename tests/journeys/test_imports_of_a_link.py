@@ -131,6 +131,7 @@ def test_unlink_is_not_offered_beside_its_refusal(past: Past, browser: Client) -
     assert "Unlink…" in said(browser)
     _run(browser)
     assert "1 subscription is still live" in said(browser) and "Unlink…" not in said(browser)
+    assert said(browser).count("See who has access") == 1
 
 
 def test_the_same_subscriptions_are_counted_before_the_link_and_at_its_end(past: Past, browser: Client) -> None:
