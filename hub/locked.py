@@ -19,6 +19,7 @@ ASK = {
     "disputed",
     "revoked",
     "unknown_status",
+    "unknown_at_stripe",
     "no_word_from_stripe",
     "not_on_order",
     "import_undone",

@@ -79,6 +79,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Its invoices were not paid, and the subscription was ended.",
     ),
     "unknown_status": ("Stripe reports a status we do not know; nothing was changed.",) * 2,
+    "unknown_at_stripe": ("Stripe does not know the subscription any more; nothing was changed.",) * 2,
     "payment_processing": ("The payment is still being processed.",) * 2,
     "payment_failed": ("The payment failed.",) * 2,
     "time_over": ("The time that was bought was over on {date}.", "The time that was bought is over."),

@@ -79,7 +79,8 @@ def ask_stripe(request: HttpRequest, pk: int) -> HttpResponse:
     if happens_too_often(str(pk), what="ask_stripe", per_minute=ASKED_PER_MINUTE):
         messages.warning(request, "Stripe was asked about this a moment ago. Wait a minute.")
         return SeeOther(reverse("billing:decide"))
-    outcome = refresh(question.subject, waiting=True, cause="staff")
+    about = next(iter(attention.subjects_of([question.subject])), question.subject)
+    outcome = refresh(about, waiting=True, cause="staff")
     question.refresh_from_db()
     if question.resolved_at is not None:
         messages.success(request, "Stripe was asked, and this is settled.")

@@ -1,19 +1,19 @@
 """What waits for a person: raised once, with its evidence."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 
 from activities.models import Activity
 from activities.record import Happening, record_one
 from billing.models import Attention, Order, StripeCustomer, Subscription
+from billing.rules.policy import MISSING_IS_HELD
 from hub.models import Grant, User
-
-MISSING_IS_HELD = timedelta(days=30)
 
 
 def raise_unmatched(key: str, *, subject: str, now: datetime) -> None:
@@ -26,21 +26,24 @@ def settle_unmatched(keys: Iterable[str], *, now: datetime) -> None:
     Attention.objects.filter(key__in=names, resolved_at__isnull=True).update(resolved_at=now)
 
 
-def raise_missing(refs: Iterable[str], *, now: datetime) -> None:
-    """Open grants of what Stripe does not know: another account, another mode, or never there."""
-    for ref in refs:
-        _raise(Attention.Kind.MISSING, ref, subject=ref, now=now)
+def raise_missing(ref: str, *, user: User | None = None, now: datetime, **details: Any) -> None:
+    """What Stripe does not know: of another account, another mode, or never there. `ref`: its id at Stripe."""
+    _raise(Attention.Kind.MISSING, ref, subject=ref, user=user, now=now, **details)
+
+
+def missing() -> QuerySet[Attention]:
+    """What Stripe did not know when it was asked last, whether or not somebody has answered that."""
+    return Attention.objects.filter(kind=Attention.Kind.MISSING, over_at__isnull=True)
 
 
 def given_up(*, now: datetime) -> QuerySet[Attention]:
     """What Stripe has not known for so long that nobody's access is held for it any more."""
-    return Attention.objects.filter(kind=Attention.Kind.MISSING, opened_at__lte=now - MISSING_IS_HELD)
+    return missing().filter(opened_at__lte=now - MISSING_IS_HELD)
 
 
-def settle_missing(subject: str, *, now: datetime) -> None:
-    Attention.objects.filter(key=f"{Attention.Kind.MISSING}:{subject}", resolved_at__isnull=True).update(
-        resolved_at=now
-    )
+def settle_missing(refs: Iterable[str], *, now: datetime) -> None:
+    """Stripe knows these."""
+    _end(missing().filter(key__in=[f"{Attention.Kind.MISSING}:{ref}" for ref in refs]), now=now)
 
 
 def raise_for_another(ref: str, *, paid_by: str, opened_for: User, subject: str, now: datetime) -> None:
@@ -60,12 +63,9 @@ def raise_unknown_status(row: Subscription, *, now: datetime) -> None:
 
 
 def settle_unknown_status(subscriptions: Iterable[str], *, now: datetime) -> None:
-    """Stripe reports a status of these that we know. Should that change again, it is asked anew: the key is free."""
-    for found in Attention.objects.filter(
-        kind=Attention.Kind.UNKNOWN_STATUS, details__subscription__in=list(subscriptions), resolved_at__isnull=True
-    ):
-        found.resolved_at, found.key = now, f"{found.key}:{found.pk}"
-        found.save(update_fields=["resolved_at", "key"])
+    """Stripe reports a status of these that we know."""
+    asked = Attention.objects.filter(kind=Attention.Kind.UNKNOWN_STATUS, over_at__isnull=True)
+    _end(asked.filter(details__subscription__in=list(subscriptions)), now=now)
 
 
 def raise_partial_refund(order: Order, *, now: datetime) -> None:
@@ -92,8 +92,8 @@ def raise_twice(grants: list[Grant], *, key: str, now: datetime) -> None:
 
 def settle_twice(people: Iterable[int], *, but: Iterable[str], now: datetime) -> None:
     """What these people no longer pay for twice. `but`: the subjects that they still do."""
-    doubles = Attention.objects.filter(kind=Attention.Kind.TWICE, user_id__in=people, resolved_at__isnull=True)
-    doubles.exclude(subject__in=list(but)).update(resolved_at=now)
+    doubles = Attention.objects.filter(kind=Attention.Kind.TWICE, user_id__in=people, over_at__isnull=True)
+    _end(doubles.exclude(subject__in=list(but)), now=now)
 
 
 def raise_conflict(customer: StripeCustomer, *, other: User, now: datetime) -> None:
@@ -125,6 +125,17 @@ def settle_brakes(*, now: datetime) -> None:
     brakes.update(resolved_at=now)
 
 
+def subjects_of(refs: Iterable[Any]) -> list[str]:
+    """The customers, and the payments of guests, that these subscriptions and orders are of."""
+    names = [str(ref) for ref in refs]
+    found: set[str] = set()
+    for start in range(0, len(names), 500):
+        some = names[start : start + 500]
+        found |= set(Subscription.objects.filter(stripe_id__in=some).values_list("customer_id", flat=True))
+        found |= set(Order.objects.filter(key__in=some).values_list("subject", flat=True))
+    return sorted(found)
+
+
 @transaction.atomic
 def settle(found: Attention, *, actor: User, now: datetime, deed: str = "") -> None:
     """A person has dealt with it; who, and perhaps what they did, is kept in the feed."""
@@ -141,6 +152,11 @@ def settle(found: Attention, *, actor: User, now: datetime, deed: str = "") -> N
         ),
         now=now,
     )
+
+
+def _end(found: QuerySet[Attention], *, now: datetime) -> None:
+    """What these ask about is no more."""
+    found.update(resolved_at=Coalesce("resolved_at", now), over_at=now)
 
 
 def _raise(kind: str, key: str, *, subject: str, now: datetime, user: User | None = None, **details: Any) -> None:

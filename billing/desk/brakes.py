@@ -1,11 +1,9 @@
 """A full pass that stopped because too much would close: its list, and what the owner makes of it."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 from django.db import transaction
 
@@ -13,7 +11,7 @@ from activities.doorbell import ring
 from billing.desk import attention
 from billing.intake.draining import TASK
 from billing.intake.inbox import look_again
-from billing.models import Attention, Order, Subscription
+from billing.models import Attention
 from hub.models import Product, User
 from hub.reasons import say
 
@@ -67,7 +65,7 @@ def close_them(question: Attention, *, fingerprint: str, actor: User, now: datet
     if fingerprint_of(asked) != fingerprint:
         raise Moved
     rows = asked.details.get("closing", [])
-    look_again(*_subjects_of(row["source_ref"] for row in rows))
+    look_again(*attention.subjects_of(row["source_ref"] for row in rows))
     deed = f"confirmed that access ends: {len(rows)} of a full pass that had stopped"
     attention.settle(asked, actor=actor, now=now, deed=deed)
     transaction.on_commit(lambda: ring(TASK), robust=True)
@@ -87,14 +85,3 @@ def _lock(question: Attention) -> Attention:
     if asked.resolved_at is not None:
         raise Moved
     return asked
-
-
-def _subjects_of(refs: Iterable[Any]) -> list[str]:
-    """The customers, and the payments of guests, that these subscriptions and orders are of."""
-    names = [str(ref) for ref in refs]
-    found: set[str] = set()
-    for start in range(0, len(names), 500):
-        some = names[start : start + 500]
-        found |= set(Subscription.objects.filter(stripe_id__in=some).values_list("customer_id", flat=True))
-        found |= set(Order.objects.filter(key__in=some).values_list("subject", flat=True))
-    return sorted(found)

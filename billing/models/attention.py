@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 ADVICE = {
     "unmatched": "Somebody paid and left no usable address. Find out who, and say whose it is.",
@@ -33,7 +34,11 @@ ADVICE = {
 
 
 class Attention(models.Model):
-    """Something that waits for a person: a payer nobody is sure of, a brake stop, an unknown status."""
+    """Something that waits for a person: a payer nobody is sure of, a brake stop, an unknown status.
+
+    `resolved_at`: somebody answered, or there is nothing to answer any more. `over_at`: what it asks about is no more;
+    should that come again, it is asked anew. What somebody answered while it lasts is not.
+    """
 
     class Kind(models.TextChoices):
         UNMATCHED = "unmatched", "A payment without a sure person"
@@ -51,7 +56,7 @@ class Attention(models.Model):
         MISTYPED = "mistyped", "Perhaps bought with a mistyped address"
 
     kind = models.CharField(max_length=20, choices=Kind)
-    key = models.CharField(max_length=255, unique=True)
+    key = models.CharField(max_length=255)
     subject = models.CharField(max_length=255, blank=True)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
@@ -59,9 +64,13 @@ class Attention(models.Model):
     details = models.JSONField(default=dict, blank=True)
     opened_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
+    over_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "attention"
+        constraints = [
+            models.UniqueConstraint(fields=["key"], condition=Q(over_at__isnull=True), name="asked_once_while_it_lasts")
+        ]
         indexes = [models.Index(fields=["kind", "-opened_at"], name="attention_open")]
 
     def __str__(self) -> str:

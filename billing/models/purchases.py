@@ -56,6 +56,7 @@ class Subscription(models.Model):
     cancel_at = models.DateTimeField(null=True, blank=True)
     canceled_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    missing_since = models.DateTimeField(null=True, blank=True, help_text="Stripe does not know it, by list or by id.")
     created = models.DateTimeField()
     reasons = models.JSONField(default=dict, blank=True, help_text="Our product id to the last decision's words.")
     fetched_at = models.DateTimeField()

@@ -26,7 +26,7 @@ from billing.refreshing.orders import write_orders
 from billing.refreshing.payers import bind_orders, bind_subscriptions
 from billing.refreshing.snapshots import Payment, Snapshot
 from billing.rules import policies
-from billing.rules.policy import Access
+from billing.rules.policy import Access, is_held
 from billing.stripe_objects import expanded, sid, subscription_of_invoice
 from hub import grants
 from hub.grants import Wanted
@@ -77,6 +77,7 @@ def apply_snapshots(
         paid_before={key: invoice for snapshot in found for key, invoice in snapshot.paid_before.items()},
     )
     for subject, snapshot in snapshots.items():
+        projection.mark_missing(snapshot.missing, asked_at=snapshot.asked_at, now=now)
         if projection.write_payments(snapshot, customer=subject, now=now):
             look_again(subject)
         if snapshot.sessions or snapshot.paid_invoices:
@@ -138,7 +139,7 @@ def settle(
     _write_reasons(rows, orders, by_subscription, by_order)
     written = record(told, now=now)
     grants.apply(_wanted(rows, orders, by_subscription, by_order, batch=batch), cause=cause, now=now, actor=actor)
-    _hold_unknown(by_subscription, cause=cause, now=now)
+    _hold_unsure(rows, by_subscription, cause=cause, now=now)
     notices.queue(
         [
             *letters.on_payments(written, by_subscription),
@@ -262,17 +263,16 @@ def _orders_told(
             yield from happenings.of_order(order, products=[ent.link.product for ent in found], teller=teller)
 
 
-def _hold_unknown(by_subscription: Found, *, cause: str, now: datetime) -> None:
+def _hold_unsure(rows: list[Subscription], by_subscription: Found, *, cause: str, now: datetime) -> None:
     """What no rule can decide stays as it is, past the end that an earlier decision gave it."""
-    unknown = {
-        entitlement.source_ref
-        for found in by_subscription.values()
-        for entitlement in found
-        if entitlement.decision.access is Access.KEEP
-    }
-    if unknown:
-        kept = Grant.objects.filter(source=Grant.Source.SUBSCRIPTION, source_ref__in=unknown, state__in=Grant.OPEN)
-        grants.hold(kept, now=now, cause=cause, reason="unknown_status")
+    unsure: dict[str, set[str]] = {}
+    for row in rows:
+        for entitlement in by_subscription[row.stripe_id]:
+            if entitlement.decision.access is Access.KEEP and is_held(row.missing_since, now=now):
+                unsure.setdefault(entitlement.decision.reason, set()).add(row.stripe_id)
+    for reason, refs in unsure.items():
+        kept = Grant.objects.filter(source=Grant.Source.SUBSCRIPTION, source_ref__in=refs, state__in=Grant.OPEN)
+        grants.hold(kept, now=now, cause=cause, reason=reason)
 
 
 def _reasons(found: list[Entitlement]) -> Json:

@@ -12,7 +12,7 @@ from billing.refreshing.twice import look_for_doubles
 from billing.rules.facts import order_facts
 from billing.rules.policy import refund_needs_a_person
 from hub.addresses import usable_address
-from hub.models import User
+from hub.models import Grant, User
 
 Verb = Activity.Verb
 PAID = frozenset({Verb.PRODUCT_PURCHASED, Verb.SUBSCRIPTION_STARTED, Verb.SUBSCRIPTION_RENEWED, Verb.PAYMENT_RECOVERED})
@@ -44,6 +44,7 @@ def raise_doubts(
             attention.raise_no_product(order, now=now)
     understood = [row.stripe_id for row in rows if not _is_unknown(by_subscription[row.stripe_id])]
     attention.settle_unknown_status(understood, now=now)
+    _ask_about_missing(rows, now=now)
     attention.settle_unmatched(
         [*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now
     )
@@ -67,6 +68,15 @@ def raise_shut_out(written: Iterable[Activity], *, now: datetime) -> None:
             words = told.get("price_text", "") if amount is None else format_money(amount, told.get("currency", ""))
             ref = told.get("invoice") or next(iter(about.values()), activity.key)
             attention.raise_shut_out(ref, about=about, paid=words, person=person, now=now)
+
+
+def _ask_about_missing(rows: list[Subscription], *, now: datetime) -> None:
+    """What Stripe does not know and is open by us; what it knows again is no question."""
+    attention.settle_missing([row.stripe_id for row in rows if row.missing_since is None], now=now)
+    missing = {row.stripe_id: row for row in rows if row.missing_since is not None}
+    bought = Grant.objects.filter(source=Grant.Source.SUBSCRIPTION, state__in=Grant.OPEN, source_ref__in=missing)
+    for ref in sorted(set(bought.values_list("source_ref", flat=True))) if missing else []:
+        attention.raise_missing(ref, user=missing[ref].user, now=now)
 
 
 def _is_unknown(found: list[Entitlement]) -> bool:

@@ -42,6 +42,7 @@ SUBSCRIPTION_FIELDS = [
     "cancel_at",
     "canceled_at",
     "ended_at",
+    "missing_since",
     "fetched_at",
 ]
 
@@ -130,6 +131,12 @@ def subscription_rows(
         if sub["id"] not in before or before[sub["id"]].fetched_at <= asked_at
     ]
     return before, rows
+
+
+def mark_missing(subscriptions: Iterable[str], *, asked_at: datetime, now: datetime) -> None:
+    """Stripe does not know these. Whatever it knows of later is written without the mark."""
+    rows = Subscription.objects.filter(stripe_id__in=list(subscriptions), fetched_at__lte=asked_at)
+    rows.filter(missing_since__isnull=True).update(missing_since=now)
 
 
 def write_payments(snapshot: Snapshot, *, customer: str, now: datetime) -> bool:

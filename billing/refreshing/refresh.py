@@ -24,7 +24,7 @@ from billing.intake.errands import Errand, Move, errand_for
 from billing.intake.event_types import NOBODYS, Facet
 from billing.intake.inbox import belongs_elsewhere, is_news, look_again
 from billing.intake.leases import Lease
-from billing.models import Attention, Connection, InboxEvent, Order, Subject, Subscription
+from billing.models import Connection, InboxEvent, Order, Subject, Subscription
 from billing.refreshing import applying
 from billing.refreshing.deciding_links import ever_linked
 from billing.refreshing.snapshots import fetch_customer, fetch_guest
@@ -142,13 +142,13 @@ def _finish(subject: Subject, errand: Errand) -> None:
     """
     _answered(errand).update(state=InboxEvent.State.DONE, done_at=timezone.now(), error="")
     if subject.attempts:
-        attention.settle_missing(subject.key, now=clock.now())
+        attention.settle_missing([subject.key], now=clock.now())
     if errand.requests:  # everything was fetched, so that what was given up is answered too
         InboxEvent.objects.filter(subject=subject.key, state=InboxEvent.State.DEAD).update(
             state=InboxEvent.State.DONE, done_at=timezone.now()
         )
     subject.lease_token = subject.lease_until = subject.retry_at = None
-    subject.requests -= errand.requests
+    subject.requests = F("requests") - errand.requests  # as it is now: this look itself may have asked for another
     subject.attempts, subject.error, subject.fetched_at = 0, "", timezone.now()
     subject.save()
 
@@ -212,17 +212,9 @@ def _hold(found: QuerySet[Grant], *, reason: str) -> None:
 def _note_missing(lease: Lease, error: StripeMissing) -> None:
     """Another account's or mode's object: nothing is revoked, a person is told, and it is asked for again, rarely.
 
-    Access is held meanwhile, but not for ever: after `attention.MISSING_IS_HELD` it ends by time.
+    Access is held meanwhile, but not for ever: after `policy.MISSING_IS_HELD` it ends by time.
     """
-    Attention.objects.get_or_create(
-        key=f"missing:{lease.key}",
-        defaults={
-            "kind": Attention.Kind.MISSING,
-            "subject": lease.key,
-            "details": {"error": str(error)},
-            "opened_at": clock.now(),
-        },
-    )
+    attention.raise_missing(lease.key, now=clock.now(), error=str(error))
     is_held = not attention.given_up(now=clock.now()).filter(subject=lease.key).exists()
     _note_failure(lease, error, is_held=is_held)
 

@@ -1,6 +1,6 @@
 """What Stripe says now about one subject, fetched with no transaction open."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from billing.gateway import Gateway
 from billing.intake.event_types import Facet
 from billing.models import AccessPolicy, Order, Subscription
 from billing.stripe_objects import (
+    OVER,
     expanded,
     is_paid,
     one_off_lines_of,
@@ -56,6 +57,7 @@ class Snapshot:
     asked_at: datetime
     customer: Json | None = None
     subscriptions: list[Json] | None = None
+    missing: frozenset[str] = frozenset()  # subscriptions that we know, and Stripe does not
     open_invoices: list[Json] | None = None
     sessions: list[Json] | None = None
     paid_invoices: list[Json] | None = None
@@ -131,13 +133,33 @@ def product_of_line(line: Json) -> str:
     return sid(((line.get("pricing") or {}).get("price_details") or {}).get("product"))
 
 
-def _subscriptions(gateway: Gateway, customer: str) -> list[Json]:
-    """By customer; one by one where Stripe no longer lists them because the customer was deleted."""
+def _subscriptions(gateway: Gateway, customer: str) -> tuple[list[Json], frozenset[str]]:
+    """All of a customer's, and those of them that we know and Stripe does not.
+
+    By customer; one by one where Stripe no longer lists them because the customer was deleted. What a list leaves out
+    is asked for by its id: it takes more than that to doubt what somebody pays for.
+    """
+    known = Subscription.objects.filter(customer_id=customer)
     try:
-        return gateway.subscriptions_of(customer)
+        listed = gateway.subscriptions_of(customer)
     except StripeMissing:
-        known = Subscription.objects.filter(customer_id=customer).values_list("stripe_id", flat=True)
-        return [gateway.subscription(subscription) for subscription in known]
+        found, missing = _one_by_one(gateway, known.values_list("stripe_id", flat=True))
+        if missing and not found:
+            raise
+        return found, missing
+    unlisted = known.exclude(status__in=OVER).exclude(stripe_id__in=[sub["id"] for sub in listed])
+    found, missing = _one_by_one(gateway, unlisted.values_list("stripe_id", flat=True))
+    return listed + found, missing
+
+
+def _one_by_one(gateway: Gateway, subscriptions: Iterable[str]) -> tuple[list[Json], frozenset[str]]:
+    found, missing = [], set()
+    for subscription in subscriptions:
+        try:
+            found.append(gateway.subscription(subscription))
+        except StripeMissing:
+            missing.add(subscription)
+    return found, frozenset(missing)
 
 
 def _expanded_customer(subscriptions: list[Json] | None) -> Json | None:
@@ -145,7 +167,7 @@ def _expanded_customer(subscriptions: list[Json] | None) -> Json | None:
 
 
 def _add_subscriptions(gateway: Gateway, snapshot: Snapshot, customer: str, *, linked: Set[str]) -> None:
-    snapshot.subscriptions = _subscriptions(gateway, customer)
+    snapshot.subscriptions, snapshot.missing = _subscriptions(gateway, customer)
     if any(sub["status"] == "past_due" and linked & set(products_of(sub)) for sub in snapshot.subscriptions):
         snapshot.open_invoices = gateway.open_invoices_of(customer)
     for sub in snapshot.subscriptions:

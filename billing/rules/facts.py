@@ -40,6 +40,7 @@ def subscription_facts(row: Subscription) -> SubscriptionFacts:
         is_invoiced=sub.get("collection_method") == "send_invoice",
         last_payment_refunded=row.last_paid_invoice in row.refunded_invoices,
         disputes=_disputes(row.disputes, row.dispute_lost_at),
+        missing_since=row.missing_since,
     )
 
 

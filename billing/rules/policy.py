@@ -14,6 +14,8 @@ from typing import Literal
 SILENCE = timedelta(days=3)
 # How long the gate waits behind a deadline of ours, so that Stripe is asked before anybody is shut out.
 ASKING = timedelta(hours=1)
+# How long a subscription stays open that Stripe does not know: somebody may have pasted another account's key.
+MISSING_IS_HELD = timedelta(days=30)
 # Stripe needs a moment to act on its own deadlines; then it is asked, and again each hour until it has.
 SETTLING = timedelta(minutes=5)
 # How far a renewal's invoice may stand before the period that it opens.
@@ -94,6 +96,7 @@ class SubscriptionFacts:
     is_invoiced: bool = False  # the customer is sent invoices to pay, and nothing is collected
     last_payment_refunded: bool = False
     disputes: Disputes = Disputes()
+    missing_since: datetime | None = None  # Stripe does not know it any more
 
     @property
     def is_ending(self) -> bool:
@@ -129,6 +132,8 @@ class Decision:
 
 def decide_subscription(facts: SubscriptionFacts, *, product: str, policy: Policy, now: datetime) -> Decision:
     """The decision for one subscription and one Stripe product; the first row that fits wins."""
+    if facts.missing_since is not None:
+        return _decide_missing(facts.missing_since, now=now)
     items = [item for item in facts.items if item.product == product and item.quantity > 0]
     if not items:
         return _closed("subscription:0", "not_on_subscription")
@@ -190,9 +195,20 @@ def decide_order(
     return _closed("order:8", "time_over", until=until)
 
 
+def is_held(missing_since: datetime | None, *, now: datetime) -> bool:
+    """Whether what no rule decides is kept past its end: always, but for what Stripe has not known for too long."""
+    return missing_since is None or now < missing_since + MISSING_IS_HELD
+
+
 def refund_needs_a_person(facts: OrderFacts) -> bool:
     """A part of an order of several products was refunded: nobody can tell which one was meant."""
     return len(set(facts.products)) > 1 and facts.amount_refunded > 0 and not facts.fully_refunded
+
+
+def _decide_missing(since: datetime, *, now: datetime) -> Decision:
+    """What was known of it proves nothing any more. When it is held no longer, it ends by time."""
+    asked_again = now + timedelta(hours=6) if is_held(since, now=now) else None
+    return Decision(Access.KEEP, "unknown_at_stripe", "subscription:20", review_at=asked_again)
 
 
 def _decide_trialing(facts: SubscriptionFacts, items: list[Item], *, policy: Policy, now: datetime) -> Decision:

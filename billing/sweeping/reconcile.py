@@ -20,6 +20,7 @@ from billing.intake import event_types, inbox
 from billing.intake.event_types import ACCESS_TYPES, OTHER_TYPES
 from billing.intake.inbox import look_again
 from billing.models import Connection, InboxEvent, Pass, Subject
+from billing.refreshing import projection
 from billing.refreshing.deciding_links import ever_linked
 from billing.refreshing.refresh import note_answer, note_unavailable
 from billing.rules.rehearsal import Difference, rehearse
@@ -92,7 +93,7 @@ def full_pass(*, confirmed: bool = False, at_most: float = AT_MOST) -> Pass | No
     connection = active_connection()
     if connection is None:
         return None
-    now = clock.now()
+    now, began = clock.now(), timezone.now()
     run = Pass.objects.create(kind="full", started_at=now)
     with _kept_on(run, connection=connection):
         gateway = gateway_for(connection, patience=PATIENCE, at_most=at_most)
@@ -102,7 +103,7 @@ def full_pass(*, confirmed: bool = False, at_most: float = AT_MOST) -> Pass | No
         run.looked_at = len(survey.subjects)
         run.found = [_as_json(difference) for _, found in drifted for difference in found if not difference.is_past]
         run.found += [_as_json(difference) for difference in unknown]
-        attention.raise_missing([difference.source_ref for difference in unknown], now=now)
+        _note_missing({difference.source_ref for difference in unknown}, survey=survey, asked_at=began, now=now)
         left_behind.ask_about_them(now=now)
         _mend(drifted, others=survey.stale | survey.unread, run=run, confirmed=confirmed, now=now)
         Connection.objects.filter(pk=connection.pk).update(full_pass_at=timezone.now())
@@ -147,6 +148,16 @@ def _kept_on(run: Pass, *, connection: Connection) -> Iterator[None]:
     finally:
         run.finished_at = clock.now()
         run.save()
+
+
+def _note_missing(refs: set[str], *, survey: Survey, asked_at: datetime, now: datetime) -> None:
+    """Puts before a person what opens something and Stripe does not know; what it knows again is no question."""
+    with transaction.atomic():
+        projection.mark_missing(refs, asked_at=asked_at, now=now)
+        for ref in sorted(refs):
+            attention.raise_missing(ref, now=now)
+        asked = set(attention.missing().values_list("subject", flat=True))
+        attention.settle_missing((asked & survey.names) - refs, now=now)
 
 
 def _mend(

@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from activities import clock
+from billing.desk import attention
 from billing.gateway import Gateway, gateway_for
 from billing.intake import leases
 from billing.intake.event_types import Facet
@@ -207,6 +208,8 @@ def _settle_one(lease: leases.Lease, snapshot: Snapshot, *, connection: Connecti
         pending.filter(pk__in=[row.pk for row in waiting]).update(
             state=InboxEvent.State.DONE, done_at=timezone.now(), error=""
         )
+        if subject.attempts:
+            attention.settle_missing([subject.key], now=clock.now())
         subject.attempts, subject.error, subject.fetched_at, subject.retry_at = 0, "", timezone.now(), None
         subject.save(update_fields=["due_at", "attempts", "error", "fetched_at", "retry_at"])
     return 1

@@ -134,6 +134,8 @@ ROWS: list[tuple[int, SubscriptionFacts, dict[str, Any], Access, str, datetime |
     (18, replace(OVER, last_payment_refunded=True), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (18, replace(OVER, items=(replace(ITEM, current_period_end=NOW),)), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (19, replace(PAID, status="hibernating"), {}, KEEP, "unknown_status", None),
+    (20, replace(PAID, missing_since=NOW - DAY), {}, KEEP, "unknown_at_stripe", None),
+    (20, replace(OVER, missing_since=NOW - 31 * DAY), {}, KEEP, "unknown_at_stripe", None),
 ]
 
 
@@ -160,7 +162,7 @@ def test_an_invoice_that_is_sent_is_decided_about_alike_and_spoken_of_as_one(
 
 
 def test_every_row_of_the_table_is_tried() -> None:
-    assert {row for row, *_ in ROWS} == set(range(20))
+    assert {row for row, *_ in ROWS} == set(range(21))
 
 
 @pytest.mark.parametrize("status", ["active", "trialing", "past_due", "unpaid", "canceled", "hibernating"])

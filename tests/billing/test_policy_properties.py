@@ -157,6 +157,14 @@ def test_an_order_is_always_decided_and_always_the_same_way(
     assert decision.rule.startswith("order:")
 
 
+@given(subscriptions, policies, moments, moments)
+def test_what_stripe_does_not_know_is_decided_by_no_other_row(
+    facts: SubscriptionFacts, policy: Policy, now: datetime, since: datetime
+) -> None:
+    decision = of_subscription(replace(facts, missing_since=since), policy, now)
+    assert (decision.access, decision.rule, decision.ends_at) == (Access.KEEP, "subscription:20", None)
+
+
 @given(subscriptions, policies, moments)
 def test_only_a_status_nobody_knows_leaves_the_decision_open(
     facts: SubscriptionFacts, policy: Policy, now: datetime

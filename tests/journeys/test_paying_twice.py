@@ -7,6 +7,7 @@ import pytest
 
 from billing.desk.dashboard import page_of
 from billing.models import Attention, Checkout, Connection, Order
+from billing.sweeping.reconcile import full_pass
 from hub.models import User
 from tests.members import press_buy, signed_in
 from tests.shops import Shop
@@ -44,6 +45,20 @@ def test_two_live_subscriptions_to_one_product_wait_for_a_person(shop: Shop, ada
     shop.sandbox.api.subscriptions.update(second["subscription"], {"cancel_at_period_end": True})
     shop.deliver()
     assert Attention.objects.get().resolved_at is not None, "one of them is ending: nobody pays twice again"
+    shop.sandbox.api.subscriptions.update(second["subscription"], {"cancel_at_period_end": False})
+    shop.deliver()
+    assert Attention.objects.filter(resolved_at=None).count() == 1, "it goes on after all, and is asked anew"
+
+
+def test_what_a_person_answered_is_not_asked_again_while_it_lasts(shop: Shop, ada: User) -> None:
+    for offer in (shop.monthly, shop.yearly):
+        shop.buy(offer, email=ADA)
+    shop.deliver()
+    Attention.objects.update(resolved_at=shop.now())
+    shop.advance("1d")
+    full_pass()
+    shop.deliver()
+    assert Attention.objects.get().resolved_at is not None
 
 
 def test_what_is_open_for_some_days_and_other_products_are_no_doubles(shop: Shop, ada: User) -> None:
