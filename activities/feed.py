@@ -14,6 +14,7 @@ from activities.folding import gather, grown
 from activities.models import Activity
 from activities.money import decimals
 from activities.naming import named
+from activities.numbers import read_number
 from activities.sentences import Voice, tell
 
 PAGE = 50
@@ -61,7 +62,8 @@ class Cursor:
             place = moment.astimezone(UTC) if moment.tzinfo else None
         except (ValueError, OverflowError):  # no moment, or one that no calendar has
             return None
-        return cls(place, int(pk)) if place and pk.isascii() and pk.isdigit() and len(pk) < 19 else None
+        number = read_number(pk)
+        return cls(place, number) if place and number is not None else None
 
     def __str__(self) -> str:
         return f"{self.at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}_{self.pk}"

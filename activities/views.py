@@ -9,6 +9,7 @@ from activities import feed as feeds
 from activities.chips import address, chips
 from activities.doors import staff_only
 from activities.forms import FeedForm
+from activities.numbers import read_number
 from activities.record import record_deed
 
 
@@ -19,7 +20,7 @@ def feed(request: HttpRequest) -> HttpResponse:
     """The site's feed. With `newer`, only the list items written after that row, for the live page."""
     form = FeedForm(request.GET)
     filters = form.filters()
-    if newer := _number(request.GET.get("newer", "")):
+    if newer := read_number(request.GET.get("newer", "")):
         return _newest(request, filters, pk=newer)
     after = feeds.Cursor.read(request.GET.get("after", ""))
     # Read before the page: what is written in between is shown twice at worst, and never missed.
@@ -64,7 +65,3 @@ def _newest(request: HttpRequest, filters: feeds.Filters, *, pk: int) -> HttpRes
         return HttpResponse(headers={"HX-Refresh": "true"})
     context = {"activities": found, "grown": grown, "poll": address(request.GET, newer=str(last_pk))}
     return render(request, "activities/_newest.html", context)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from activities import clock
 from activities.doorbell import ring
+from activities.numbers import read_number
 from billing.account import account_of, news_of
 from billing.connection import active_connection
 from billing.errors import NotConnected, StripeError
@@ -76,10 +77,9 @@ def webhook(request: HttpRequest, uuid: str) -> HttpResponse:
 def start_checkout(request: HttpRequest, slug: str) -> HttpResponse:
     """Sends a member to Stripe's Checkout, or to what they have already."""
     user = cast(User, request.user)
-    wished = request.POST.get("offer", "")
     offer = get_object_or_404(
         Offer.objects.exclude(link__connection__state=Connection.State.OFF).select_related("product"),
-        pk=wished if wished.isascii() and wished.isdigit() and len(wished) < 19 else 0,
+        pk=read_number(request.POST.get("offer", "")),
         product__slug=slug,
         product__is_live=True,
         is_live=True,

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Lower
 from activities import spreadsheet
 from activities.days import end_of, start_of
 from activities.naming import named
+from activities.numbers import read_number
 from hub.access import open_grants
 from hub.models import Grant, Site, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
@@ -224,10 +225,11 @@ def _beyond(people: QuerySet[User], place: Any, pk: int, *, order: Order) -> Que
 def _read(text: str, order: Order) -> tuple[Any, int] | None:
     """A place from an address; None for anything that is none."""
     place, _, pk = text.rpartition("_")
-    if not (pk.isascii() and pk.isdecimal() and len(pk) < 19) or "\0" in place:  # which PostgreSQL does not take
+    number = read_number(pk)
+    if number is None or "\0" in place:  # which PostgreSQL does not take
         return None
     try:
-        return order.read(place), int(pk)
+        return order.read(place), number
     except (ValueError, OverflowError):
         return None
 

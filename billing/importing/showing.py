@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 
 from activities import spreadsheet
+from activities.numbers import read_number
 from billing.desk.dashboard import page_of
 from billing.models import Attention, ImportBatch, ImportRow
 from hub.models import Grant, Product
@@ -96,8 +97,9 @@ def find(batch: ImportBatch, *, show: str, words: str, after: str = "") -> Page:
     """A page of the rows that match, a person's together. Costs the same on every page."""
     rows = _select(batch, show=show, words=words).order_by("who", "pk")
     who, _, pk = after.rpartition("_")
-    if pk.isascii() and pk.isdecimal() and len(pk) < 19 and "\0" not in who:
-        rows = rows.filter(who__gte=who).filter(Q(who__gt=who) | Q(pk__gt=int(pk)))
+    last = read_number(pk)
+    if last is not None and "\0" not in who:
+        rows = rows.filter(who__gte=who).filter(Q(who__gt=who) | Q(pk__gt=last))
     found = list(rows.defer("snapshot")[: PAGE + 1])
     page = found[:PAGE]
     return Page(list(_lines(batch, page)), f"{page[-1].who}_{page[-1].pk}" if len(found) > PAGE else "")

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from activities.numbers import read_number
 from billing.models import Connection, StripeCustomer
 from hub.addresses import usable_address
 from hub.joining import add_member
@@ -33,9 +34,10 @@ def reference_for(user: User) -> str:
 def user_of_reference(reference: str) -> User | None:
     """The person a reference was signed for; None where it is not ours, or was changed."""
     pk, _, signature = reference.removeprefix("u").partition("-")
-    if not pk.isascii() or not pk.isdigit() or not constant_time_compare(signature, _signature(int(pk))):
+    number = read_number(pk)
+    if number is None or not constant_time_compare(signature, _signature(number)):
         return None
-    return User.objects.filter(pk=int(pk), is_active=True).first()
+    return User.objects.filter(pk=number, is_active=True).first()
 
 
 def _signature(pk: int) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from activities import spreadsheet
+from activities.numbers import read_number
 from hub.batches import drafting
 from hub.batches.carrying_out import TO_DO, count
 from hub.models import Batch, BatchRow, User
@@ -73,8 +74,8 @@ def page(batch: Batch, *, state: str, after: str, now: datetime) -> Page:
         rows = drafting.with_outlook(rows, batch, now=now)
     elif batch.state == Batch.State.DRAFT and batch.deed == Batch.Deed.ADD:
         rows = drafting.shut_out(rows)
-    if after.isascii() and after.isdecimal() and len(after) < 19:
-        rows = rows.filter(pk__gt=int(after))
+    if (last := read_number(after)) is not None:
+        rows = rows.filter(pk__gt=last)
     found = list(rows.order_by("pk")[: PAGE + 1])
     return Page(found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else None)
 

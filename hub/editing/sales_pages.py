@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from activities.numbers import read_number
 from hub.editing.deeds import note_deed
 from hub.errors import Refused
 from hub.models import Product, SalesPage, User
@@ -33,7 +34,7 @@ def begin(product: Product, *, like: str = "") -> SalesPage:
     page = SalesPage(product=product, headline=product.name, lead=product.summary)
     if like == "outline":
         page.body, page.questions = OUTLINE, QUESTIONS
-    elif like.isdecimal() and (source := SalesPage.objects.filter(product=int(like)).first()):
+    elif source := SalesPage.objects.filter(product=read_number(like)).first():
         page.headline, page.lead, page.body = source.headline, source.lead, source.body
         page.questions, page.testimonials = source.questions, source.testimonials
     return page

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from activities.links import path_to
+from activities.numbers import read_number
 from hub.models import User
 from hub.redirects import SeeOther
 
@@ -36,8 +37,7 @@ class SessionsView(ListUserSessionsView):
         if not number:
             return super().post(request, *args, **kwargs)  # type: ignore[no-any-return]
         own = UserSession.objects.filter(user=cast(User, request.user))
-        is_number = number.isascii() and number.isdigit() and len(number) < 19
-        get_object_or_404(own, pk=int(number) if is_number else 0).end()
+        get_object_or_404(own, pk=read_number(number)).end()
         messages.success(request, "That browser is signed out.")
         return SeeOther(reverse("usersessions_list"))
 

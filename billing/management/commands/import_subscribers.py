@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from activities import clock
+from activities.numbers import read_number
 from billing.connection import active_connection
 from billing.errors import StripeUnavailable
 from billing.importing import asking, turns, working
@@ -50,8 +51,7 @@ class Command(BaseCommand):
         self.stdout.write(f"plan {batch.plan}")
 
     def _apply(self, plan: str) -> None:
-        number = plan.partition("-")[0]
-        batch = ImportBatch.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+        batch = ImportBatch.objects.filter(pk=read_number(plan.partition("-")[0])).first()
         if batch is None or batch.state == ImportBatch.State.READING or batch.connection != active_connection():
             raise CommandError(f"There is no plan {plan}.")
         try:

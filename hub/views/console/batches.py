@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from activities import clock
 from activities.chips import chips
 from activities.days import end_of
+from activities.numbers import read_number
 from activities.record import record_deed
 from hub.batches import carrying_out, drafting, showing
 from hub.batches.forms import details_form
@@ -172,7 +173,7 @@ def _chosen(request: HttpRequest) -> tuple[QuerySet[User] | None, str]:
         if form.cleaned_data["q"]:  # who is erased may have been searched by name, and drafts and batches are kept
             said.append("Found by a search")
         return select_people(form.filters(), now=clock.now()), ", ".join(said) or "Everybody"
-    ticked = [int(pk) for pk in request.POST.getlist("person")[:MOST_TICKED] if pk.isascii() and pk.isdecimal()]
+    ticked = [pk for text in request.POST.getlist("person")[:MOST_TICKED] if (pk := read_number(text)) is not None]
     return User.objects.filter(pk__in=ticked), "People who were ticked in the list"
 
 

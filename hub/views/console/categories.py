@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from activities import clock
+from activities.numbers import read_numbers
 from hub.editing import categories as editing
 from hub.editing.forms import CategoryForm
 from hub.editing.order import PLACES, arrange
@@ -73,10 +74,10 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.EDIT_PRODUCTS)
 def order(request: HttpRequest) -> HttpResponse:
     """Every row where somebody dragged it to."""
-    places = request.POST.getlist("place")
-    if not all(place.isdecimal() for place in places):
+    places = read_numbers(request.POST.getlist("place"))
+    if places is None:
         return HttpResponseBadRequest("Not an order of categories.")
-    arrange(Category.objects.all(), order=[int(place) for place in places])
+    arrange(Category.objects.all(), order=places)
     return HttpResponse(status=204)
 
 

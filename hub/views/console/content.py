@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
+from activities.numbers import read_number
 from hub.content import embed, to_html
 from hub.editing import pages as editing
 from hub.editing.collections import Change
@@ -171,10 +172,11 @@ def arrange_pages(request: HttpRequest, pk: int) -> HttpResponse:
     """Takes the whole outline as it was dropped: `place` of each page, "section:page", or ":page" without section."""
     order = []
     for place in request.POST.getlist("place"):
-        section_id, _, page_id = place.partition(":")
-        if not (page_id.isdecimal() and (section_id.isdecimal() or not section_id)):
+        written, _, page_id = place.partition(":")
+        section, page = read_number(written), read_number(page_id)
+        if page is None or (written and section is None):
             return HttpResponseBadRequest("Not an order of pages.")
-        order.append((int(section_id) if section_id else None, int(page_id)))
+        order.append((section, page))
     editing.arrange_pages(get_object_or_404(Product, pk=pk), order=order)
     return HttpResponse(status=204)
 

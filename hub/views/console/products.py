@@ -6,6 +6,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from activities import clock
 from activities.chips import address, chips
+from activities.numbers import read_number, read_numbers
 from hub.editing.forms import NewProductForm, ProductsForm
 from hub.editing.listing import list_products
 from hub.editing.order import PLACES, arrange
@@ -20,8 +21,7 @@ from hub.redirects import SeeOther
 @staff_only(Permission.SEE_PRODUCTS)
 def products(request: HttpRequest) -> HttpResponse:
     form, given = ProductsForm(request.GET), request.GET.get("after", "")
-    after = int(given) if given.isdecimal() and len(given) < 7 else 0
-    found = list_products(form.filters(), after=after, now=clock.now())
+    found = list_products(form.filters(), after=read_number(given) or 0, now=clock.now())
     context = {
         "form": form,
         "found": found,
@@ -58,8 +58,8 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.EDIT_PRODUCTS)
 def order(request: HttpRequest) -> HttpResponse:
     """Takes those on a page as they were dropped: `place` of each, its id."""
-    places = request.POST.getlist("place")
-    if not all(place.isdecimal() for place in places):
+    places = read_numbers(request.POST.getlist("place"))
+    if places is None:
         return HttpResponseBadRequest("Not an order of products.")
-    arrange(Product.objects.all(), order=[int(place) for place in places])
+    arrange(Product.objects.all(), order=places)
     return HttpResponse(status=204)

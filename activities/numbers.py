@@ -1,0 +1,12 @@
+"""Numbers as they stand in addresses and forms, where anybody may write anything."""
+
+
+def read_number(text: str) -> int | None:
+    """A whole number of ASCII digits that a database can keep as a key; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
+def read_numbers(texts: list[str]) -> list[int] | None:
+    """All of them, in their order; None where one is no number."""
+    found = [number for text in texts if (number := read_number(text)) is not None]
+    return found if len(found) == len(texts) else None
