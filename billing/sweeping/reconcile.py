@@ -152,12 +152,13 @@ def _kept_on(run: Pass, *, connection: Connection) -> Iterator[None]:
 
 def _note_missing(refs: set[str], *, survey: Survey, asked_at: datetime, now: datetime) -> None:
     """Puts before a person what opens something and Stripe does not know; what it knows again is no question."""
-    with transaction.atomic():
+    if refs:  # before they are asked about: what is not marked is no question
         projection.mark_missing(refs, asked_at=asked_at, now=now)
-        for ref in sorted(refs):
-            attention.raise_missing(ref, now=now)
-        asked = set(attention.missing().values_list("subject", flat=True))
-        attention.settle_missing((asked & survey.names) - refs, now=now)
+    for ref in sorted(refs):
+        attention.raise_missing(ref, now=now)
+    asked = set(attention.missing().values_list("subject", flat=True))
+    if known := (asked & survey.names) - refs:
+        attention.settle_missing(known, now=now)
 
 
 def _mend(
