@@ -39,7 +39,7 @@ def render(delivery: Delivery) -> EmailMultiAlternatives:
         subject=subject,
         body=text,
         from_email=sender_of(site),
-        to=[delivery.user.email],
+        to=[delivery.to or delivery.user.email],
         reply_to=[site.support_email] if site.support_email else None,
         headers={"Message-ID": message_id(delivery.key), "Auto-Submitted": "auto-generated"},
     )
@@ -136,6 +136,8 @@ def context_of(delivery: Delivery, *, site: Any = None) -> dict[str, Any]:
         "staff_url": to(next_path=links.path_to("hub:console_staff") or "/"),
         "role": told.get("role", ""),
         "words": told.get("words", ""),
+        "before": told.get("before", ""),
+        "after": told.get("after", ""),
         "reason": told.get("reason", ""),
         "failure": told.get("failure", ""),
         "step": told.get("step", ""),

@@ -101,6 +101,7 @@ class Delivery(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="deliveries")
     product = models.ForeignKey("hub.Product", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     context = models.JSONField(default=dict, blank=True)
+    to = models.EmailField(blank=True, help_text="Where it goes, if not to the person's address of that moment.")
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_try = models.DateTimeField()

@@ -27,6 +27,8 @@ INVITATION = "invitation"
 OWN_ROLE = "own_role"
 STAFF_CHANGED = "staff_changed"
 STRIPE_CHANGED = "stripe_changed"
+ADDRESS_MOVED = "address_moved"
+FACTORS_REMOVED = "factors_removed"
 KINDS = (
     ACCESS,
     PAYMENT_FAILED,
@@ -38,6 +40,8 @@ KINDS = (
     OWN_ROLE,
     STAFF_CHANGED,
     STRIPE_CHANGED,
+    ADDRESS_MOVED,
+    FACTORS_REMOVED,
 )
 
 
@@ -47,6 +51,7 @@ class Notice:
 
     `key` names it for ever (at most 255 characters): the same key is never mailed twice.
     `context` is plain JSON, read when the mail is rendered; times in it are ISO 8601.
+    `to` is where it goes, if not to the person's address of the moment in which it is sent.
     """
 
     kind: str
@@ -55,6 +60,7 @@ class Notice:
     product_id: int | None = None
     activity: Activity | None = None
     context: dict[str, Any] = field(default_factory=dict)
+    to: str = ""
 
 
 def access(
@@ -187,6 +193,17 @@ def stripe_changed(*, key: str, user_id: int, words: str, activity: Activity) ->
     return Notice(kind=STRIPE_CHANGED, key=key, user_id=user_id, activity=activity, context={"words": words})
 
 
+def address_moved(*, key: str, user_id: int, before: str, after: str, to: str, activity: Activity | None) -> Notice:
+    """Staff gave the account another address: to that one, or to the one before."""
+    context = {"before": before, "after": after}
+    return Notice(kind=ADDRESS_MOVED, key=key, user_id=user_id, activity=activity, context=context, to=to)
+
+
+def factors_removed(*, key: str, user_id: int, activity: Activity) -> Notice:
+    """Staff removed passkeys, app and recovery codes: a code by e-mail is enough again."""
+    return Notice(kind=FACTORS_REMOVED, key=key, user_id=user_id, activity=activity)
+
+
 def queue(notices: Sequence[Notice], *, now: datetime) -> list[Delivery]:
     """Queue what was never queued, inside the caller's transaction; return only what this call queued.
 
@@ -206,6 +223,7 @@ def queue(notices: Sequence[Notice], *, now: datetime) -> list[Delivery]:
                 product_id=notice.product_id,
                 activity=notice.activity,
                 context=notice.context,
+                to=notice.to,
                 next_try=due,
                 created_at=now,
             )

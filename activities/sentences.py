@@ -142,6 +142,8 @@ MAILS = {
     "own_role": "the e-mail on a place among the staff",
     "staff_changed": "the e-mail on who is staff",
     "stripe_changed": "the e-mail on the connection to Stripe",
+    "address_moved": "the e-mail on another address",
+    "factors_removed": "the e-mail on the second step",
 }
 
 # Stripe's cancellation_details.reason and dispute statuses.

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from billing import pace
 from billing.errors import (
+    NotConnected,
     StripeForbidden,
     StripeInvalid,
     StripeMissing,
@@ -351,6 +352,9 @@ def fingerprint_of(what: str, params: Params) -> str:
 
 
 def gateway_for(connection: Connection, *, waiting: bool = False, patience: float = 0, at_most: float = inf) -> Gateway:
+    """The way to its account. Raises NotConnected where its key was forgotten."""
+    if not connection.sealed_key:
+        raise NotConnected(f"{connection.account_name or connection.account_id} is disconnected.")
     return Gateway(connection.key, waiting=waiting, connection_id=connection.pk, patience=patience, at_most=at_most)
 
 

@@ -72,7 +72,7 @@ def _activities(person: User) -> Rows:
 
 def _emails(person: User) -> Rows:
     found = Delivery.objects.filter(user=person)
-    return rows_of(found, "notice", "state", "created_at", "sent_at", "context", product="product__name")
+    return rows_of(found, "notice", "state", "created_at", "sent_at", "to", "context", product="product__name")
 
 
 def _notes(person: User) -> Rows:

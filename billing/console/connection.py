@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from activities import clock
-from activities.doorbell import ring
 from billing import connection as connections
+from billing.connecting.beginning import begin
 from billing.connecting.endpoint import webhook_url
 from billing.connecting.health import health_of_connection
 from billing.connecting.keys import NEEDS, Need, PermissionsMissing
@@ -21,14 +21,10 @@ from billing.console.words import AWAY
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
 from billing.forms import ConnectForm, PortalForm, SecretForm
 from billing.intake import event_types
-from billing.intake.draining import TASK
 from billing.models import Connection, Offer
-from billing.sweeping import left_behind
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
 from hub.reentry import there_before_a_secret
-
-CATCH_UP = "billing.tasks.catch_up"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -42,7 +38,7 @@ def stripe(request: HttpRequest) -> HttpResponse:
         form.add_error(None, TOO_OFTEN)
     elif request.method == "POST" and form.is_valid():
         try:
-            connected = connections.connect(form.cleaned_data["key"], actor=actor_of(request), now=clock.now())
+            connected = begin(form.cleaned_data["key"], actor=actor_of(request), now=clock.now())
         except PermissionsMissing as error:
             form.add_error("key", "This restricted key may not do all that is needed. Nothing was changed.")
             missing = error.missing
@@ -53,9 +49,6 @@ def stripe(request: HttpRequest) -> HttpResponse:
         except StripeError as error:
             form.add_error("key", str(error))
         else:
-            left_behind.ask_about_them(now=clock.now())
-            ring(TASK)
-            ring(CATCH_UP)
             messages.success(request, f"Connected to {connected.account_name}.")
             return SeeOther(reverse("billing:console"))
     used = active_connection()

@@ -10,7 +10,7 @@ from activities.doorbell import ring
 from billing.connection import active_connection
 from billing.console.words import AWAY, HALF_WAY, made_for, with_way
 from billing.desk.dashboard import page_of
-from billing.errors import StripeError, StripeUnavailable
+from billing.errors import NotConnected, StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm, CreateProductForm, FindProductForm
 from billing.gateway import Gateway, gateway_for
 from billing.importing.covering import imports_of
@@ -105,8 +105,14 @@ def unlink(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def cannot(request: HttpRequest, product: Product, error: StripeError) -> HttpResponse:
-    """The page that says that Stripe is away, or what it does not allow."""
-    words = AWAY if isinstance(error, StripeUnavailable) else f"Stripe does not allow it: {error}"
+    """The page that says that Stripe is away or not connected, or what it does not allow."""
+    match error:
+        case NotConnected():
+            words = str(error)
+        case StripeUnavailable():
+            words = AWAY
+        case _:
+            words = f"Stripe does not allow it: {error}"
     return render(request, "billing/away.html", {"product": product, "words": words}, status=503)
 
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.console.linking import cannot
 from billing.console.words import HALF_WAY, made_for, with_way
-from billing.errors import StripeError, StripeUnavailable
+from billing.errors import NotConnected, StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm, NewPriceForm
 from billing.gateway import gateway_for
 from billing.models import Connection
@@ -28,10 +28,8 @@ STILL_OPEN = "The old price is off sale here, and Stripe did not archive it: arc
 def offers(request: HttpRequest, pk: int) -> HttpResponse:
     """What is on sale: chosen among Stripe's prices, with the days that are free first."""
     made = made_for(pk)
-    if made.connection.state == Connection.State.OFF:
-        return SeeOther(reverse("billing:link", args=[pk]))
-    gateway = gateway_for(made.connection, waiting=True)
     try:
+        gateway = gateway_for(made.connection, waiting=True)
         prices = selectable(gateway.prices_of(made.stripe_product))
         archived = selectable(gateway.prices_of(made.stripe_product, active=False))
     except StripeError as error:
@@ -85,8 +83,8 @@ def new_price(request: HttpRequest, pk: int) -> HttpResponse:
 def look_again(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks Stripe how the product, its prices and its payment links are now."""
     made = made_for(pk)
-    gateway = gateway_for(made.connection, waiting=True)
     try:
+        gateway = gateway_for(made.connection, waiting=True)
         refresh_product(f"product:{made.stripe_product}", gateway=gateway, connection=made.connection)
     except StripeError as error:
         return cannot(request, made.product, error)
@@ -101,6 +99,8 @@ def put_on_sale(request: HttpRequest, pk: int) -> HttpResponse:
     made = made_for(pk)
     try:
         selling.put_on_sale(made, gateway=gateway_for(made.connection, waiting=True))
+    except NotConnected as error:
+        messages.error(request, str(error))
     except StripeUnavailable:
         messages.error(request, HALF_WAY)
     except StripeError as error:

@@ -134,8 +134,7 @@ def _may_have(batch: Batch) -> Q:
 
 
 def _draft(deed: str, *, about: str, actor: User, now: datetime) -> Batch:
-    """Only one at a time is anybody's: those that were left lying are thrown away."""
-    Batch.objects.filter(made_by=actor, state=Batch.State.DRAFT).delete()
+    """Beside others of theirs, which may be open on another page. What is left lying goes by `forget_old`."""
     return Batch.objects.create(deed=deed, about=about[:240], made_by=actor, created_at=now)
 
 

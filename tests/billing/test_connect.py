@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
@@ -31,6 +33,20 @@ def test_the_key_of_the_environment_is_connected(sandbox: Sandbox, settings: Set
     assert made.webhook_secrets and made.portal_configuration_id
     assert f"/stripe/webhook/{made.webhook_uuid}/" in said.getvalue()
     assert KEY not in said.getvalue()
+
+
+def test_what_waited_for_an_account_begins_as_it_does_in_the_console(
+    sandbox: Sandbox, settings: Settings, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events that came meanwhile, and those that never did. Celery's own client is the edge that is listened at."""
+    settings.STRIPE_SECRET_KEY_FROM_ENV = KEY
+    rung: set[str] = set()
+    monkeypatch.setattr(current_app, "send_task", lambda name, **_kwargs: rung.add(name))
+    call_command("connect", stdout=StringIO())
+    deadline = time.monotonic() + 20
+    while not {"billing.tasks.drain", "billing.tasks.catch_up"} <= rung:
+        assert time.monotonic() < deadline, rung
+        time.sleep(0.05)
 
 
 def test_without_one_the_key_is_asked_for(

@@ -199,6 +199,19 @@ def test_somebody_without_an_address_is_not_added(studio: Studio, owner: User, s
     assert User.objects.count() == 1
 
 
+def test_a_file_that_waits_to_be_looked_at_outlasts_what_its_maker_does_meanwhile(
+    studio: Studio, owner: User, signed_in: Enter
+) -> None:
+    client = signed_in(owner)
+    body = {"file": file_of("email;name\nnora@example.org;Nora\n"), "reason": "moved here"}
+    draft = client.post("/console/people/add/file/", body)["Location"]
+    client.post("/console/people/add/", {"email": "otto@example.org", "name": "Otto", "reason": "a friend"})
+    assert User.objects.filter(email="otto@example.org").exists()
+    assert client.get(draft).status_code == 200
+    client.post(f"{draft}start/")
+    assert User.objects.filter(email="nora@example.org").exists()
+
+
 def test_a_file_is_shown_line_for_line_before_anybody_is_added(
     studio: Studio, ada: User, owner: User, signed_in: Enter
 ) -> None:

@@ -9,7 +9,9 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from allauth.usersessions.models import UserSession
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
+from activities.deliveries import deliver_due
 from activities.models import Activity
 from hub.models import User
 from tests.hub.conftest import Studio
@@ -69,6 +71,7 @@ def test_an_owner_lets_in_who_lost_the_second_step(studio: Studio, ada: User, ow
     assert Authenticator.objects.exists()
     client.post(path, {"reason": "knows her last three receipts; called her back"})
     assert not Authenticator.objects.exists()
+    deliver_due(now=timezone.now())
     assert mail.outbox[-1].to == [ada.email]
     assert "removed" in mail.outbox[-1].subject
     told = Activity.objects.get(verb="staff_action", user=ada)

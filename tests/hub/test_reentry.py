@@ -7,8 +7,11 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
 
-from activities.models import Activity
+from activities.deliveries import deliver_due
+from activities.models import Activity, Delivery
 from activities.sentences import Voice, tell
 from hub.models import User
 from tests.cast import UserFactory
@@ -142,12 +145,29 @@ def test_an_owner_moves_an_account_to_another_address(studio: Studio, ada: User,
     ada.refresh_from_db()
     assert ada.email == NEW and not ada.has_usable_password() and not Authenticator.objects.exists()
     assert thief.get("/account/").status_code == 302
-    assert [letter.to for letter in mail.outbox[-2:]] == [[old], [NEW]]
+    deliver_due(now=timezone.now())
+    assert sorted(letter.to for letter in mail.outbox[-2:]) == sorted([[old], [NEW]])
+    assert all(old in str(letter.body) and NEW in str(letter.body) for letter in mail.outbox[-2:])
     page = client.get(path).content.decode()
     assert f"from {old} to {NEW}" in page and "lost her mailbox" in page and "by Ida Holm" in page
     hers = Client()
     hers.post(hers.post(LOGIN, {"login": NEW})["Location"], {"code": code_sent()})
     assert hers.get("/account/").status_code == 200
+
+
+def test_a_mail_server_that_is_away_keeps_no_account_from_its_owner_and_loses_no_letter(
+    studio: Studio, ada: User, owner: User, signed_in: Enter, settings: Settings
+) -> None:
+    client = signed_in(owner)
+    prove(client)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    said = {"address": NEW, "why": "lost her mailbox"}
+    answer = client.post(f"/console/people/{ada.pk}/address/", said, follow=True)
+    assert "Both addresses are written to." in answer.content.decode()
+    assert set(Delivery.objects.values_list("to", "state")) == {(ada.email, "waiting"), (NEW, "waiting")}
+    client.post(f"/console/people/{ada.pk}/second-factors/", {"reason": "lost her phone"})
+    assert Delivery.objects.filter(notice="factors_removed", to="", state="waiting").count() == 1
 
 
 @pytest.mark.parametrize(

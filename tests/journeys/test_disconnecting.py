@@ -113,6 +113,20 @@ def test_a_subscription_whose_link_ended_meanwhile_is_heard_when_its_account_is_
     assert list(differences()) == []
 
 
+@pytest.mark.parametrize("what", ["look", "prices/again"])
+def test_a_page_that_was_open_before_says_that_nothing_is_connected(off: Shop, desk: Client, what: str) -> None:
+    off.sandbox.forget_calls()
+    answer = desk.post(f"{stripe_settings('studio')}{what}/", follow=True)
+    assert answer.status_code in {200, 503}
+    assert "is disconnected" in answer.content.decode()
+    assert off.sandbox.calls() == []
+
+
+def test_what_is_on_sale_is_not_chosen_among_prices_that_nobody_can_list(off: Shop, desk: Client) -> None:
+    answer = desk.get(f"{stripe_settings('studio')}prices/")
+    assert answer.status_code == 503 and "is disconnected" in answer.content.decode()
+
+
 def test_webhooks_are_answered_as_for_an_address_that_is_not_ours(shop: Shop, desk: Client) -> None:
     shop.buy(shop.monthly, email=ADA)
     delivery = shop.sandbox.take_pending()[0]

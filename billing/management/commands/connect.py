@@ -5,8 +5,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from activities import clock
+from billing.connecting.beginning import begin
 from billing.connecting.endpoint import webhook_url
-from billing.connection import connect
 from billing.errors import StripeError
 
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         if not key:
             raise CommandError("No key was given. Type it, or set FOYER_STRIPE_KEY.")
         try:
-            connection = connect(key, actor=None, now=clock.now())
+            connection = begin(key, actor=None, now=clock.now())
         except StripeError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         self.stdout.write(f"plan {batch.plan}")
 
     def _apply(self, plan: str) -> None:
-        batch = ImportBatch.objects.filter(pk=read_number(plan.partition("-")[0])).first()
+        batch = ImportBatch.objects.filter(pk=read_number(plan.partition("-")[0]) or 0).first()
         if batch is None or batch.state == ImportBatch.State.READING or batch.connection != active_connection():
             raise CommandError(f"There is no plan {plan}.")
         try:

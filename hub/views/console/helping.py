@@ -1,6 +1,5 @@
 """What support does for a person from their page, besides giving and taking access."""
 
-from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -62,8 +61,7 @@ def remove_factors(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, "Say why, and how you know that it is them: nothing was changed.")
     else:
         remove_second_factors(user, actor=actor, reason=form.cleaned_data["reason"], now=clock.now())
-        get_adapter(request).send_mail("account/email/second_factors_removed", user.email, {})
-        messages.success(request, f"{user} signs in with a code by e-mail alone now, and was written to.")
+        messages.success(request, f"{user} signs in with a code by e-mail alone now, and is written to.")
     return SeeOther(reverse("hub:console_person", args=[user.pk]))
 
 

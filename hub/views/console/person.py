@@ -1,6 +1,5 @@
 """One person: why they have what they have, what they paid, what happened, and what may be done about it."""
 
-from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.db.models import Count
@@ -71,13 +70,8 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return show(request, user, moving=form)
     to = form.cleaned_data["address"]
-    before = move_to_address(
-        user, address=to, actor=actor_of(request), reason=form.cleaned_data["why"], now=clock.now()
-    )
-    for address in (before, to):
-        told = {"from_email": before, "to_email": to}
-        get_adapter(request).send_mail("account/email/address_moved", address, told)
-    messages.success(request, f"{to} is the address of this account now. Both addresses were written to.")
+    move_to_address(user, address=to, actor=actor_of(request), reason=form.cleaned_data["why"], now=clock.now())
+    messages.success(request, f"{to} is the address of this account now. Both addresses are written to.")
     return SeeOther(reverse("hub:console_person", args=[user.pk]))
 
 
