@@ -6,9 +6,10 @@ A row is written only where nothing that was asked later has been written before
 from datetime import datetime
 from typing import Any
 
-from billing.models import Connection, InboxEvent, Order
+from billing.models import Connection, InboxEvent, Order, Subscription
 from billing.refreshing.snapshots import Snapshot, charge_of_session, product_of_line
 from billing.stripe_objects import (
+    OVER,
     email_of_session,
     expanded,
     moment,
@@ -85,8 +86,11 @@ def order_rows(snapshot: Snapshot, *, connection: Connection, now: datetime) -> 
     for invoice in snapshot.paid_invoices or []:
         order = _order_of_invoice(invoice, snapshot, connection=connection)
         found[order.key] = order
+    over = _that_are_over(snapshot)
     for session in snapshot.sessions or []:
         if (from_session := _order_of_session(session, snapshot, connection=connection)) is not None:
+            if from_session.state == Order.State.PENDING and sid(session.get("subscription")) in over:
+                from_session.state = Order.State.FAILED
             if from_session.key in found:
                 _learn(from_session, found[from_session.key])
             found[from_session.key] = from_session
@@ -101,6 +105,17 @@ def order_rows(snapshot: Snapshot, *, connection: Connection, now: datetime) -> 
         order.fetched_at = snapshot.asked_at
         rows.append(order)
     return before, rows
+
+
+def _that_are_over(snapshot: Snapshot) -> set[str]:
+    """The subscriptions of unpaid sessions that nothing is collected for any more, by the newest that we know."""
+    unpaid = [session for session in snapshot.sessions or [] if session.get("payment_status") == "unpaid"]
+    asked = {subscription for session in unpaid if (subscription := sid(session.get("subscription")))}
+    if not asked:
+        return set()
+    status = dict(Subscription.objects.filter(stripe_id__in=asked).values_list("stripe_id", "status"))
+    status |= {sub["id"]: sub["status"] for sub in snapshot.subscriptions or []}
+    return {subscription for subscription in asked if status.get(subscription) in OVER}
 
 
 def _under_known_keys(found: dict[str, Order]) -> dict[str, Order]:
@@ -119,6 +134,8 @@ def _under_known_keys(found: dict[str, Order]) -> dict[str, Order]:
 def _learn(order: Order, other: Order) -> None:
     """From another object of the same purchase, told at the same time."""
     _take_names(order, other)
+    if other.state == Order.State.PAID:  # an invoice that was paid in the end, of a session that never was
+        order.state = other.state
     order.paid_at = order.paid_at or other.paid_at
     order.amount_credited = max(order.amount_credited, other.amount_credited)
 
@@ -268,6 +285,8 @@ def _carry_over(order: Order, known: Order | None, snapshot: Snapshot, *, now: d
             order.lines = known.lines
         _take_names(order, known)
         order.dispute_lost_at = known.dispute_lost_at
+        if known.state == Order.State.PAID:  # money goes back by refunds and disputes alone
+            order.state = known.state
         if order.state == Order.State.PAID:
             order.paid_at = order.paid_at or known.paid_at
     order.amount_refunded, order.fully_refunded = given_back(

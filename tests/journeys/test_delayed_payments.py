@@ -11,7 +11,7 @@ from billing.models import Order, Subject
 from billing.sweeping.reconcile import catch_up, full_pass
 from hub.access import explain
 from hub.models import Grant, Ledger, User
-from tests.members import Member
+from tests.members import Member, signed_in
 from tests.records import Verb, counts, mailed, told
 from tests.shops import Json, Shop
 
@@ -207,3 +207,28 @@ def _bought_for_later_capture(shop: Shop) -> dict[str, str]:
     )
     paid: dict[str, str] = shop.sandbox.pay_session(session.id, email=ADA)["session"]
     return paid
+
+
+def test_a_carts_debit_that_never_comes_ends_with_its_subscription(shop: Shop) -> None:
+    """A subscription's session names no payment: while its invoice is tried again it waits, and then it has failed."""
+    lines = [{"price": price, "quantity": 1} for price in (shop.monthly.price_id, shop.once.price_id)]
+    session = shop.sandbox.api.checkout.sessions.create(
+        {
+            "mode": "subscription",
+            "customer_email": ADA,
+            "line_items": lines,
+            "success_url": "http://127.0.0.1/thanks",
+        }
+    )
+    shop.sandbox.pay_session(session.id, email=ADA, card="sepa_debit", outcome="fail")
+    shop.deliver()
+    assert Order.objects.get().state == Order.State.PENDING
+    assert shop.sandbox.api.checkout.sessions.retrieve(session.id).payment_status == "unpaid"
+    shop.advance("45d")
+    full_pass()
+    drain()
+    assert Order.objects.get().state == Order.State.FAILED
+    assert not shop.has(ADA, shop.course)
+    page = signed_in(User.objects.get(email=ADA)).get(f"/products/{shop.course.slug}/").content.decode()
+    assert "on its way" not in page
+    assert "You can buy it again" in page
