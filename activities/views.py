@@ -23,7 +23,8 @@ def feed(request: HttpRequest) -> HttpResponse:
     if newer := read_number(request.GET.get("newer", "")):
         return _newest(request, filters, pk=newer)
     after = feeds.Cursor.read(request.GET.get("after", ""))
-    # Read before the page: what is written in between is shown twice at worst, and never missed.
+    # Read before the page: what is written in between is shown twice at worst. What commits later under a lower number
+    # is not polled, and stands on the page when it is loaded again.
     last_pk = feeds.last_pk()
     page = feeds.page(filters, after=after)
     context = {
