@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.ground import cpu_seconds, database_pid, ground
 
 ROUNDS, WARM = 15, 2
-MOST_MS = 200
+MOST_MS = 100
 GRANTS_EACH, ACTIVITIES_EACH = 3, 10
 
 

@@ -19,7 +19,7 @@ from hub.payments import find_by_id, stages
 from hub.reasons import ENDINGS, say
 
 PAGE = 50
-COUNTED = 100_000
+COUNTED, MATCHED = 100_000, 10_000  # of all, and of those whose access has to be looked at
 # Written as the index of what is to be watched is, so that the database reads that.
 ENDING = Q(state=Grant.State.ACTIVE, reason__in=ENDINGS)
 
@@ -62,15 +62,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many match, and how many people there are. Nobody counts beyond COUNTED: one more stands for more."""
+    """How many match, and how many people there are. Nobody counts beyond MATCHED and COUNTED: one more is more."""
 
     matching: int
     everybody: int
 
     def __str__(self) -> str:
         """ "412 people", "37 of 412 people", "37 of 100,000+ people"."""
-        people = f"{_written(self.everybody)} {'person' if self.everybody == 1 else 'people'}"
-        return people if self.matching == self.everybody else f"{_written(self.matching)} of {people}"
+        people = f"{_written(self.everybody, COUNTED)} {'person' if self.everybody == 1 else 'people'}"
+        return people if self.matching == self.everybody else f"{_written(self.matching, MATCHED)} of {people}"
 
 
 def _moment(text: str) -> datetime:
@@ -112,17 +112,17 @@ def find_people(filters: Filters, *, after: str = "", now: datetime) -> Found:
 
 def count_matching(filters: Filters, *, now: datetime) -> Total:
     """Two queries, one where nothing is filtered."""
-    everybody = _count(select_people(Filters(), now=now))
+    everybody = _count(select_people(Filters(), now=now), COUNTED)
     is_narrowed = replace(filters, order="joined") != Filters()
-    return Total(_count(select_people(filters, now=now)) if is_narrowed else everybody, everybody)
+    return Total(_count(select_people(filters, now=now), MATCHED) if is_narrowed else everybody, everybody)
 
 
-def _written(count: int) -> str:
-    return f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
+def _written(count: int, most: int) -> str:
+    return f"{most:,}+" if count > most else f"{count:,}"
 
 
-def _count(people: QuerySet[User]) -> int:
-    return people.order_by()[: COUNTED + 1].count()
+def _count(people: QuerySet[User], most: int) -> int:
+    return people.order_by()[: most + 1].count()
 
 
 def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:

@@ -166,6 +166,8 @@ def test_the_list_says_how_many_there_are_and_how_many_match(
     monkeypatch.setattr("hub.people.COUNTED", 40)
     assert total(client) == "40+ people"
     assert total(client, q="ada@") == "1 of 40+ people"
+    monkeypatch.setattr("hub.people.MATCHED", 2)
+    assert total(client, state="never") == "2+ of 40+ people"
 
 
 def test_the_first_of_all_is_one_person(owner: User, signed_in: Enter) -> None:
