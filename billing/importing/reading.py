@@ -56,10 +56,9 @@ def read(batch: ImportBatch, *, note: Note = unnoted) -> None:
 
 def snapshot_of(row: ImportRow, *, asked_at: datetime) -> Snapshot:
     said = dict(row.snapshot)
-    payments = said.pop("payments", None)
-    return Snapshot(
-        asked_at, payments=None if payments is None else [Payment(**payment) for payment in payments], **said
-    )
+    payments, missing = said.pop("payments", None), frozenset(said.pop("missing", ()))
+    payments = None if payments is None else [Payment(**payment) for payment in payments]
+    return Snapshot(asked_at, payments=payments, missing=missing, **said)
 
 
 def _sessions(batch: ImportBatch, page: list[Json], *, linked: frozenset[str]) -> dict[str, list[Json]]:
@@ -165,6 +164,7 @@ def _fetch(row: ImportRow, gateway: Gateway, *, linked: frozenset[str]) -> None:
     else:
         said = asdict(snapshot)
         del said["asked_at"]
+        said["missing"] = sorted(snapshot.missing)
         said["subscriptions"] = said["subscriptions"] or row.snapshot.get("subscriptions")
         said["customer"] = said["customer"] or row.snapshot.get("customer")
         row.snapshot = _wanted_of(said, batch=row.batch)
