@@ -111,7 +111,7 @@ def test_access_may_wait_for_the_first_money(shop: Shop, member: Member) -> None
     shop.deliver()
     assert member.row(subscription).status == "active"
     assert not member.has(shop.club)
-    assert member.why(shop.club) == "awaiting_first_payment"
+    assert member.why(shop.club) == "awaiting_first_invoice"
 
     shop.advance("2h")
     invoice = shop.sandbox.api.invoices.list({"subscription": subscription["id"], "limit": 1}).data[0]
@@ -131,7 +131,7 @@ def test_a_trial_is_no_first_money(shop: Shop, member: Member) -> None:
     assert member.why(shop.club) == "trial" and member.has(shop.club)
     shop.advance("8d")
     assert member.row(subscription).status == "active"
-    assert member.why(shop.club) == "awaiting_first_payment" and not member.has(shop.club)
+    assert member.why(shop.club) == "awaiting_first_invoice" and not member.has(shop.club)
     invoice = shop.sandbox.api.invoices.list({"subscription": subscription["id"], "limit": 1}).data[0]
     shop.sandbox.api.invoices.pay(invoice.id, {"paid_out_of_band": True})
     shop.deliver()
