@@ -1,6 +1,6 @@
-"""The owner's own words for a letter: plain text with a few names in braces, and no template language.
+"""The words of the letters to members: plain text with a few names in braces, and no template language.
 
-Both parts of the mail are made of it, and its subject. What is not said here is said as Foyer says it.
+Both parts of a mail are made of them, and its subject: of ours that stand here, or of the owner's in their place.
 """
 
 import re
@@ -15,6 +15,9 @@ from activities import notices
 
 PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
 BUTTON = "button"
+# What is drawn strong in the HTML part, and the marks between which it stands until it is escaped.
+STRONG = frozenset({"product", "products", "trial_end", "trial_end_hour"})
+BEGIN, END = "\x02", "\x03"
 EVERYWHERE = {
     "product": "the product’s name",
     "site": "the site’s name",
@@ -27,7 +30,7 @@ EVERYWHERE = {
 class Letter:
     """A letter that can be reworded. `placeholders` are its own; `sample` is told in a preview.
 
-    `subject` and `body` say what Foyer says, as a beginning for the owner's words.
+    `subject` and `body` are sent as they stand here until the owner's words take their place.
     """
 
     kind: str
@@ -60,7 +63,7 @@ LETTERS = {
                 "products": "the names of all that opened in the same moment",
                 "trial": "“It is a free trial until 3 May 2027.”, or nothing",
             },
-            "Open the product",
+            "Open {product}",
             {"trial_end": "2027-05-03T12:00:00+00:00"},
         ),
         Letter(
@@ -79,12 +82,14 @@ LETTERS = {
             "Payment failed",
             "When a renewal is not paid and access goes on for now.",
             "Your payment for {product} did not go through",
-            "Your payment of {amount} for {product} did not go through. {failure}\n\n{grace} To keep it, update your "
-            "card.\n\n{button}\n\nIf you have done so already, there is nothing more to do.",
+            "Your payment {of_amount} for {product} did not go through. {failure}\n\n{grace} To keep your access, "
+            "update your card.\n\n{button}\n\nIf you have done so already, there is nothing more to do.",
             {
+                "of_amount": "“of €24.00”, or nothing where the amount is not known",
                 "amount": "“€24.00”",
                 "failure": "why, in Stripe’s words, or nothing",
-                "grace": "“You keep access until 17 May 2027 at the latest.”, or nothing",
+                "grace": "“You keep access while your card is tried again, until 17 May 2027 at the latest.”, or "
+                "nothing",
             },
             "Update card",
             {
@@ -99,9 +104,10 @@ LETTERS = {
             "Trial ends soon",
             "Three days before a free trial ends.",
             "Your free trial of {product} ends on {trial_end}",
-            "Your free trial of {product} ends on {trial_end}.\n\n{what_then}\n\n{button}",
+            "Your free trial of {product} ends on {trial_end_hour}.\n\n{what_then}\n\n{button}",
             {
                 "trial_end": "“3 May 2027”",
+                "trial_end_hour": "“3 May 2027, 14:00”",
                 "price": "“€24.00 a month”",
                 "what_then": "what is charged then, or that a card is missing",
             },
@@ -119,7 +125,7 @@ LETTERS = {
                 "reason": "why, in a sentence, or nothing",
                 "way_back": "“To come back, put in a card that works.”, or what else helps",
             },
-            "Come back",
+            "See {product}",
             {"reason": "Your last payments failed.", "step": "account"},
         ),
         Letter(
@@ -142,7 +148,7 @@ LETTERS = {
             "nothing more is tried. To have it after all, buy it once more, with a card or another account."
             "\n\n{button}",
             {"amount": "“€180.00”"},
-            "See the product",
+            "See {product}",
             {"amount": 18000, "currency": "eur"},
         ),
     )
@@ -176,12 +182,18 @@ def as_text(body: str, values: Mapping[str, str]) -> str:
 
 def as_html(body: str, values: Mapping[str, str], *, button: SafeString) -> SafeString:
     """The HTML part: nothing that the owner or a value says is markup; `button` stands where its name does."""
-    shown = {name: value for name, value in values.items() if name != BUTTON}
+    shown = {name: _marked(value) if name in STRONG else value for name, value in values.items() if name != BUTTON}
     parts: list[str] = []
     for paragraph in _paragraphs(body, shown):
         before, found, after = paragraph.partition(f"{{{BUTTON}}}")
         parts += [_lines(before), button if found else "", _lines(after)]
-    return mark_safe("".join(parts))  # noqa: S308  each part is escaped
+    whole = "".join(parts).replace(BEGIN, "<strong>").replace(END, "</strong>")
+    return mark_safe(whole)  # noqa: S308  each part is escaped
+
+
+def _marked(value: str) -> str:
+    plain = value.replace(BEGIN, "").replace(END, "")
+    return f"{BEGIN}{plain}{END}" if plain else ""
 
 
 def _paragraphs(body: str, values: Mapping[str, str]) -> list[str]:

@@ -53,21 +53,25 @@ def sender_of(site: Any) -> str:
 
 
 def write(letter: Letter, *, subject: str, body: str, context: dict[str, Any]) -> tuple[str, str, str]:
-    """Subject, text and HTML in the owner's words."""
-    url = _way(letter, context)
-    values = _values(context) | {BUTTON: f"{letter.button}:\n{url}" if url else ""}
+    """Subject, text and HTML in these words: the owner's, or the letter's own."""
+    values = _values(context)
+    label, url = _way(letter, context)
+    label = fill(label, values)
+    values[BUTTON] = f"{label}:\n{url}" if url else ""
     title = " ".join(fill(subject, values).split())
-    drawn = {"url": url, "label": letter.button, **context}
+    drawn = {"url": url, "label": label, **context}
     button = mark_safe(render_to_string("email/_button.html", drawn) if url else "")  # noqa: S308  a template of ours
+    text = as_text(body, values)
     context = context | {
         "subject": title,
-        "text": as_text(body, values),
+        "glimpse": text.partition("\n")[0],
+        "text": text,
         "html": as_html(body, values, button=button),
     }
     return (
         title,
-        render_to_string("email/own.txt", context).strip() + "\n",
-        render_to_string("email/own.html", context),
+        render_to_string("email/letter.txt", context).strip() + "\n",
+        render_to_string("email/letter.html", context),
     )
 
 
@@ -102,8 +106,9 @@ def text_on(colour: str) -> str:
 def fill_in(delivery: Delivery, *, context: dict[str, Any]) -> tuple[str, str, str]:
     """Subject (one line: a name in it cannot begin a header), text and HTML, in the reader's time zone."""
     with timezone.override(zone_of(delivery.user.timezone)):
-        if own := LetterText.objects.filter(notice=delivery.notice).first():
-            return write(LETTERS[delivery.notice], subject=own.subject, body=own.body, context=context)
+        if letter := LETTERS.get(delivery.notice):
+            words = LetterText.objects.filter(notice=delivery.notice).first() or letter
+            return write(letter, subject=words.subject, body=words.body, context=context)
         subject = " ".join(render_to_string(f"email/{delivery.notice}.subject.txt", context).split())
         text = render_to_string(f"email/{delivery.notice}.txt", context).strip() + "\n"
         html = render_to_string(f"email/{delivery.notice}.html", context | {"subject": subject})
@@ -151,18 +156,24 @@ def context_of(delivery: Delivery, *, site: Any = None) -> dict[str, Any]:
     }
 
 
-def _way(letter: Letter, context: dict[str, Any]) -> str:
-    """Where the letter's button leads; empty where it has none."""
-    if not letter.button or (letter.kind == notices.ACCESS_ENDED and context["step"] in {"ask", "wait"}):
-        return ""
-    to_account = letter.kind in {notices.PAYMENT_FAILED, notices.TRIAL_ENDING} or context["step"] in {"account", "pay"}
-    return str(context["account_url"] if to_account else context["open_url"])
+def _way(letter: Letter, context: dict[str, Any]) -> tuple[str, str]:
+    """What the letter's button says, with names in braces, and where it leads; empty where it has none."""
+    account, open_url = context["account_url"], context["open_url"]
+    match letter.kind, context["step"]:
+        case (notices.PAYMENT_PENDING, _) | (notices.ACCESS_ENDED, "ask" | "wait"):
+            return "", ""
+        case notices.ACCESS_ENDED, "account" | "pay":
+            return "To your account", account
+        case notices.TRIAL_ENDING, _:
+            return letter.button if context["has_card"] else "Add a card", account
+        case notices.PAYMENT_FAILED, _:
+            return letter.button, account
+    return letter.button, open_url
 
 
 def _values(context: dict[str, Any]) -> dict[str, str]:
     """What each name in braces stands for. A sentence that has nothing to say is empty."""
-    site, product = context["our_site"], context["product"]
-    name = product.name if product else ""
+    site, name = context["our_site"], context["product"].name if context["product"] else ""
     trial, keep, opened = _day(context["trial_end"]), _day(context["keep_until"]), context["products"]
     return {
         "site": site.name,
@@ -173,9 +184,11 @@ def _values(context: dict[str, Any]) -> dict[str, str]:
         "what_is_open": f"This is open for you: {', '.join(opened)}." if opened else "",
         "trial": f"It is a free trial until {trial}." if trial else "",
         "trial_end": trial,
+        "trial_end_hour": _day(context["trial_end"], form="j F Y, H:i"),
+        "of_amount": f"of {context['amount']}" if context["amount"] else "",
         "amount": context["amount"],
         "failure": context["failure"],
-        "grace": f"You keep access until {keep} at the latest." if keep else "",
+        "grace": f"You keep access while your card is tried again, until {keep} at the latest." if keep else "",
         "price": context["price_text"],
         "what_then": _what_then(context),
         "reason": context["reason"],
@@ -183,15 +196,18 @@ def _values(context: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _day(at: datetime | None) -> str:
-    return date_format(timezone.localtime(at), "j F Y") if at else ""
+def _day(at: datetime | None, *, form: str = "j F Y") -> str:
+    return date_format(timezone.localtime(at), form) if at else ""
 
 
 def _what_then(context: dict[str, Any]) -> str:
     price = f" for {context['price_text']}" if context["price_text"] else ""
     if context["has_card"]:
         return f"Then it goes on{price}, paid with the card you gave. If you do not want that, cancel before then."
-    return f"There is no card to go on with. Add one before then, and it goes on{price}; without one, your access ends."
+    return (
+        f"There is no card to go on with. Add one before then, and it goes on{price}; without one, your access ends "
+        "that day, and nothing is charged."
+    )
 
 
 def _way_back(context: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ def test_a_letter_is_looked_at_again_and_again_and_then_saved(visitor: BrowserCo
     page.goto(f"{stack.site}/accounts/login/?next={LETTER}")
     sign_in(page, stack, email="owner@example.com")
     shown = page.frame_locator("iframe[name=letter]")
-    expect(shown.locator("body")).to_contain_text("you have access to")
+    expect(shown.locator("body")).to_contain_text("You have access to")
     for words in ("Come in, it is warm.", "Come in, there is tea."):
         page.fill("textarea[name=body]", f"{words}\n\n{{button}}")
         page.get_by_role("button", name="Look at it").click()

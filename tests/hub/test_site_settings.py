@@ -194,13 +194,13 @@ def test_the_owners_words_go_out_in_both_parts_and_the_subject(desk: Client, ada
     assert desk.post(ACCESS, given)["Location"] == ACCESS
     letter = deliver_to(ada, product)
     assert letter.subject == "Salt & <b>Smoke</b>: come in"
-    begins = "Hello Ada,\n\nGood to have you.\nWith us, ada@example.org.\n\nOpen the product:\nhttp"
+    begins = "Hello Ada,\n\nGood to have you.\nWith us, ada@example.org.\n\nOpen Salt & <b>Smoke</b>:\nhttp"
     assert letter.body.startswith(begins)
     assert "Yours, <i>Ida</i>\n" in letter.body and "\n\n\n" not in letter.body
     html = letter.alternatives[0][0]
     assert "Good to have you.<br>With us, ada@example.org.</p>" in html
     assert "&lt;i&gt;Ida&lt;/i&gt;" in html and "<i>" not in html and "Salt &amp; &lt;b&gt;" in html
-    assert html.count("Open the product</a>") == 1
+    assert html.count("Open Salt &amp; &lt;b&gt;Smoke&lt;/b&gt;</a>") == 1
     told = Activity.objects.filter(verb="staff_action").latest("pk")
     assert (told.actor, told.details["reason"]) == (owner, "reworded the letter “Access”")
 
@@ -239,6 +239,18 @@ def test_a_letter_is_looked_at_before_it_is_saved_in_a_frame_that_may_do_nothing
     assert "sandbox" in answer["Content-Security-Policy"] and "script-src" not in answer["Content-Security-Policy"]
     assert not LetterText.objects.exists()
     assert "You have access to Raku Weekend" in words(desk, f"{ACCESS}preview/?part=text")
+
+
+@pytest.mark.parametrize("kind", LETTERS)
+def test_what_the_editor_begins_with_is_what_is_sent(desk: Client, owner: User, kind: str) -> None:
+    cast.ProductFactory(name="Raku Weekend")
+    path = f"{SETTINGS}letters/{kind}/"
+    sent = words(desk, f"{path}preview/?part=text")
+    begun = desk.get(path).context["form"].initial
+    assert "{product}" in begun["subject"] + begun["body"] or kind == "invitation"
+    desk.post(path, {"subject": begun["subject"], "body": begun["body"]})
+    assert words(desk, f"{path}preview/?part=text") == sent
+    assert "{" not in sent
 
 
 @pytest.mark.django_db(transaction=True)

@@ -78,7 +78,7 @@ def test_when_grace_is_over_the_letter_names_the_invoice_and_leads_to_it(
     letter = " ".join(said["access_ended"].split())
     day = day_of_invoice(member, invoiced)
     assert f"Your invoice of {day} was not paid, and the days to put that right are over." in letter
-    assert "To come back, pay the invoice: it is in your account. http" in letter
+    assert "To come back, pay the invoice: it is in your account. To your account: http" in letter
     assert "The last invoice was not paid, and the days of grace were over on" in said["person"]
     assert "lost access to Studio Membership" in said["feed"]
 
