@@ -75,6 +75,7 @@ def _show(
         "product": change.product,
         "page": Paginator(shown.effects, LISTED).get_page(request.POST.get("page")),
         "has_moved": has_moved,
+        "is_connected": active_connection() is not None,
         "sent": [(name, value) for name, value in request.POST.items() if name in DEFAULTS],
         "back": _address(change.product),
     }
@@ -82,6 +83,8 @@ def _show(
 
 
 def _saved_words(saved: policy_change.Preview) -> str:
+    if active_connection() is None:
+        return "Saved. Stripe is disconnected: whom it concerns is decided when it is connected again."
     if not saved.effects:
         return "Saved. Nobody gains or loses access now."
     return f"Saved. Stripe is being asked: {saved.gaining} gain and {saved.losing} lose access in a moment."

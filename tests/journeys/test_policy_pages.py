@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 
 from activities.models import Activity, Delivery
+from billing.connection import disconnect
 from billing.forms import PolicyForm
 from billing.intake.draining import drain
-from billing.models import AccessPolicy, Subscription
+from billing.models import AccessPolicy, Connection, Subscription
 from billing.rules import effects, policy_change
 from billing.rules.knobs import DEFAULTS
 from billing.rules.policies import build, load
@@ -55,6 +56,17 @@ def late(shop: Shop) -> Shop:
     shop.advance("32d")
     assert opened() == {("ada@example.org", "Studio Membership"), ("ben@example.org", "Studio Membership")}
     return shop
+
+
+def test_while_stripe_is_disconnected_nobody_is_named_and_that_is_said(late: Shop, browser: Client) -> None:
+    disconnect(Connection.objects.get(), actor=None, now=late.now())
+    given = USUAL | {"past_due_policy": "none"}
+    page = browser.post(SITE, given).content.decode()
+    assert "Stripe is disconnected, so nobody can be named here." in page
+    found = re.search(r'name="fingerprint" value="([^"]+)"', page)
+    assert found
+    saved = browser.post(SITE, given | {"fingerprint": found[1]}, follow=True).content.decode()
+    assert "whom it concerns is decided when it is connected again" in saved
 
 
 def opened() -> set[tuple[str, str]]:
