@@ -277,7 +277,7 @@ def show(found: List, places: dict[str, str], *, database: int) -> float:
     page, took = timed(ask, database=database)
     rows, _ = timed(bare, database=database)
     print(
-        f"{found.name:26} {page:6.1f} ms ({took:6.1f} by the clock), {rows:6.1f} ms bare, {page / rows:5.1f} x,"
+        f"{found.name:26} {page:6.1f} ms ({took:6.1f} by the clock), {rows:6.1f} ms bare, {page / max(rows, 0.1):5.1f} x,"
         f" {queries:2} queries",
         flush=True,
     )

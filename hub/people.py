@@ -19,7 +19,7 @@ from hub.payments import find_by_id, stages
 from hub.reasons import ENDINGS, say
 
 PAGE = 50
-COUNTED, MATCHED = 100_000, 10_000  # of all, and of those whose access has to be looked at
+COUNTED, MATCHED = 10_000, 1_000  # of all, and of those whose access has to be looked at
 # Written as the index of what is to be watched is, so that the database reads that.
 ENDING = Q(state=Grant.State.ACTIVE, reason__in=ENDINGS)
 
