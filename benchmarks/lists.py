@@ -276,8 +276,9 @@ def show(found: List, places: dict[str, str], *, database: int) -> float:
         ask()
     page, took = timed(ask, database=database)
     rows, _ = timed(bare, database=database)
+    times = page / max(rows, 0.1)  # a clock of processor time has steps of ten milliseconds
     print(
-        f"{found.name:26} {page:6.1f} ms ({took:6.1f} by the clock), {rows:6.1f} ms bare, {page / max(rows, 0.1):5.1f} x,"
+        f"{found.name:26} {page:6.1f} ms ({took:6.1f} by the clock), {rows:6.1f} ms bare, {times:5.1f} x,"
         f" {queries:2} queries",
         flush=True,
     )
