@@ -225,8 +225,8 @@ def feed_of(page: Page, stack: Stack, words: str) -> str:
     sign_in(desk, stack, email="owner@example.com")
     desk.goto(f"{stack.site}/console/activity/?person={words}")
     told = desk.locator("main").inner_text()
-    while desk.get_by_role("link", name="Older").count():
-        desk.get_by_role("link", name="Older").click()
+    while (older := desk.get_by_role("link", name="Older")).count():
+        desk.goto(older.evaluate("link => link.href"))
         told += desk.locator("main").inner_text()
     owner.close()
     return told

@@ -115,7 +115,8 @@ def test_a_picture_is_given_and_shown(stack: Stack, desk: Page) -> None:
     desk.get_by_role("button", name="Use this picture").click()
     expect(desk.get_by_role("status")).to_contain_text("The cover is changed.")
     shown = desk.locator("img[src^='/pictures/']")
-    assert shown.evaluate("image => image.complete && image.naturalWidth > 0")
+    shown.scroll_into_view_if_needed()
+    expect(shown).to_have_js_property("naturalWidth", 360)
     check(desk)
     desk.goto(f"{stack.site}/")
     expect(desk.locator("img[src^='/pictures/']").first).to_be_visible()
@@ -134,8 +135,8 @@ def test_what_is_not_saved_is_not_lost_by_a_click(stack: Stack, desk: Page) -> N
     desk.on("dialog", stay)
     desk.get_by_label("Summary").fill("Typed, and not saved.")
     expect(desk.get_by_text("Not saved yet.")).to_be_visible()
-    desk.get_by_role("link", name="Activity").last.click(no_wait_after=True)
-    desk.wait_for_timeout(500)
+    with desk.expect_event("dialog"):
+        desk.get_by_role("link", name="Activity").last.click(no_wait_after=True)
     assert asked == ["beforeunload"]
     expect(desk.get_by_label("Summary")).to_have_value("Typed, and not saved.")
     desk.get_by_role("button", name="Save").click()
@@ -147,6 +148,7 @@ def test_pages_are_dragged_and_moved_by_keys(stack: Stack, desk: Page) -> None:
     desk.goto(f"{stack.site}/console/products/")
     desk.get_by_role("link", name="Raku Weekend").first.click()
     desk.get_by_role("link", name=re.compile("^Content")).click()
+    expect(desk.locator(".pages-title b").first).to_be_visible()
     before = titles(desk)
     assert len(before) > 2
     with desk.expect_response(lambda answer: answer.url.endswith("/pages/order/")) as sent:
@@ -170,7 +172,7 @@ def test_products_are_dragged_into_the_order_of_the_library(stack: Stack, desk: 
         rows.nth(2).locator("td").nth(3).drag_to(rows.first.locator("td").nth(3))
     assert sent.value.status == 204
     desk.reload()
-    assert names.all_inner_texts() == [before[2], *before[:2], *before[3:]]
+    expect(names).to_have_text([before[2], *before[:2], *before[3:]])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

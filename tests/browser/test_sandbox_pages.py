@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.sandboxes import Sandbox
 
@@ -150,7 +150,7 @@ def test_a_test_card_is_one_click_and_a_double_click_pays_once(
     page.fill("#email", "ada@example.org")
     page.click("text=Test cards")
     page.click("button[data-fill-card='4242 4242 4242 4242']")
-    assert page.input_value("#card") == "4242 4242 4242 4242"
+    expect(page.locator("#card")).to_have_value("4242 4242 4242 4242")
     page.dblclick("button[data-size=big]")
     page.wait_for_selector("text=Your subscription has begun.")
     customers = sandbox.api.customers.list(params={"email": "ada@example.org"}).data
@@ -167,9 +167,9 @@ def test_a_decline_moves_the_eye_to_the_card(chromium: Browser, addresses: list[
     page.click("button[data-fill-card='4000 0000 0000 9995']")
     page.click("button[data-size=big]")
     page.wait_for_selector("#card-error")
-    assert page.inner_text("#card-error") == "Your card has insufficient funds. Try another card."
-    assert page.evaluate("document.activeElement.id") == "card"
-    assert page.input_value("#card") == ""
+    expect(page.locator("#card-error")).to_have_text("Your card has insufficient funds. Try another card.")
+    expect(page.locator("#card")).to_be_focused()
+    expect(page.locator("#card")).to_have_value("")
     context.close()
 
 
@@ -220,11 +220,12 @@ def test_a_choice_beside_the_form_takes_along_what_was_typed(chromium: Browser, 
     page.fill("#card", "4242424242424242")
     page.click("button[name=add]")
     page.wait_for_selector("button[name=remove]")
-    assert (page.input_value("#phone"), page.input_value("#card")) == ("12", "")
+    expect(page.locator("#phone")).to_have_value("12")
+    expect(page.locator("#card")).to_have_value("")
     page.fill("#email", "ada@example.org")
     page.click("button[data-size=big]")
     page.wait_for_selector("#phone-error")
-    assert page.evaluate("document.activeElement.id") == "phone"
+    expect(page.locator("#phone")).to_be_focused()
     context.close()
 
 
