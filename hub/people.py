@@ -68,7 +68,7 @@ class Total:
     everybody: int
 
     def __str__(self) -> str:
-        """ "412 people", "37 of 412 people", "37 of 100,000+ people"."""
+        """ "412 people", "37 of 412 people", "1,000+ of 10,000+ people"."""
         people = f"{_written(self.everybody, COUNTED)} {'person' if self.everybody == 1 else 'people'}"
         return people if self.matching == self.everybody else f"{_written(self.matching, MATCHED)} of {people}"
 

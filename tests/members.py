@@ -52,6 +52,14 @@ class Member:
         self.shop.deliver()
         return found
 
+    def switch_once_paid(self, subscription: Json, *, price: str) -> Json:
+        """Changes the price, to begin when its difference is paid; which the card cannot."""
+        customer = subscription["customer"]
+        self.shop.sandbox.post(f"/sandbox/customers/{customer}/card", {"card": "4000000000000341"})
+        item = {"id": self.item(subscription), "price": price}
+        terms = {"proration_behavior": "always_invoice", "payment_behavior": "pending_if_incomplete"}
+        return self.change(subscription, items=[item], **terms)
+
     def press(self, flow: str, subscription: Json) -> str:
         """The portal's button on the account page; returns where it leads."""
         answer = self.browser().post(

@@ -6,29 +6,25 @@ One row for each customer or guest's payment that bought something linked. Nothi
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
 
+from activities import clock
 from billing.errors import StripeMissing
 from billing.gateway import Gateway, gateway_for
 from billing.importing.turns import Interrupted, Note, unnoted
 from billing.intake.event_types import EVERYTHING
 from billing.models import ImportBatch, ImportRow
 from billing.refreshing.deciding_links import links_of
-from billing.refreshing.snapshots import (
-    Ask,
-    Payment,
-    Snapshot,
-    charge_of_session,
-    fetch_customer,
-    fetch_guest,
-    may_have_paid_before,
-)
+from billing.refreshing.earlier_payments import unknown_among
+from billing.refreshing.snapshots import Ask, Payment, Snapshot, charge_of_session, fetch_customer, fetch_guest
 from billing.stripe_objects import expanded, products_of, sid
 from billing.sweeping import listing
 
 Json = dict[str, Any]
+AT_ONCE = 500
 SUBSCRIPTIONS, INVOICES, SESSIONS, WHOLE, ALL_READ = "subscriptions", "invoices", "sessions", "whole", "all_read"
 
 
@@ -131,7 +127,7 @@ def _read_whole(batch: ImportBatch, gateway: Gateway, *, linked: frozenset[str],
     """
     billed = listing.billed_once(gateway, linked=linked) if batch.takes_orders else set()
     refunded = listing.refunded_or_disputed(gateway)
-    unsure = {row.subject for row in batch.rows.iterator(chunk_size=500) if _may_have_paid_before(row)}
+    unsure = _who_may_have_paid_before(batch)
     known = {row.subject: row for row in batch.rows.filter(subject__in=billed | refunded | unsure)}
     for subject in sorted(billed | unsure | (refunded & known.keys())):
         row = known.get(subject) or ImportRow(batch=batch, subject=subject)
@@ -146,9 +142,15 @@ def _read_whole(batch: ImportBatch, gateway: Gateway, *, linked: frozenset[str],
     batch.save(update_fields=["step"])
 
 
-def _may_have_paid_before(row: ImportRow) -> bool:
-    late = row.snapshot.get("open_invoices") or []
-    return any(may_have_paid_before(sub, open_invoices=late) for sub in row.snapshot.get("subscriptions") or [])
+def _who_may_have_paid_before(batch: ImportBatch) -> set[str]:
+    said = batch.rows.filter(is_whole=False).values_list("snapshot", flat=True).iterator(chunk_size=AT_ONCE)
+    found: set[str] = set()
+    while some := list(islice(said, AT_ONCE)):
+        subscriptions = [sub for snapshot in some for sub in snapshot.get("subscriptions") or []]
+        late = [invoice for snapshot in some for invoice in snapshot.get("open_invoices") or []]
+        unknown = unknown_among(subscriptions, open_invoices=late, now=clock.now())
+        found |= {sid(sub["customer"]) for sub in subscriptions if sub["id"] in unknown}
+    return found
 
 
 def _fetch(row: ImportRow, gateway: Gateway, *, linked: frozenset[str]) -> None:

@@ -6,19 +6,18 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from django.utils import timezone
-
+from activities import clock
 from billing.errors import StripeMissing
 from billing.gateway import Gateway
 from billing.intake.event_types import Facet
-from billing.models import AccessPolicy, Order, Subscription
+from billing.models import Order, Subscription
+from billing.refreshing.earlier_payments import unknown_among
 from billing.stripe_objects import (
     OVER,
     expanded,
     is_paid,
     one_off_lines_of,
     payment_intents_of,
-    period_end_of,
     products_of,
     sid,
     subscription_of_invoice,
@@ -170,35 +169,11 @@ def _add_subscriptions(gateway: Gateway, snapshot: Snapshot, customer: str, *, l
     snapshot.subscriptions, snapshot.missing = _subscriptions(gateway, customer)
     if any(sub["status"] == "past_due" and linked & set(products_of(sub)) for sub in snapshot.subscriptions):
         snapshot.open_invoices = gateway.open_invoices_of(customer)
-    for sub in snapshot.subscriptions:
-        if linked & set(products_of(sub)) and may_have_paid_before(sub, open_invoices=snapshot.open_invoices or []):
-            paid = (found for found in gateway.paid_invoices_on(sub["id"]) if is_paid(found, sub=sub))
-            if newest := next(paid, None):
-                snapshot.paid_before[sub["id"]] = {"id": newest["id"], "created": newest["created"]}
-
-
-def may_have_paid_before(sub: Json, *, open_invoices: list[Json]) -> bool:
-    """Whether a payment before the newest invoice may decide about access, and none is known."""
-    newest = expanded(sub.get("latest_invoice")) or {}
-    if not newest or is_paid(newest, sub=sub) or newest.get("billing_reason") == "subscription_create":
-        return False
-    if not _is_decided_by_what_was_paid(sub, open_invoices):
-        return False
-    return not Subscription.objects.filter(stripe_id=sub["id"]).exclude(last_paid_invoice="").exists()
-
-
-def _is_decided_by_what_was_paid(sub: Json, open_invoices: list[Json]) -> bool:
-    """Which of several open invoices began the days of grace; of the others it is asked where the owner's rules ask."""
-    match sub["status"]:
-        case "past_due":
-            return len([row for row in open_invoices if subscription_of_invoice(row) == sub["id"]]) > 1
-        case "active":
-            return AccessPolicy.objects.filter(knobs__require_first_payment=True).exists()
-        case "canceled":
-            end = period_end_of(sub)
-            rules = AccessPolicy.objects.filter(knobs__immediate_cancel="end_of_paid_period")
-            return end is not None and end > timezone.now() and rules.exists()
-    return False
+    ours = {sub["id"]: sub for sub in snapshot.subscriptions if linked & set(products_of(sub))}
+    for key in unknown_among(ours.values(), open_invoices=snapshot.open_invoices or [], now=clock.now()):
+        paid = (found for found in gateway.paid_invoices_on(key) if is_paid(found, sub=ours[key]))
+        if newest := next(paid, None):
+            snapshot.paid_before[key] = {"id": newest["id"], "created": newest["created"]}
 
 
 def _all_payments(gateway: Gateway, customer: str) -> list[Payment]:

@@ -5,7 +5,7 @@ invoice item, is fetched whole, because no list leads from a refund to the subsc
 whoever may have paid before an invoice that is open.
 """
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -17,14 +17,8 @@ from billing.gateway import Gateway
 from billing.intake.event_types import EVERYTHING
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing.deciding_links import ever_linked
-from billing.refreshing.snapshots import (
-    Ask,
-    Snapshot,
-    charge_of_session,
-    fetch_customer,
-    fetch_guest,
-    may_have_paid_before,
-)
+from billing.refreshing.earlier_payments import unknown_among
+from billing.refreshing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
 from billing.stripe_objects import products_of, sid
 from billing.sweeping import comparing, listing
 from billing.sweeping.comparing import Rules
@@ -103,12 +97,7 @@ class Survey:
         for page in listing.subscription_pages(self.gateway):
             self.names |= {sub["id"] for sub in page}
             self.subjects |= {sid(sub["customer"]) for sub in page}
-            self._unsure |= {
-                sid(sub["customer"])
-                for sub in page
-                if self.linked & set(products_of(sub))
-                and may_have_paid_before(sub, open_invoices=open_invoices.get(sub["id"], []))
-            }
+            self._unsure |= self._who_may_have_paid_before(page, open_invoices)
             for sub in comparing.new_subscriptions(
                 page, open_invoices=open_invoices, rules=self.rules, asked_at=asked_at
             ):
@@ -116,6 +105,12 @@ class Survey:
                 news.subscriptions = [*(news.subscriptions or []), sub]
                 news.open_invoices = [*(news.open_invoices or []), *open_invoices.get(sub["id"], [])]
             asked_at = timezone.now()
+
+    def _who_may_have_paid_before(self, page: list[Json], open_invoices: Mapping[str, list[Json]]) -> set[str]:
+        ours = [sub for sub in page if self.linked & set(products_of(sub))]
+        late = [invoice for sub in ours for invoice in open_invoices.get(sub["id"], [])]
+        unknown = unknown_among(ours, open_invoices=late, now=self.rules.now)
+        return {sid(sub["customer"]) for sub in ours if sub["id"] in unknown}
 
     def _read_sessions(self) -> None:
         """A new subscription's session is news too: it may name the signed-in buyer."""

@@ -139,7 +139,8 @@ def test_case_64_what_lives_on_a_test_clock_comes_by_its_events_alone(past: Past
 
 
 @pytest.mark.parametrize("newest", ["open", "void"])
-def test_who_paid_before_an_invoice_that_is_open_has_paid(past: Past, newest: str) -> None:
+@pytest.mark.parametrize("by", ["import", "night"])
+def test_who_paid_before_an_invoice_that_is_open_has_paid(past: Past, newest: str, by: str) -> None:
     """Where a first payment is asked for, and no list says what was paid before the latest invoice."""
     customer = past.api.customers.create({"email": ADA})
     invoiced = {"collection_method": "send_invoice", "days_until_due": 20}
@@ -156,6 +157,10 @@ def test_who_paid_before_an_invoice_that_is_open_has_paid(past: Past, newest: st
     assert past.api.invoices.retrieve(latest.id).status == newest
     AccessPolicy.objects.create(knobs={"require_first_payment": True})
     past.connect()
-    apply(plan())
+    if by == "import":
+        apply(plan())
+    else:
+        full_pass()
+        drain()
     assert with_access() == {ADA}
     assert list(differences()) == []

@@ -116,10 +116,7 @@ def upgrade_that_waits(shop: Shop, member: Member) -> tuple[Product, Json]:
     (dearer,) = shop.sell(circle, {"unit_amount": 4900, "recurring": {"interval": "month"}})
     subscription = member.subscribe(shop.monthly.price_id)
     shop.deliver()
-    shop.sandbox.post(f"/sandbox/customers/{subscription['customer']}/card", {"card": "4000000000000341"})
-    item = {"id": member.item(subscription), "price": dearer.price_id}
-    params = {"proration_behavior": "always_invoice", "payment_behavior": "pending_if_incomplete"}
-    changed = member.change(subscription, items=[item], **params)
+    changed = member.switch_once_paid(subscription, price=dearer.price_id)
     assert changed["pending_update"]["subscription_items"][0]["price"]["id"] == dearer.price_id
     return circle, subscription
 

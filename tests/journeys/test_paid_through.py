@@ -45,15 +45,7 @@ def test_a_trial_is_no_paid_time(patient: Shop, member: Member, knobs: Json) -> 
 def test_a_declined_upgrade_takes_no_paid_time(patient: Shop, member: Member) -> None:
     subscription = member.subscribe(patient.monthly.price_id)
     patient.deliver()
-    api = patient.sandbox.api
-    card = api.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": subscription["customer"]})
-    member.change(subscription, default_payment_method=card.id)
-    member.change(
-        subscription,
-        items=[{"id": member.item(subscription), "price": patient.yearly.price_id}],
-        payment_behavior="pending_if_incomplete",
-        proration_behavior="always_invoice",
-    )
+    member.switch_once_paid(subscription, price=patient.yearly.price_id)
     assert member.row(subscription).data["latest_invoice"]["status"] == "open"
     cancel_at_once(patient, subscription)
     assert Grant.objects.get().reason == "canceled_paid_through"

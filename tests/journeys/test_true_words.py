@@ -78,15 +78,7 @@ def test_an_invoice_that_was_written_off_is_not_called_paid(shop: Shop, member: 
 def test_an_upgrade_that_waits_for_its_card_leaves_the_month_paid(shop: Shop, member: Member) -> None:
     subscription = member.subscribe(shop.monthly.price_id)
     shop.deliver()
-    api = shop.sandbox.api
-    card = api.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": subscription["customer"]})
-    member.change(subscription, default_payment_method=card.id)
-    member.change(
-        subscription,
-        items=[{"id": member.item(subscription), "price": shop.yearly.price_id}],
-        payment_behavior="pending_if_incomplete",
-        proration_behavior="always_invoice",
-    )
+    member.switch_once_paid(subscription, price=shop.yearly.price_id)
     assert "is paid and renews on" in told(member, shop.club)[0]
 
 
