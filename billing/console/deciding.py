@@ -104,14 +104,18 @@ def close_left_behind(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(Permission.ATTACH_PAYERS)
 def payer(request: HttpRequest, pk: int) -> HttpResponse:
-    """Whose is this payment? The evidence, a search, and one button for each who is found. Nobody is suggested."""
+    """Whose is this payment? The evidence, a search, and one button for each who is found.
+
+    Nobody is suggested but who used the address that it was bought with.
+    """
     question = get_object_or_404(Attention.objects.select_related("user"), pk=pk, kind__in=WHOSE)
     moves = question.kind in attaching.MOVABLE
     form = (MovePayerForm if moves else PayerForm)(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         return _attach(request, question, form)
     words, now = request.GET.get("q", "").strip()[:254], clock.now()
-    people = find_people(Filters(words=words), now=now).people[:SHOWN] if words else []
+    former = attaching.former_owner(question)
+    people = find_people(Filters(words=words), now=now).people[:SHOWN] if words else [former] if former else []
     address = usable_address(words)
     is_new = bool(address) and not User.objects.filter(email=address).exists()
     context = {
@@ -121,6 +125,8 @@ def payer(request: HttpRequest, pk: int) -> HttpResponse:
         "customer": StripeCustomer.objects.filter(stripe_id=question.subject).first(),
         "form": form,
         "evidence": attaching.evidence_of(question),
+        "former": former,
+        "former_until": evidence.day_until(question) if former else "",
         "words": words,
         "people": people,
         "new_address": address if is_new else "",

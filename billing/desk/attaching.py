@@ -1,5 +1,5 @@
 """A payment that came without a sure person, given to one by somebody of the staff, and taken from them again; one
-that went to a mistyped address, moved to whoever it belongs to.
+that went to an address mistyped or out of use, moved to whoever it belongs to.
 
 Nothing is guessed here: who decides has seen the evidence, and stands in the ledger. A Stripe customer is one person,
 so all that it bought and nobody owns goes along.
@@ -27,7 +27,7 @@ from hub.grants import closing
 from hub.models import Grant, Ledger, User
 
 NOT_THEIRS = "not_theirs"
-MOVABLE = frozenset({Attention.Kind.CONFLICT, Attention.Kind.MISTYPED})
+MOVABLE = frozenset({Attention.Kind.CONFLICT, Attention.Kind.MISTYPED, Attention.Kind.FORMER})
 
 
 class Taken(Exception):
@@ -111,12 +111,18 @@ def may_move(question: Attention) -> bool:
         return False
     if question.resolved_at is not None:
         return may_detach(question)
-    customer = StripeCustomer.objects.filter(stripe_id=question.subject).select_related("user").first()
-    if customer is None or customer.user is None or customer.user_id != question.user_id:
+    person, customer = question.user, StripeCustomer.objects.filter(stripe_id=question.subject).first()
+    if person is None or (customer and customer.user_id != person.pk):
         return False
-    refs = [_ref(row) for row in _all(*_bought_by(question.subject)) if row.user_id == customer.user_id]
-    taken_back = Grant.objects.filter(user=customer.user, source_ref__in=refs, state=Grant.State.REVOKED)
-    return bool(refs) and customer.user.last_seen is None and not taken_back.exists()
+    refs = [_ref(row) for row in _all(*_bought_by(question.subject)) if row.user_id == person.pk]
+    taken_back = Grant.objects.filter(user=person, source_ref__in=refs, state=Grant.State.REVOKED)
+    return bool(refs) and person.last_seen is None and not taken_back.exists()
+
+
+def former_owner(question: Attention) -> User | None:
+    """The member who used the address that it was bought with; None where that is not asked, or who was erased."""
+    told = question.details.get("formerly")
+    return User.objects.filter(pk=told, is_active=True).first() if told and question.user_id != told else None
 
 
 @transaction.atomic
@@ -141,7 +147,7 @@ def move(question: Attention, person: User, *, reason: str, actor: User, now: da
     others.update(resolved_at=now)
     there, here = f"to person {person.pk}", f"here from person {before.pk}"
     for whose, way in ((before, there), (person, here)):
-        record_deed(f"moved a Stripe customer {way}", user_id=whose.pk, actor_id=actor.pk, note=reason, now=now)
+        record_deed(f"moved what was bought {way}", user_id=whose.pk, actor_id=actor.pk, note=reason, now=now)
     _look_soon(asked.subject)
 
 

@@ -108,6 +108,18 @@ def raise_mistyped(customer: StripeCustomer, *, bought_with: User, now: datetime
     _raise(Attention.Kind.MISTYPED, key, subject=customer.stripe_id, user=bought_with, now=now, **details)
 
 
+def raise_former(subject: str, *, bought_by: User, other: User, until: datetime, now: datetime) -> None:
+    """`other` used the address until then; who bought has an account of their own with it."""
+    details = {"formerly": other.pk, "until": until.isoformat()}
+    _raise(Attention.Kind.FORMER, f"{subject}:{other.pk}", subject=subject, user=bought_by, now=now, **details)
+
+
+def was_moved(customer: StripeCustomer, *, to: User) -> bool:
+    """Whether staff said that the address it was bought with was this person's before: it differs for good."""
+    moved = Attention.objects.filter(kind=Attention.Kind.FORMER, subject=customer.stripe_id, resolved_at__isnull=False)
+    return moved.filter(details__person=to.pk).exists()
+
+
 def raise_brake(closing: list[dict[str, Any]], *, key: str, now: datetime) -> None:
     """A pass that would close too much: its list, for the owner. One waits, and the next night brings it up to date."""
     waiting = Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
@@ -13,6 +14,7 @@ from billing.desk.dashboard import page_of
 from billing.desk.failed_events import failed
 from billing.models import Attention, Connection
 from hub.models import User
+from hub.reasons import say_day
 
 # What is kept with a question, and what it is called. What is not here is said elsewhere on the page.
 LABELS = {
@@ -23,6 +25,7 @@ LABELS = {
     "customer": "Customer",
     "address": "Address at Stripe",
     "belongs_to": "That address is",
+    "formerly": "This address was",
     "paid_by": "Address that was typed",
     "opened_for": "Opened for",
     "bought_with": "Bought with",
@@ -32,6 +35,7 @@ LABELS = {
     "last": "Last purchase",
     "error": "Error",
 }
+PEOPLE = frozenset({"belongs_to", "formerly"})
 AT_STRIPE = frozenset({"subscription", "order", "customer", "first", "last"})
 
 
@@ -59,10 +63,16 @@ def count_all() -> int:
 def facts_of(questions: Iterable[Attention]) -> dict[int, list[Fact]]:
     """By question: two queries for all of them."""
     found = list(questions)
-    owners = {owner for question in found if isinstance(owner := question.details.get("belongs_to"), int)}
+    named = (question.details.get(name) for question in found for name in PEOPLE)
+    owners = {owner for owner in named if isinstance(owner, int)}
     people = User.objects.in_bulk(owners) if owners else {}
     connection = active_connection()
     return {question.pk: list(_facts(question, people=people, connection=connection)) for question in found}
+
+
+def day_until(question: Attention) -> str:
+    """The day on which a member gave up the address that this is about."""
+    return say_day(datetime.fromisoformat(question.details["until"]))
 
 
 def _facts(question: Attention, *, people: dict[int, User], connection: Connection | None) -> Iterable[Fact]:
@@ -73,9 +83,10 @@ def _facts(question: Attention, *, people: dict[int, User], connection: Connecti
         value = told.get(name)
         if value in (None, ""):
             continue
-        if name == "belongs_to":
+        if name in PEOPLE:
             if person := people.get(value):
-                yield Fact(label, f"{person}’s", reverse("hub:console_person", args=[person.pk]))
+                until = f" until {day_until(question)}" if "until" in told else ""
+                yield Fact(label, f"{person}’s{until}", reverse("hub:console_person", args=[person.pk]))
         elif name in AT_STRIPE:
             yield _at_stripe(label, str(value), connection)
         else:

@@ -28,6 +28,7 @@ def forget(people: set[int]) -> None:
     waiting = InboxEvent.State.PENDING
     InboxEvent.objects.filter(subject__in=subjects).exclude(state=waiting).update(payload={})
     Attention.objects.filter(Q(user__in=people) | Q(subject__in=subjects)).update(details={})
+    Attention.objects.filter(kind=Attention.Kind.FORMER, details__formerly__in=people).delete()
     ImportRow.objects.filter(subject__in=subjects).update(who="", snapshot={}, planned={})
     _forget_mirrored(customers)
     _forget_listed(people)

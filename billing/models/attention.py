@@ -25,6 +25,10 @@ ADVICE = {
         "Bought with an address that nobody ever signed in with, and Stripe has another one now. Nothing was moved: "
         "an address at Stripe is proved by nobody. If you are sure whose it is, move it."
     ),
+    "former": (
+        "Paid with an address that one of your members used before. It opened at once in an account of that address; "
+        "nothing was moved, since an address can have a new owner by now. If it was your member, move it."
+    ),
     "shut_out": (
         "Somebody whose account is deactivated or erased paid, and nothing opened. In Stripe, refund it and end what "
         "goes on charging; or reactivate them."
@@ -54,6 +58,7 @@ class Attention(models.Model):
         FOR_ANOTHER = "for_another", "Paid by one, opened for another"
         SHUT_OUT = "shut_out", "Paid by somebody who is not let in"
         MISTYPED = "mistyped", "Perhaps bought with a mistyped address"
+        FORMER = "former", "Bought with an address that a member used before"
 
     kind = models.CharField(max_length=20, choices=Kind)
     key = models.CharField(max_length=255)
@@ -79,7 +84,7 @@ class Attention(models.Model):
     @property
     def asks_whose(self) -> bool:
         """Whether the answer is a person: nobody has it, or who has it never came in."""
-        if self.kind in {self.Kind.CONFLICT, self.Kind.MISTYPED}:
+        if self.kind in {self.Kind.CONFLICT, self.Kind.MISTYPED, self.Kind.FORMER}:
             return self.user is not None and self.user.last_seen is None
         return self.kind == self.Kind.UNMATCHED
 

@@ -8,6 +8,7 @@ from activities.money import format_money
 from billing.desk import attention
 from billing.models import Order, StripeCustomer, Subscription
 from billing.refreshing.entitling import Entitlement, Found
+from billing.refreshing.former_addresses import look_for_former_addresses
 from billing.refreshing.twice import look_for_doubles
 from billing.rules.facts import order_facts
 from billing.rules.policy import refund_needs_a_person
@@ -30,13 +31,13 @@ def raise_doubts(
     """Grants are up to date by now. What is no doubt any more is settled."""
     for row in rows:
         found = by_subscription[row.stripe_id]
-        if row.user_id is None and any(ent.opens for ent in found):
+        if row.user_id is None and _opens(found):
             attention.raise_unmatched(row.stripe_id, subject=row.customer_id, now=now)
         if _is_unknown(found):
             attention.raise_unknown_status(row, now=now)
     for order in orders:
         found = by_order[order.key]
-        if order.user_id is None and any(ent.opens for ent in found):
+        if order.user_id is None and _opens(found):
             attention.raise_unmatched(order.key, subject=order.subject, now=now)
         if found and refund_needs_a_person(order_facts(order)):
             attention.raise_partial_refund(order, now=now)
@@ -52,6 +53,9 @@ def raise_doubts(
     people |= {order.user_id for order in orders if order.user_id and by_order[order.key]}
     if people:
         look_for_doubles(people, now=now)
+        opened = {row.customer_id: row.user_id for row in rows if _opens(by_subscription[row.stripe_id])}
+        opened |= {order.subject: order.user_id for order in orders if _opens(by_order[order.key])}
+        look_for_former_addresses(opened, customers=customers, now=now)
     _raise_conflicts(customers.values(), now=now)
 
 
@@ -79,6 +83,10 @@ def _ask_about_missing(rows: list[Subscription], *, now: datetime) -> None:
         attention.raise_missing(ref, user=missing[ref].user, now=now)
 
 
+def _opens(found: list[Entitlement]) -> bool:
+    return any(ent.opens for ent in found)
+
+
 def _is_unknown(found: list[Entitlement]) -> bool:
     return any(ent.decision.reason == "unknown_status" for ent in found)
 
@@ -95,9 +103,9 @@ def _raise_conflicts(customers: Iterable[StripeCustomer], *, now: datetime) -> N
         return
     others = {other.email: other for other in User.objects.filter(email__in=[address for address, *_ in differing])}
     for address, customer, person in differing:
-        if address in others:
+        if address in others and not attention.was_moved(customer, to=person):
             attention.raise_conflict(customer, other=others[address], now=now)
-        elif _may_be_mistyped(customer, person):
+        elif address not in others and _may_be_mistyped(customer, person):
             attention.raise_mistyped(customer, bought_with=person, now=now)
 
 

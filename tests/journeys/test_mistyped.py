@@ -70,8 +70,8 @@ def test_the_answer_moves_access_and_history_and_the_ledger_names_who_decided(
     deeds = Activity.objects.filter(verb=Verb.STAFF_ACTION, actor=owner)
     assert {(deed.user, deed.details["note"]) for deed in deeds} == {(right, WHY), (typo, WHY)}
     words = {deed.user: deed.details["reason"] for deed in deeds}
-    assert words[typo] == f"moved a Stripe customer to person {right.pk}", "an address would outlive its erasure"
-    assert words[right] == f"moved a Stripe customer here from person {typo.pk}"
+    assert words[typo] == f"moved what was bought to person {right.pk}", "an address would outlive its erasure"
+    assert words[right] == f"moved what was bought here from person {typo.pk}"
     customer = StripeCustomer.objects.get()
     assert (customer.user, customer.bound_by) == (right, StripeCustomer.Binding.PERSON)
     assert not Attention.objects.filter(resolved_at=None).exists()
