@@ -11,11 +11,11 @@ from billing.desk.forgetting import forget
 from billing.intake.inbox import look_again
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing import happenings, letters, mirror, projection
-from billing.refreshing.deciding_links import links_of
 from billing.refreshing.doubts import raise_doubts, raise_shut_out
 from billing.refreshing.entitling import (
     Entitlement,
     Found,
+    Rules,
     entitle_orders,
     entitle_subscriptions,
     is_past,
@@ -25,7 +25,6 @@ from billing.refreshing.happenings import Teller
 from billing.refreshing.orders import write_orders
 from billing.refreshing.payers import bind_orders, bind_subscriptions
 from billing.refreshing.snapshots import Payment, Snapshot
-from billing.rules import policies
 from billing.rules.policy import Access, is_held
 from billing.stripe_objects import expanded, sid, subscription_of_invoice
 from hub import grants
@@ -117,10 +116,9 @@ def settle(
 
     `actor`: the person whose decision leads to it, for the ledger.
     """
-    links, knobs = links_of(connection), policies.load()
-    how: Json = {"links": links, "policies": knobs, "now": now, "happened_at": happened_at}
-    by_subscription = entitle_subscriptions(rows, **how)
-    by_order = entitle_orders(orders, **how)
+    rules = Rules.of(connection, now=now)
+    by_subscription = entitle_subscriptions(rows, rules=rules, happened_at=happened_at)
+    by_order = entitle_orders(orders, rules=rules, happened_at=happened_at)
     customers = _customers_of(rows, orders)
     binding: Json = {"customers": customers, "cause": cause, "now": now, "imported": bool(batch)}
     bind_orders(orders, by_order, **binding)
@@ -128,7 +126,7 @@ def settle(
     if any(entitlement.days for found in by_order.values() for entitlement in found):
         Order.objects.bulk_update(orders, ["user"], batch_size=200)
         orders = with_other_purchases(orders)
-        by_order = entitle_orders(orders, **how)
+        by_order = entitle_orders(orders, rules=rules, happened_at=happened_at)
 
     telling: Json = {"cause": cause, "happened_at": happened_at, "imported": bool(batch)}
     told = [

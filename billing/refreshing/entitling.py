@@ -8,15 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.models import Order, ProductLink, Subscription
+from billing.models import Connection, Order, ProductLink, Subscription
 from billing.refreshing.deciding_links import (
     LEEWAY,
     Known,
     Links,
     links_for_order,
     links_for_subscription,
+    links_of,
     what_is_known,
 )
+from billing.rules import policies
 from billing.rules.facts import order_facts, subscription_facts
 from billing.rules.policies import Policies
 from billing.rules.policy import Access, Decision, OrderFacts, SubscriptionFacts, decide_order, decide_subscription
@@ -25,6 +27,23 @@ from hub.models import Grant, User
 
 AT_ONCE = timedelta(minutes=5)
 STATES = {Access.OPEN: Grant.State.ACTIVE, Access.GRACE: Grant.State.GRACE, Access.CLOSED: CLOSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides, read once for all that is asked of it: the links in force by Stripe's product, the owner's knobs,
+    and the clock.
+    """
+
+    connection: Connection
+    links: Mapping[str, ProductLink]
+    policies: Policies
+    now: datetime
+
+    @classmethod
+    def of(cls, connection: Connection, *, now: datetime) -> "Rules":
+        """Those in force, in two queries."""
+        return cls(connection, links_of(connection), policies.load(), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,45 +99,34 @@ def is_past(found: list[Entitlement]) -> bool:
     return bool(found) and all(entitlement.is_past for entitlement in found)
 
 
-def entitle_subscriptions(
-    rows: Iterable[Subscription],
-    *,
-    links: Mapping[str, ProductLink],
-    policies: Policies,
-    now: datetime,
-    happened_at: datetime,
-) -> Found:
-    """Subscription id to its entitlements: for each linked product on it, and for those it used to grant."""
+def entitle_subscriptions(rows: Iterable[Subscription], *, rules: Rules, happened_at: datetime | None = None) -> Found:
+    """Subscription id to its entitlements: for each linked product on it, and for those it used to grant.
+
+    `happened_at`: when the news was made by which it is asked; without news, now.
+    """
     rows = list(rows)
-    known = what_is_known(Grant.Source.SUBSCRIPTION, (row.stripe_id for row in rows), in_force=links)
+    known = what_is_known(Grant.Source.SUBSCRIPTION, (row.stripe_id for row in rows), in_force=rules.links)
     found: Found = {}
     for row in rows:
         facts = subscription_facts(row)
         chosen = links_for_subscription(row, {item.product for item in facts.items}, known=known)
         found[row.stripe_id] = [
-            _entitle_subscription(row, facts, link, known=known, policies=policies, now=now, happened_at=happened_at)
+            _entitle_subscription(row, facts, link, known=known, rules=rules, happened_at=happened_at or rules.now)
             for link in _in_order(chosen)
         ]
     return found
 
 
-def entitle_orders(
-    rows: Iterable[Order],
-    *,
-    links: Mapping[str, ProductLink],
-    policies: Policies,
-    now: datetime,
-    happened_at: datetime,
-) -> Found:
+def entitle_orders(rows: Iterable[Order], *, rules: Rules, happened_at: datetime | None = None) -> Found:
     """Order key to its entitlements: one for each product of ours that it opens, or ever opened."""
     rows = list(rows)
-    known = what_is_known(Grant.Source.ORDER, (row.key for row in rows), in_force=links)
+    known = what_is_known(Grant.Source.ORDER, (row.key for row in rows), in_force=rules.links)
     chosen = {row.key: links_for_order(row, known=known) for row in rows}
     is_limited = any(_days_of(row, link) for row in rows for link in chosen[row.key].values())
-    chains = _Chains.of(rows if is_limited else [], in_force=links, policies=policies, now=now)
+    chains = _Chains.of(rows if is_limited else [], rules=rules)
     return {
         row.key: [
-            _entitle_order(row, link, known=known, chains=chains, policies=policies, now=now, happened_at=happened_at)
+            _entitle_order(row, link, known=known, chains=chains, rules=rules, happened_at=happened_at or rules.now)
             for link in _in_order(chosen[row.key])
         ]
         for row in rows
@@ -143,12 +151,11 @@ def _entitle_subscription(
     link: ProductLink,
     *,
     known: Known,
-    policies: Policies,
-    now: datetime,
+    rules: Rules,
     happened_at: datetime,
 ) -> Entitlement:
-    policy = policies.of(link.product_id)
-    decision = decide_subscription(facts, product=link.stripe_product, policy=policy, now=now)
+    policy = rules.policies.of(link.product_id)
+    decision = decide_subscription(facts, product=link.stripe_product, policy=policy, now=rules.now)
     return Entitlement(
         link=link,
         decision=decision,
@@ -163,19 +170,12 @@ def _entitle_subscription(
 
 
 def _entitle_order(
-    row: Order,
-    link: ProductLink,
-    *,
-    known: Known,
-    chains: "_Chains",
-    policies: Policies,
-    now: datetime,
-    happened_at: datetime,
+    row: Order, link: ProductLink, *, known: Known, chains: "_Chains", rules: Rules, happened_at: datetime
 ) -> Entitlement:
-    facts, policy, days = order_facts(row), policies.of(link.product_id), _days_of(row, link)
+    facts, policy, days = order_facts(row), rules.policies.of(link.product_id), _days_of(row, link)
     extends = chains.end_before(row, product_id=link.product_id) if days else None
     decision = decide_order(
-        facts, product=link.stripe_product, policy=policy, now=now, access_days=days, extends=extends
+        facts, product=link.stripe_product, policy=policy, now=rules.now, access_days=days, extends=extends
     )
     starts_at = facts.paid_at or row.created
     return Entitlement(
@@ -240,21 +240,18 @@ class _Chains:
 
     orders: Mapping[int, list[Order]]
     links: Mapping[str, Links]
-    policies: Policies
-    now: datetime
+    rules: Rules
 
     @classmethod
-    def of(
-        cls, rows: Iterable[Order], *, in_force: Mapping[str, ProductLink], policies: Policies, now: datetime
-    ) -> "_Chains":
+    def of(cls, rows: Iterable[Order], *, rules: Rules) -> "_Chains":
         people = {row.user_id for row in rows if row.user_id}
         paid = list(Order.objects.filter(user_id__in=people, state=Order.State.PAID)) if people else []
-        known = what_is_known(Grant.Source.ORDER, (order.key for order in paid), in_force=in_force) if paid else None
+        known = what_is_known(Grant.Source.ORDER, (order.key for order in paid), in_force=rules.links) if paid else None
         mine: dict[int, list[Order]] = defaultdict(list)
         for order in sorted(paid, key=_age):
             mine[order.user_id or 0].append(order)
         links = {order.key: links_for_order(order, known=known) for order in paid} if known else {}
-        return cls(mine, links, policies, now)
+        return cls(mine, links, rules)
 
     def end_before(self, row: Order, *, product_id: int) -> datetime | None:
         """Where the earlier purchases of the product end, each counted from the end of the one before."""
@@ -268,8 +265,8 @@ class _Chains:
             decision = decide_order(
                 order_facts(order),
                 product=link.stripe_product,
-                policy=self.policies.of(product_id),
-                now=self.now,
+                policy=self.rules.policies.of(product_id),
+                now=self.rules.now,
                 access_days=_days_of(order, link),
                 extends=end,
             )

@@ -9,9 +9,7 @@ from activities.doorbell import ring
 from billing.intake.draining import TASK
 from billing.intake.inbox import look_again
 from billing.models import Order, Subscription
-from billing.refreshing.deciding_links import links_of
-from billing.refreshing.entitling import entitle_orders, entitle_subscriptions
-from billing.rules import policies
+from billing.refreshing.entitling import Rules, entitle_orders, entitle_subscriptions
 from hub.grants import Wanted
 from hub.models import Grant
 
@@ -26,11 +24,11 @@ def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
         return None
     subject = row.customer_id if isinstance(row, Subscription) else row.subject
     transaction.on_commit(partial(_look_soon, subject), robust=True)  # a refresh locks its subject before the person
-    links, knobs = links_of(row.connection), policies.load()
+    rules = Rules.of(row.connection, now=now)
     if isinstance(row, Subscription):
-        found = entitle_subscriptions([row], links=links, policies=knobs, now=now, happened_at=now)[row.stripe_id]
+        found = entitle_subscriptions([row], rules=rules)[row.stripe_id]
     else:
-        found = entitle_orders([row], links=links, policies=knobs, now=now, happened_at=now)[row.key]
+        found = entitle_orders([row], rules=rules)[row.key]
     mine = next((ent for ent in found if ent.link.product_id == grant.product_id), None)
     return mine.wanted(grant.user_id) if mine else None
 

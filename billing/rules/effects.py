@@ -11,9 +11,7 @@ from activities import notices
 from activities.models import Delivery
 from billing.models import Connection, Order, Subscription
 from billing.refreshing import applying
-from billing.refreshing.deciding_links import links_of
-from billing.refreshing.entitling import entitle_orders, entitle_subscriptions
-from billing.rules.policies import Policies
+from billing.refreshing.entitling import Rules, entitle_orders, entitle_subscriptions
 from hub import grants
 from hub.grants import CLOSED, Wanted
 from hub.models import Grant, Ledger, Product, User
@@ -70,14 +68,12 @@ def settle(subjects: list[str], *, connection: Connection, cause: str, now: date
     ]
 
 
-def project(subjects: list[str], *, policies: Policies, connection: Connection, now: datetime) -> list[Effect]:
+def project(subjects: list[str], *, rules: Rules) -> list[Effect]:
     """The same for subjects whose people are known, without a write: several times as fast."""
-    links = links_of(connection)
-    how: dict[str, Any] = {"links": links, "policies": policies, "now": now, "happened_at": now}
     effects: list[Effect] = []
     for chunk in batched(subjects):
         rows, orders = _bought_by(chunk)
-        by_subscription, by_order = entitle_subscriptions(rows, **how), entitle_orders(orders, **how)
+        by_subscription, by_order = entitle_subscriptions(rows, rules=rules), entitle_orders(orders, rules=rules)
         decided = [(row.user_id, found) for row in rows for found in by_subscription[row.stripe_id]]
         decided += [(order.user_id, found) for order in orders for found in by_order[order.key]]
         wanted = [want for user_id, found in decided if user_id and (want := found.wanted(user_id))]

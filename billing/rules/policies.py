@@ -21,6 +21,11 @@ class Policies:
     def of(self, product_id: int) -> Policy:
         return self.by_product.get(product_id, self.site)
 
+    @property
+    def revoke_after_refund(self) -> bool:
+        """Whether a refund of a subscription's payment closes anything."""
+        return any(policy.sub_full_refund == "revoke" for policy in [self.site, *self.by_product.values()])
+
 
 def load() -> Policies:
     """Every policy in force: one query."""

@@ -6,7 +6,7 @@ Saving asks Stripe about the same people again, by the one path that everything 
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -19,7 +19,7 @@ from activities.record import Happening, record_one
 from billing.intake.inbox import look_again
 from billing.models import AccessPolicy, Connection, Order, Subscription
 from billing.refreshing.deciding_links import links_of
-from billing.refreshing.entitling import Entitlement, entitle_orders, entitle_subscriptions
+from billing.refreshing.entitling import Entitlement, Rules, entitle_orders, entitle_subscriptions
 from billing.rules import effects, policies
 from billing.rules.effects import Effect, batched
 from billing.rules.knobs import DEFAULTS, say_differences
@@ -93,8 +93,12 @@ def preview(change: Change, *, connection: Connection | None, now: datetime) -> 
     mine = before.get(_key(change))
     after = before | {_key(change): AccessPolicy(product=change.product, knobs=change.knobs, version=_next(mine))}
     old, new = policies.build(before.values()), policies.build(after.values())
-    subjects = sorted(_affected(old, new, connection=connection, now=now)) if connection else []
-    found = _effects(change, new, subjects, connection=connection, now=now) if connection and subjects else []
+    subjects: list[str] = []
+    found: list[Effect] = []
+    if connection is not None:
+        rules = Rules(connection, links_of(connection), new, now)
+        subjects = sorted(_affected(replace(rules, policies=old), rules))
+        found = _effects(change, rules, subjects) if subjects else []
     return Preview(
         words=_words(change, mine),
         effects=found,
@@ -139,19 +143,18 @@ def _write(change: Change, *, actor: User | None) -> AccessPolicy:
     return row
 
 
-def _affected(old: policies.Policies, new: policies.Policies, *, connection: Connection, now: datetime) -> set[str]:
+def _affected(old: Rules, new: Rules) -> set[str]:
     """The subjects about which the two decide differently."""
-    turned = {name for name in DEFAULTS if _turned(name, old, new)}
-    links = links_of(connection)
-    how: dict[str, Any] = {"links": links, "now": now, "happened_at": now}
+    turned = {name for name in DEFAULTS if _turned(name, old.policies, new.policies)}
+    connection = new.connection
     found: set[str] = set()
     for subscriptions in _chunks(Subscription, connection, (TOUCHED[name] for name in turned & TOUCHED.keys())):
-        was = entitle_subscriptions(subscriptions, policies=old, **how)
-        becomes = entitle_subscriptions(subscriptions, policies=new, **how)
+        was = entitle_subscriptions(subscriptions, rules=old)
+        becomes = entitle_subscriptions(subscriptions, rules=new)
         found |= {row.customer_id for row in subscriptions if _differs(was[row.stripe_id], becomes[row.stripe_id])}
     for orders in _chunks(Order, connection, (TOUCHED_ORDERS[name] for name in turned & TOUCHED_ORDERS.keys())):
-        was = entitle_orders(orders, policies=old, **how)
-        becomes = entitle_orders(orders, policies=new, **how)
+        was = entitle_orders(orders, rules=old)
+        becomes = entitle_orders(orders, rules=new)
         found |= {row.subject for row in orders if _differs(was[row.key], becomes[row.key])}
     return found
 
@@ -176,19 +179,17 @@ def _differs(was: list[Entitlement], becomes: list[Entitlement]) -> bool:
     return [found.decision for found in was] != [found.decision for found in becomes]
 
 
-def _effects(
-    change: Change, new: policies.Policies, subjects: list[str], *, connection: Connection, now: datetime
-) -> list[Effect]:
+def _effects(change: Change, rules: Rules, subjects: list[str]) -> list[Effect]:
     """By doing it and taking it back; of very many whose people are known, by comparing what is with what would be."""
     if len(subjects) <= SETTLED_AT_MOST:
         settled, projected = subjects, []
     else:
         unbound = effects.without_a_person(subjects)
         settled, projected = sorted(unbound), [subject for subject in subjects if subject not in unbound]
-    found = effects.project(projected, policies=new, connection=connection, now=now)
+    found = effects.project(projected, rules=rules)
     with transaction.atomic():
         _write(change, actor=None)
-        found += effects.settle(settled, connection=connection, cause=CAUSE, now=now)
+        found += effects.settle(settled, connection=rules.connection, cause=CAUSE, now=rules.now)
         transaction.set_rollback(True)
     return sorted(found, key=lambda effect: (effect.gains, effect.product, effect.email))
 

@@ -5,21 +5,17 @@ anything is done about it. An object is no news where the policy would decide th
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import structlog
 
-from billing.models import Connection, Order, ProductLink, Subscription
+from billing.models import Connection, Order, Subscription
 from billing.refreshing import orders, projection
-from billing.refreshing.deciding_links import links_of
-from billing.refreshing.entitling import Entitlement, entitle_orders, entitle_subscriptions
+from billing.refreshing.entitling import Entitlement, Found, Rules, entitle_orders, entitle_subscriptions
 from billing.refreshing.snapshots import Snapshot
-from billing.rules import policies
 from billing.rules.facts import order_facts, subscription_facts
-from billing.rules.policies import Policies
 from billing.rules.policy import Access
 from billing.stripe_objects import expanded, items_of, sid
 from hub import grants
@@ -28,35 +24,6 @@ from hub.grants import Wanted
 log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What decides: read once for a whole comparison."""
-
-    connection: Connection
-    links: dict[str, ProductLink]
-    policies: Policies
-    now: datetime
-
-    @classmethod
-    def of(cls, connection: Connection, *, now: datetime) -> "Rules":
-        return cls(connection, links_of(connection), policies.load(), now)
-
-    @property
-    def revoke_after_refund(self) -> bool:
-        """Whether a refund of a subscription's payment closes anything."""
-        return any(
-            policy.sub_full_refund == "revoke" for policy in [self.policies.site, *self.policies.by_product.values()]
-        )
-
-    def entitle_subscriptions(self, rows: list[Subscription]) -> dict[str, list[Entitlement]]:
-        how: dict[str, Any] = {"links": self.links, "policies": self.policies, "now": self.now}
-        return entitle_subscriptions(rows, happened_at=self.now, **how)
-
-    def entitle_orders(self, rows: list[Order]) -> dict[str, list[Entitlement]]:
-        how: dict[str, Any] = {"links": self.links, "policies": self.policies, "now": self.now}
-        return entitle_orders(rows, happened_at=self.now, **how)
 
 
 def new_subscriptions(
@@ -77,7 +44,7 @@ def _new_subscriptions(
     before, rows = projection.subscription_rows(
         page, open_invoices=invoices, connection=rules.connection, asked_at=asked_at, now=rules.now
     )
-    found = rules.entitle_subscriptions(rows)
+    found = entitle_subscriptions(rows, rules=rules)
     news = {
         row.stripe_id
         for row in rows
@@ -100,7 +67,7 @@ def _new_sessions(page: list[Json], *, rules: Rules, asked_at: datetime) -> list
     before, rows = orders.order_rows(Snapshot(asked_at, sessions=page), connection=rules.connection, now=rules.now)
     for row in rows:
         row.paid_at = row.paid_at or (row.created if row.state == Order.State.PAID else None)
-    found = rules.entitle_orders(rows)
+    found = entitle_orders(rows, rules=rules)
     news = {
         row.session_id
         for row in rows
@@ -125,7 +92,7 @@ def newly_refunded(page: list[Json], *, rules: Rules) -> set[str]:
             found.add(order.subject)
     # Another charge paid a subscription, or an order that never learned which charge paid it.
     unsure = Order.objects.filter(customer_id__in=others, charge_id="").values_list("customer_id", flat=True)
-    return found | (set(others) if rules.revoke_after_refund else set(unsure))
+    return found | (set(others) if rules.policies.revoke_after_refund else set(unsure))
 
 
 def newly_disputed(page: list[Json]) -> set[str]:
@@ -151,15 +118,13 @@ def subjects_unlike_their_grants(rules: Rules) -> Iterator[str]:
     """Whose grants are not what follows from what we know: a clock ran out, a row was changed, nobody was found."""
     for subscriptions in _chunks(Subscription, rules.connection):
         subjects = {row.stripe_id: (row.customer_id, row.user_id) for row in subscriptions}
-        yield from _unlike(subjects, partial(rules.entitle_subscriptions, subscriptions))
+        yield from _unlike(subjects, partial(entitle_subscriptions, subscriptions, rules=rules))
     for bought in _chunks(Order, rules.connection):
         subjects = {row.key: (row.subject, row.user_id) for row in bought}
-        yield from _unlike(subjects, partial(rules.entitle_orders, bought))
+        yield from _unlike(subjects, partial(entitle_orders, bought, rules=rules))
 
 
-def _unlike(
-    subjects: Mapping[str, tuple[str, int | None]], entitle: Callable[[], dict[str, list[Entitlement]]]
-) -> set[str]:
+def _unlike(subjects: Mapping[str, tuple[str, int | None]], entitle: Callable[[], Found]) -> set[str]:
     """`subjects`: subject and person of each subscription or order."""
     try:
         found = entitle()

@@ -18,10 +18,10 @@ from billing.intake.event_types import EVERYTHING
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing.deciding_links import ever_linked
 from billing.refreshing.earlier_payments import unknown_among
+from billing.refreshing.entitling import Rules
 from billing.refreshing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
 from billing.stripe_objects import products_of, sid
 from billing.sweeping import comparing, listing
-from billing.sweeping.comparing import Rules
 from billing.sweeping.left_behind import bought_elsewhere
 from hub.models import Grant, User
 

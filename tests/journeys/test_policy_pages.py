@@ -1,6 +1,7 @@
 """The owner's rules: what each page says, who would gain or lose access, and that saving does what was shown."""
 
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -12,6 +13,7 @@ from billing.connection import disconnect
 from billing.forms import PolicyForm
 from billing.intake.draining import drain
 from billing.models import AccessPolicy, Connection, Subscription
+from billing.refreshing.entitling import Rules
 from billing.rules import effects, policy_change
 from billing.rules.knobs import DEFAULTS
 from billing.rules.policies import build, load
@@ -290,7 +292,8 @@ def test_of_every_knob_the_preview_is_the_result_and_so_is_the_faster_one(
     asked = Change(None, form.knobs())
     shown = policy_change.preview(asked, connection=everything.connection, now=now)
     new = build([AccessPolicy(product=None, knobs=asked.knobs, version=1)])
-    reckoned = effects.project(shown.subjects, policies=new, connection=everything.connection, now=now)
+    rules = replace(Rules.of(everything.connection, now=now), policies=new)
+    reckoned = effects.project(shown.subjects, rules=rules)
     assert {(e.email, e.product, e.gains, e.reason, e.is_told) for e in reckoned} == {
         (e.email, e.product, e.gains, e.reason, e.is_told) for e in shown.effects
     }
