@@ -69,6 +69,7 @@ class Activity(models.Model):
             models.Index(fields=["verb", "-at", "-id"], name="feed_by_verb"),
             models.Index(fields=["-at", "-id"], condition=Q(is_folded=False), name="feed_of_lines"),
             models.Index(fields=["fold", "id"], condition=~Q(fold=""), name="feed_of_a_line"),
+            models.Index(fields=["fold"], condition=Q(is_folded=False) & ~Q(fold=""), name="first_of_a_line"),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as they stand in addresses and forms, where anybody may write anything."""
+"""Numbers: as they stand in addresses and forms, where anybody may write anything, and as they are said."""
 
 
 def read_number(text: str) -> int | None:
@@ -10,3 +10,8 @@ def read_numbers(texts: list[str]) -> list[int] | None:
     """All of them, in their order; None where one is no number."""
     found = [number for text in texts if (number := read_number(text)) is not None]
     return found if len(found) == len(texts) else None
+
+
+def write_count(count: int, *, most: int) -> str:
+    """ "1,234"; "10,000+" for what was counted no further than to one more than `most`."""
+    return f"{most:,}+" if count > most else f"{count:,}"

@@ -217,9 +217,9 @@ def _words(activity: Activity, *, voice: Voice) -> dict[str, tuple[Part, ...]]:
 
 def _people(crowd: Crowd) -> Iterator[Part]:
     """ "Ada, Ben, Cleo and 397 others"."""
-    named, others = [_person(user, linked=True) for user in crowd.people], crowd.count - len(crowd.people)
-    if others:
-        named.append(Part(f"{others} other{'' if others == 1 else 's'}"))
+    named = [_person(user, linked=True) for user in crowd.people]
+    if crowd.others:
+        named.append(Part(crowd.others))
     for place, part in enumerate(named):
         if place:
             yield Part(" and " if place == len(named) - 1 else ", ")

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Lower
 from activities import spreadsheet
 from activities.days import end_of, start_of
 from activities.naming import named
-from activities.numbers import read_number
+from activities.numbers import read_number, write_count
 from hub.access import open_grants
 from hub.models import Grant, Site, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
@@ -19,7 +19,7 @@ from hub.payments import find_by_id, stages
 from hub.reasons import ENDINGS, say
 
 PAGE = 50
-COUNTED, MATCHED = 10_000, 1_000  # of all, and of those whose access has to be looked at
+COUNTED, MATCHED = 10_000, 500  # of all, and of those whose access has to be looked at
 # Written as the index of what is to be watched is, so that the database reads that.
 ENDING = Q(state=Grant.State.ACTIVE, reason__in=ENDINGS)
 
@@ -54,10 +54,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of people, each with `open_grants` (list). `after` is the place to go on from, None at the end."""
+    """One page of people, each with `open_grants` (list). `after` is the place to go on from, None at the end.
+
+    `total` stands on the first page alone.
+    """
 
     people: Sequence[User]
     after: str | None
+    total: "Total | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ class Total:
 
     def __str__(self) -> str:
         """ "412 people", "37 of 412 people", "1,000+ of 10,000+ people"."""
-        people = f"{_written(self.everybody, COUNTED)} {'person' if self.everybody == 1 else 'people'}"
-        return people if self.matching == self.everybody else f"{_written(self.matching, MATCHED)} of {people}"
+        people = f"{write_count(self.everybody, most=COUNTED)} {'person' if self.everybody == 1 else 'people'}"
+        return people if self.matching == self.everybody else f"{write_count(self.matching, most=MATCHED)} of {people}"
 
 
 def _moment(text: str) -> datetime:
@@ -101,28 +105,24 @@ COLUMNS = ("Name", "E-mail", "Role", "Member since (UTC)", "Last here (UTC)", "P
 
 
 def find_people(filters: Filters, *, after: str = "", now: datetime) -> Found:
-    """A page of the people that match. Costs the same on every page."""
+    """A page of the people that match. Costs the same on every page; the first says how many they are."""
     order = ORDERS[filters.order]
-    people = _sorted(select_people(filters, now=now), order)
+    people, total = _sorted(select_people(filters, now=now), order), None
     if place := _read(after, order):
         people = _beyond(people, *place, order=order)
+    else:
+        people, total = _counted(people, filters, order=order, now=now)
     page = list(people.prefetch_related(_access(now=now))[: PAGE + 1])
-    return Found(page[:PAGE], _write(page[PAGE - 1]) if len(page) > PAGE else None)
+    return Found(page[:PAGE], _write(page[PAGE - 1]) if len(page) > PAGE else None, total)
 
 
-def count_matching(filters: Filters, *, now: datetime) -> Total:
-    """Two queries, one where nothing is filtered."""
-    everybody = _count(select_people(Filters(), now=now), COUNTED)
-    is_narrowed = replace(filters, order="joined") != Filters()
-    return Total(_count(select_people(filters, now=now), MATCHED) if is_narrowed else everybody, everybody)
-
-
-def _written(count: int, most: int) -> str:
-    return f"{most:,}+" if count > most else f"{count:,}"
-
-
-def _count(people: QuerySet[User], most: int) -> int:
-    return people.order_by()[: most + 1].count()
+def _counted(people: QuerySet[User], filters: Filters, *, order: Order, now: datetime) -> tuple[QuerySet[User], Total]:
+    """The first page and the total. Who matches is looked for once: it is what costs."""
+    everybody = select_people(Filters(), now=now)[: COUNTED + 1].count()
+    if replace(filters, order="joined") == Filters():
+        return people, Total(everybody, everybody)
+    matching = list(people.values_list("pk", flat=True)[: MATCHED + 1])
+    return _sorted(User.objects.filter(pk__in=matching[: PAGE + 1]), order), Total(len(matching), everybody)
 
 
 def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django import template
@@ -78,6 +79,7 @@ SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Win
 
 
 @register.simple_tag
+@cache
 def icon(name: str, size: int = 20) -> str:
     """A Lucide icon, silent to screen readers: the words beside it speak."""
     return lucide(name, size=size, aria_hidden="true", focusable="false", stroke_width="1.9")  # type: ignore[no-any-return]

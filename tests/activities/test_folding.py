@@ -90,6 +90,23 @@ def test_it_is_the_same_whether_they_are_written_together_or_one_by_one(
     assert line.crowd and line.crowd.count == 210
 
 
+@pytest.mark.parametrize(("people", "said"), [(10_003, "10,000"), (10_004, "10,000+")])
+def test_nobody_counts_beyond_ten_thousand_others(
+    desk: Client, crowd: list[User], studio: Product, now: datetime, people: int, said: str
+) -> None:
+    record(happenings(crowd[:3], studio, at=now), now=now)
+    third = Activity.objects.order_by("pk").last()
+    assert third and third.is_folded
+    more = (
+        Activity(verb=third.verb, at=now, recorded_at=now, fold=third.fold, is_folded=True, key=f"{n}")
+        for n in range(people - 3)
+    )
+    Activity.objects.bulk_create(more)
+    html = desk.get(FEED, {"live": "0"}).content.decode()
+    assert f"Cleo Marsh and {said} others lost access" in words(html)
+    assert f"See all {'10,000+' if people > 10_000 else people}" in words(html)
+
+
 def _fields(happening: Happening) -> dict[str, object]:
     return {name: getattr(happening, name) for name in Happening.__dataclass_fields__}
 

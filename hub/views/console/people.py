@@ -9,7 +9,7 @@ from activities.chips import address, chips
 from activities.record import record_deed
 from hub.forms import PeopleForm
 from hub.payments import tell_of
-from hub.people import count_matching, export_people, find_people
+from hub.people import export_people, find_people
 from hub.permissions import Permission, actor_of, staff_only
 
 
@@ -24,7 +24,6 @@ def people(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "found": found,
-        "total": count_matching(filters, now=now),
         "told": told,
         "is_unknown_address": asked == ["q"] and "@" in filters.words and not told,
         "chips": chips(form, request.GET, besides=["order"]),
