@@ -36,7 +36,7 @@ class ConnectForm(forms.Form):
     key = forms.CharField(
         label="Secret or restricted key",
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="From Stripe's dashboard, under Developers. It is encrypted; its last four characters stay visible.",
+        help_text="From Stripe’s dashboard, under Developers. It is encrypted; its last four characters stay visible.",
     )
 
     def clean_key(self) -> str:
@@ -187,7 +187,7 @@ class NewPriceForm(PriceForm):
         label="Archive the old price in Stripe",
         required=False,
         initial=True,
-        help_text="Nobody can subscribe at it any more, wherever it was on sale. Who subscribes keeps it.",
+        help_text="Nobody can subscribe at it any more, wherever it was on sale. Subscribers keep it.",
     )
 
     def __init__(self, data: Any = None, *, offers: Iterable[Offer], instead_of: str = "") -> None:

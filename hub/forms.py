@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from activities.zones import places
 from hub import codes
-from hub.addresses import LONGEST, normalise_email, validate_unmistakable
+from hub.addresses import LONGEST, NO_ADDRESS, normalise_email, validate_unmistakable
 from hub.models import Product, User
 from hub.models.notes import LONGEST as LONGEST_NOTE
 from hub.payments import stages
@@ -35,6 +35,7 @@ class SignInForm(LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = "E-mail address"
+        self.fields["login"].error_messages |= NO_ADDRESS
         self.fields["login"].widget.attrs |= {"placeholder": "you@example.org", "autofocus": True}
         self.fields["password"].widget.attrs["placeholder"] = ""
         if not self.is_bound and self.request is not None:
@@ -51,11 +52,14 @@ class _AddressForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = "E-mail address"
+        self.fields["email"].error_messages |= NO_ADDRESS
         self.fields["email"].widget.attrs["placeholder"] = ""
 
 
 class NewAddressForm(_AddressForm, AddEmailForm):
-    pass
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = "New e-mail address"
 
 
 class JoinForm(_AddressForm, SignupForm):
@@ -106,7 +110,9 @@ class ReentryForm(BaseConfirmCodeForm):
 class MoveForm(forms.Form):
     """Another address for somebody who lost their own."""
 
-    address = forms.EmailField(label="New e-mail address", max_length=LONGEST, validators=[validate_unmistakable])
+    address = forms.EmailField(
+        label="New e-mail address", max_length=LONGEST, validators=[validate_unmistakable], error_messages=NO_ADDRESS
+    )
     why = forms.CharField(label="Reason", max_length=240, help_text="Kept in the feed, for whoever asks later.")
 
     def clean_address(self) -> str:
@@ -122,7 +128,9 @@ STAFF_ROLES = [(role.value, role.label) for role in Role if role != Role.MEMBER]
 class InviteForm(forms.Form):
     """Somebody who is to work here."""
 
-    address = forms.EmailField(label="E-mail address", max_length=LONGEST, validators=[validate_unmistakable])
+    address = forms.EmailField(
+        label="E-mail address", max_length=LONGEST, validators=[validate_unmistakable], error_messages=NO_ADDRESS
+    )
     name = forms.CharField(max_length=150, required=False)
     role = forms.ChoiceField(choices=STAFF_ROLES[::-1])
 

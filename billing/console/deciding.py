@@ -97,7 +97,7 @@ def close_left_behind(request: HttpRequest, pk: int) -> HttpResponse:
     """What test cards opened is taken back."""
     question = get_object_or_404(Attention, pk=pk, kind=Attention.Kind.LEFT_BEHIND, resolved_at__isnull=True)
     count = left_behind.close_them(question, actor=actor_of(request), now=clock.now())
-    messages.success(request, f"Taken back: {count}. Each can be given back on its person's page.")
+    messages.success(request, f"Taken back: {count}. Each can be given back on its person’s page.")
     return SeeOther(reverse("billing:decide"))
 
 

@@ -67,7 +67,7 @@ SUBSCRIPTIONS = (
     ),
     Knob(
         "sub_full_refund",
-        "When a subscription's last payment is refunded",
+        "When a subscription’s last payment is refunded",
         "A refund alone does not end a subscription at Stripe.",
         (("ignore", "Keep access while the subscription lives"), ("revoke", "Close")),
     ),

@@ -231,6 +231,7 @@ class PageForm(EditForm):
             "body": "Markdown: ## a heading, **bold**, [a link](https://…), - a list, > a quote, "
             "> [!TIP] a call-out, ``` code.",
             "video_url": "A YouTube or Vimeo address.",
+            "minutes": "",
             "slug": "The last part of its address. Empty: made of the title. Links to the old one stop working.",
         }
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from activities.letter_texts import BUTTON, Letter, Unknown, check
 from activities.models import LetterText
 from activities.record import record_deed
+from hub.addresses import NO_ADDRESS
 from hub.editing.forms import EditForm
 from hub.models import Site, User
 from hub.pictures.fields import PictureField, PictureForm
@@ -34,15 +35,16 @@ class SiteForm(EditForm):
             "support_email": "Support address",
             "sender_name": "Sender of e-mails",
             "public_library": "Visitors see what there is",
-            "inactive_after_days": "Inactive after",
+            "inactive_after_days": "Days until inactive",
         }
+        error_messages = {"support_email": NO_ADDRESS}
         help_texts = {
             "tagline": "One line below the name, in the library and at the foot of every page.",
             "accent": "Of buttons and links. Where it would be hard to read, it is made a little lighter or darker.",
             "support_email": "Where members ask for help, and where answers to e-mails go.",
             "sender_name": "Empty: the site’s name.",
             "public_library": "Otherwise the library asks everybody to sign in first.",
-            "inactive_after_days": "Days. Who has not been here for as long is called inactive.",
+            "inactive_after_days": "Who has not been here for as long is called inactive.",
         }
 
 

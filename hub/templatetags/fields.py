@@ -40,6 +40,8 @@ def _widget(bound: BoundField) -> str:
             "autocapitalize": "characters",
             "spellcheck": "false",
         }
+    elif str(bound.field.widget.attrs.get("placeholder", "")) == bound.label:
+        attrs |= {"placeholder": ""}  # the label stays when something is typed
     return bound.as_widget(attrs=attrs)
 
 
