@@ -92,6 +92,13 @@ def can_open(user: User, product: Product, *, now: datetime) -> bool:
     return user.is_active and opening(product, now=now).filter(user=user).exists()
 
 
+def reached(pairs: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Every person and product that grants of these (person, product) open: what is inside collections, too."""
+    held = set(pairs)
+    inside = _inside(Product.objects.filter(pk__in={product_id for _, product_id in held}))
+    return held | {(user_id, found) for user_id, product_id in held for found in inside.get(product_id, ())}
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Grants of one person, and what is inside the collections among them."""

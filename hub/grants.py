@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from activities import notices
 from hub import telling
+from hub.access import reached
 from hub.errors import Refused
 from hub.models import Grant, Ledger, Product, User
 from hub.reasons import AHEAD, OVER_BY_TIME
@@ -341,7 +342,9 @@ def _ledger_row(change: Change, *, cause: str, now: datetime, actor: User | None
 
 
 def _open_pairs(user_ids: set[int]) -> set[Pair]:
-    return set(Grant.objects.filter(user_id__in=user_ids, state__in=Grant.OPEN).values_list("user_id", "product_id"))
+    """Whoever keeps a product by a collection loses nothing, and gains nothing by having it twice."""
+    held = Grant.objects.filter(user_id__in=user_ids, state__in=Grant.OPEN)
+    return reached(held.values_list("user_id", "product_id"))
 
 
 def _lock_people(user_ids: set[int]) -> None:

@@ -189,8 +189,9 @@ def _effects(change: Change, rules: Rules, subjects: list[str]) -> list[Effect]:
     found = effects.project(projected, rules=rules)
     with transaction.atomic():
         _write(change, actor=None)
-        found += effects.settle(settled, connection=rules.connection, cause=CAUSE, now=rules.now)
+        outcome = effects.settle(settled, connection=rules.connection, cause=CAUSE, now=rules.now)
         transaction.set_rollback(True)
+    found += effects.of_settled(outcome, now=rules.now)
     return sorted(found, key=lambda effect: (effect.gains, effect.product, effect.email))
 
 
