@@ -141,6 +141,7 @@ def context_of(delivery: Delivery, *, site: Any = None) -> dict[str, Any]:
         "staff_url": to(next_path=links.path_to("hub:console_staff") or "/"),
         "role": told.get("role", ""),
         "words": told.get("words", ""),
+        "at": delivery.created_at,
         "before": told.get("before", ""),
         "after": told.get("after", ""),
         "reason": told.get("reason", ""),

@@ -5,7 +5,7 @@ import unicodedata
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-NO_ADDRESS = {"invalid": "That is not an e-mail address."}  # a form field's error_messages
+NO_ADDRESS = "This is no e-mail address."
 LONGEST = 254  # characters (RFC 5321 §4.5.3.1.3)
 
 

@@ -35,7 +35,7 @@ class SignInForm(LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = "E-mail address"
-        self.fields["login"].error_messages |= NO_ADDRESS
+        self.fields["login"].error_messages["invalid"] = NO_ADDRESS
         self.fields["login"].widget.attrs |= {"placeholder": "you@example.org", "autofocus": True}
         self.fields["password"].widget.attrs["placeholder"] = ""
         if not self.is_bound and self.request is not None:
@@ -52,7 +52,7 @@ class _AddressForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = "E-mail address"
-        self.fields["email"].error_messages |= NO_ADDRESS
+        self.fields["email"].error_messages["invalid"] = NO_ADDRESS
         self.fields["email"].widget.attrs["placeholder"] = ""
 
 
@@ -111,7 +111,10 @@ class MoveForm(forms.Form):
     """Another address for somebody who lost their own."""
 
     address = forms.EmailField(
-        label="New e-mail address", max_length=LONGEST, validators=[validate_unmistakable], error_messages=NO_ADDRESS
+        label="New e-mail address",
+        max_length=LONGEST,
+        validators=[validate_unmistakable],
+        error_messages={"invalid": NO_ADDRESS},
     )
     why = forms.CharField(label="Reason", max_length=240, help_text="Kept in the feed, for whoever asks later.")
 
@@ -129,7 +132,10 @@ class InviteForm(forms.Form):
     """Somebody who is to work here."""
 
     address = forms.EmailField(
-        label="E-mail address", max_length=LONGEST, validators=[validate_unmistakable], error_messages=NO_ADDRESS
+        label="E-mail address",
+        max_length=LONGEST,
+        validators=[validate_unmistakable],
+        error_messages={"invalid": NO_ADDRESS},
     )
     name = forms.CharField(max_length=150, required=False)
     role = forms.ChoiceField(choices=STAFF_ROLES[::-1])

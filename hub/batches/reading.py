@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hub.addresses import LONGEST, normalise_email, usable_address
+from hub.addresses import LONGEST, NO_ADDRESS, normalise_email, usable_address
 from hub.joining import LONGEST_NAME
 from hub.models import Product
 
@@ -71,7 +71,7 @@ def check_person(email: str) -> str:
         return ""
     if not email.isascii() and usable_address(email.encode("ascii", "ignore").decode()):
         return "The e-mail address has letters that can be mistaken for others. Write it in plain letters."
-    return "This is no e-mail address."
+    return NO_ADDRESS
 
 
 def _decode(data: bytes) -> str:

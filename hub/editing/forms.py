@@ -126,6 +126,7 @@ class InfoForm(EditForm):
             "hue": forms.NumberInput(attrs={"type": "range", "min": 0, "max": 359}),
         }
         labels = {"slug": "Address", "hue": "Colour of the drawn cover"}
+        error_messages = {"slug": {"unique": "Another product has this address."}}
         help_texts = {
             "slug": "The last part of its pages’ addresses. Links to the old one lead here.",
             "summary": "One sentence, for its card in the library.",

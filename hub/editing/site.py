@@ -37,7 +37,7 @@ class SiteForm(EditForm):
             "public_library": "Visitors see what there is",
             "inactive_after_days": "Days until inactive",
         }
-        error_messages = {"support_email": NO_ADDRESS}
+        error_messages = {"support_email": {"invalid": NO_ADDRESS}}
         help_texts = {
             "tagline": "One line below the name, in the library and at the foot of every page.",
             "accent": "Of buttons and links. Where it would be hard to read, it is made a little lighter or darker.",

@@ -1,6 +1,7 @@
 """A borrowed browser changes nothing: whoever changes how an account is entered proves to be there still."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -14,6 +15,7 @@ from activities.deliveries import deliver_due
 from activities.models import Activity, Delivery
 from activities.sentences import Voice, tell
 from hub.models import User
+from hub.recovery import move_to_address
 from tests.cast import UserFactory
 from tests.hub.conftest import Studio
 from tests.hub.test_signing_in import LOGIN, Enter, code_sent
@@ -153,6 +155,18 @@ def test_an_owner_moves_an_account_to_another_address(studio: Studio, ada: User,
     hers = Client()
     hers.post(hers.post(LOGIN, {"login": NEW})["Location"], {"code": code_sent()})
     assert hers.get("/account/").status_code == 200
+
+
+def test_letters_of_two_moves_say_when_each_was_in_whatever_order_they_come(ada: User, owner: User) -> None:
+    first, second = datetime(2026, 11, 20, 9, 15, tzinfo=UTC), datetime(2026, 11, 20, 17, 40, tzinfo=UTC)
+    move_to_address(ada, address="ada@between.example", actor=owner, reason="lost her mailbox", now=first)
+    move_to_address(ada, address=NEW, actor=owner, reason="mistyped", now=second)
+    late = timezone.now() + timedelta(minutes=1)
+    Delivery.objects.filter(created_at=first).update(next_try=late)
+    deliver_due(now=late)
+    between = [str(letter.body) for letter in mail.outbox if letter.to == ["ada@between.example"]]
+    assert ["17:40" in body and f"to {NEW}" in body for body in between] == [True, False]
+    assert "On 20 November 2026, 09:15, " in between[1] and "to ada@between.example" in between[1]
 
 
 def test_a_mail_server_that_is_away_keeps_no_account_from_its_owner_and_loses_no_letter(

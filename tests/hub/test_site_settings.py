@@ -102,7 +102,7 @@ def test_a_library_that_is_not_public_asks_to_sign_in(desk: Client) -> None:
         ({"name": "Kiln\nBcc: all@example.org"}, "One line"),
         ({"sender_name": "Ida\r\nBcc: all@example.org"}, "One line"),
         ({"accent": "red;}"}, "A colour such as"),
-        ({"support_email": "nobody"}, "not an e-mail address"),
+        ({"support_email": "nobody"}, "This is no e-mail address."),
         ({"inactive_after_days": "0"}, "greater than or equal to 1"),
         ({"inactive_after_days": "366"}, "less than or equal to 365"),
     ],

@@ -312,7 +312,7 @@ def test_a_trial_that_is_shut_out_is_told_that_it_opens_by_itself(shop: Shop, de
     member.subscribe(shop.monthly.price_id, trial_period_days=60)
     shop.deliver()
     page = desk.post(SITE, USUAL | {"trial_access": "False"}).content.decode()
-    assert "1 e-mail that says so is sent to who loses access." in page
+    assert "1 e-mail that says so is sent to whoever loses access." in page
     desk.post(SITE, sent_back(page))
     drain()
     letter = member.letter("access_ended")
