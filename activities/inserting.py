@@ -43,10 +43,11 @@ def _insert_batch(rows: Sequence[models.Model], *, by: str) -> dict[str, int]:
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     columns = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["(" + ", ".join(["%s"] * len(fields)) + ")"] * len(rows))
-    # Only our own table and column names are put into the text.
+    # Only our own table and column names are put into the text. No index is named as the one in conflict: where two
+    # guard one key (an address, and the same in lower case) either may be the first to see another writer.
     sql = (
         f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES {marks}"  # noqa: S608
-        f" ON CONFLICT ({quote(by)}) DO NOTHING RETURNING {quote(by)}, {quote('id')}"
+        f" ON CONFLICT DO NOTHING RETURNING {quote(by)}, {quote('id')}"
     )
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields]
     with connection.cursor() as cursor:

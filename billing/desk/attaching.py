@@ -18,12 +18,13 @@ from billing.desk.dashboard import page_of
 from billing.intake.draining import TASK
 from billing.intake.inbox import look_again
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subject, Subscription
-from billing.refreshing import applying, identity
+from billing.refreshing import applying
 from billing.refreshing.happenings import price_text_of
 from billing.stripe_objects import products_of
 from hub import grants
 from hub.addresses import usable_address
 from hub.grants import closing
+from hub.joining import add_member
 from hub.models import Grant, Ledger, User
 
 NOT_THEIRS = "not_theirs"
@@ -193,12 +194,10 @@ def detach(question: Attention, *, actor: User, now: datetime) -> None:
 
 def person_of(address: str, *, name: str, actor: User, now: datetime) -> User:
     """Whoever has this address, or a new member with it. Raises ValueError where it is none."""
-    if known := User.objects.filter(email=usable_address(address)).first():
-        return known
-    made = identity.make_payer(email=address, name=name, at=now, cause=f"person:{actor.pk}", now=now)
-    if made is None:
+    if not (usable := usable_address(address)):
         raise ValueError(address)
-    return made.user
+    person, _ = add_member(usable, name=name, at=now, cause=f"person:{actor.pk}", now=now)
+    return person
 
 
 def _settle(

@@ -213,17 +213,22 @@ def _name_people(batch: ImportBatch) -> None:
             "stripe_id", "user__email"
         )
     )
+    named = identity.users_of_references({reference for row in rows for reference in _references(row)})
     for row in rows:
-        row.who = bound.get(row.subject) or _address(row) or row.subject
+        row.who = bound.get(row.subject) or _address(row, named=named) or row.subject
     ImportRow.objects.bulk_update(rows, ["who"], batch_size=500)
 
 
-def _address(row: ImportRow) -> str:
-    """The first usable address, of the person that a reference names before any other."""
+def _references(row: ImportRow) -> list[str]:
     sessions = row.snapshot.get("sessions") or []
-    for session in sessions:
-        if user := identity.user_of_reference(session.get("client_reference_id") or ""):
-            return user.email
+    return [reference for session in sessions if (reference := session.get("client_reference_id"))]
+
+
+def _address(row: ImportRow, *, named: Mapping[str, User]) -> str:
+    """The first usable address, of the person that a reference names before any other."""
+    if user := next((named[reference] for reference in _references(row) if reference in named), None):
+        return user.email
+    sessions = row.snapshot.get("sessions") or []
     given = [(row.snapshot.get("customer") or {}).get("email") or ""]
     given += [
         (expanded(sub.get("latest_invoice")) or {}).get("customer_email") or ""

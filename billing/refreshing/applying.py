@@ -23,7 +23,7 @@ from billing.refreshing.entitling import (
 )
 from billing.refreshing.happenings import Teller
 from billing.refreshing.orders import write_orders
-from billing.refreshing.payers import bind_orders, bind_subscriptions
+from billing.refreshing.payers import bind
 from billing.refreshing.snapshots import Payment, Snapshot
 from billing.rules.policy import Access, is_held
 from billing.stripe_objects import expanded, sid, subscription_of_invoice
@@ -120,9 +120,17 @@ def settle(
     by_subscription = entitle_subscriptions(rows, rules=rules, happened_at=happened_at)
     by_order = entitle_orders(orders, rules=rules, happened_at=happened_at)
     customers = _customers_of(rows, orders)
-    binding: Json = {"customers": customers, "cause": cause, "now": now, "imported": bool(batch)}
-    bind_orders(orders, by_order, **binding)
-    waiting = bind_subscriptions(rows, by_subscription, references=references, **binding)
+    waiting = bind(
+        rows,
+        orders,
+        by_subscription,
+        by_order,
+        customers=customers,
+        references=references,
+        cause=cause,
+        now=now,
+        imported=bool(batch),
+    )
     if any(entitlement.days for found in by_order.values() for entitlement in found):
         Order.objects.bulk_update(orders, ["user"], batch_size=200)
         orders = with_other_purchases(orders)

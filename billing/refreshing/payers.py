@@ -1,14 +1,15 @@
 """Whose each subscription and purchase is: found where it can be, made where somebody gains, else left to a person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
 from billing.desk import attention
 from billing.models import Order, StripeCustomer, Subscription
-from billing.refreshing import identity
-from billing.refreshing.entitling import Found
+from billing.refreshing.entitling import Entitlement, Found
+from billing.refreshing.identity import Payer, Payers, binding_of
 from billing.stripe_objects import REFERENCE_KEY, SITE_KEY, expanded
 from hub.addresses import usable_address
 
@@ -16,40 +17,33 @@ SESSION_SOON = timedelta(seconds=10)
 SESSION_LATE = timedelta(minutes=2)
 
 
-def bind_orders(
-    orders: list[Order],
-    by_order: Found,
-    *,
-    customers: Mapping[str, StripeCustomer],
-    cause: str,
-    now: datetime,
-    imported: bool,
-) -> None:
-    """Nobody is made for products that are not ours, nor before there is access to give."""
-    for order in orders:
-        found = by_order[order.key]
-        if order.user_id is not None or not found:
-            continue
-        customer = customers.get(order.customer_id)
-        payer = identity.find_payer(customer=customer, reference=order.reference, email=order.email)
-        if payer is None and (order.state == Order.State.PENDING or any(ent.opens for ent in found)):
-            payer = identity.make_payer(
-                email=order.email,
-                name=order.name,
-                at=order.paid_at or order.created,
-                cause=cause,
-                now=now,
-                imported=imported or all(ent.is_past for ent in found),
-            )
-        if payer is not None:
-            order.user = payer.user
-            _bind(customer, payer, address=order.email)
-            _tell_if_for_another(payer, address=order.email, ref=order.key, subject=order.subject, now=now)
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A subscription or purchase that nobody has yet, and what tells whose it is."""
+
+    row: Subscription | Order
+    ref: str
+    subject: str
+    customer: StripeCustomer | None
+    email: str
+    name: str
+    reference: str
+    since: datetime
+    found: list[Entitlement]
+    is_our_session: bool = False
+    is_waiting: bool = False  # its session may name a signed-in buyer, and is not seen yet
+
+    @property
+    def brings_access(self) -> bool:
+        is_coming = isinstance(self.row, Order) and self.row.state == Order.State.PENDING
+        return is_coming or any(ent.opens for ent in self.found)
 
 
-def bind_subscriptions(
+def bind(
     rows: list[Subscription],
+    orders: list[Order],
     by_subscription: Found,
+    by_order: Found,
     *,
     customers: Mapping[str, StripeCustomer],
     references: Mapping[str, str],
@@ -57,45 +51,85 @@ def bind_subscriptions(
     now: datetime,
     imported: bool,
 ) -> dict[str, datetime]:
-    """The same. Returns the customers whose session has to be seen first, and when to look again.
+    """Nobody is made for products that are not ours, nor before there is access to give. However many there are, it
+    takes the same statements.
 
     `references`: subscription id to the `client_reference_id`, perhaps empty, of the session it was bought in.
+    Returns the customers whose session has to be seen first, and when to look again.
     """
+    claims = [
+        *_claims_of_orders(orders, by_order, customers=customers),
+        *_claims_of_subscriptions(rows, by_subscription, customers=customers, references=references, now=now),
+    ]
+    unknown = [claim for claim in claims if claim.customer is None or claim.customer.user is None]
+    payers = Payers(references=[claim.reference for claim in unknown], emails=[claim.email for claim in unknown])
     waiting: dict[str, datetime] = {}
-    for row in rows:
-        customer = customers.get(row.customer_id)
-        found = by_subscription[row.stripe_id]
-        if row.user_id is not None or not found or customer is None:
-            continue
-        if customer.user_id is None and _session_is_coming(row, references, now=now):
-            waiting[row.customer_id] = now + SESSION_SOON
-            continue
-        email = customer.email or (expanded(row.data.get("latest_invoice")) or {}).get("customer_email") or ""
-        ours = (row.data.get("metadata") or {}).get(REFERENCE_KEY, "")  # only our key writes there
-        reference = ours or references.get(row.stripe_id, "")
-        payer = identity.find_payer(customer=customer, reference=reference, email=email)
-        if payer is None and any(ent.opens for ent in found):
-            payer = identity.make_payer(
-                email=email,
-                name=customer.name,
-                at=row.created,
-                cause=cause,
-                now=now,
-                imported=imported or all(ent.is_past for ent in found),
-            )
-        if payer is not None:
-            row.user = payer.user
-            _bind(customer, payer, address=email, is_our_session=bool(ours))
-            if not ours:
-                _tell_if_for_another(payer, address=email, ref=row.stripe_id, subject=row.customer_id, now=now)
+    owned: list[tuple[_Claim, Payer]] = []
+    bound: list[tuple[StripeCustomer, Payer]] = []
+    for claim in claims:
+        customer = claim.customer
+        if claim.is_waiting and customer is not None and customer.user is None:
+            waiting[claim.subject] = now + SESSION_SOON
+        elif payer := _payer_of(claim, payers, imported=imported):
+            owned.append((claim, payer))
+            if customer is not None and customer.user is None:
+                _bind(customer, payer, claim=claim)
+                bound.append((customer, payer))
+    payers.save(cause=cause, now=now)
+    for claim, payer in owned:
+        claim.row.user = payer.user
+        _tell_if_for_another(payer, claim=claim, now=now)
+    for customer, payer in bound:
+        customer.user = payer.user
+    StripeCustomer.objects.bulk_update([customer for customer, _ in bound], ["user", "bound_by"], batch_size=200)
     return waiting
 
 
-def _tell_if_for_another(payer: identity.Payer, *, address: str, ref: str, subject: str, now: datetime) -> None:
-    """A link with a reference in it can be sent to anybody: who pays on it opens the sender's door."""
-    paid_by = usable_address(address)
-    if payer.bound_by == StripeCustomer.Binding.REFERENCE and paid_by not in {"", payer.user.email}:
-        attention.raise_for_another(ref, paid_by=paid_by, opened_for=payer.user, subject=subject, now=now)
+def _claims_of_orders(
+    orders: list[Order], by_order: Found, *, customers: Mapping[str, StripeCustomer]
+) -> Iterator[_Claim]:
+    for order in orders:
+        found = by_order[order.key]
+        if order.user_id is None and found:
+            yield _Claim(
+                order,
+                ref=order.key,
+                subject=order.subject,
+                customer=customers.get(order.customer_id),
+                email=order.email,
+                name=order.name,
+                reference=order.reference,
+                since=order.paid_at or order.created,
+                found=found,
+            )
+
+
+def _claims_of_subscriptions(
+    rows: list[Subscription],
+    by_subscription: Found,
+    *,
+    customers: Mapping[str, StripeCustomer],
+    references: Mapping[str, str],
+    now: datetime,
+) -> Iterator[_Claim]:
+    for row in rows:
+        customer, found = customers.get(row.customer_id), by_subscription[row.stripe_id]
+        if row.user_id is None and found and customer is not None:
+            ours = (row.data.get("metadata") or {}).get(REFERENCE_KEY, "")  # only our key writes there
+            invoice = expanded(row.data.get("latest_invoice")) or {}
+            yield _Claim(
+                row,
+                ref=row.stripe_id,
+                subject=row.customer_id,
+                customer=customer,
+                email=customer.email or invoice.get("customer_email") or "",
+                name=customer.name,
+                reference=ours or references.get(row.stripe_id, ""),
+                since=row.created,
+                found=found,
+                is_our_session=bool(ours),
+                is_waiting=_session_is_coming(row, references, now=now),
+            )
 
 
 def _session_is_coming(row: Subscription, references: Mapping[str, str], *, now: datetime) -> bool:
@@ -104,11 +138,25 @@ def _session_is_coming(row: Subscription, references: Mapping[str, str], *, now:
     return ours and row.stripe_id not in references and now - row.created < SESSION_LATE
 
 
-def _bind(
-    customer: StripeCustomer | None, payer: identity.Payer, *, address: str, is_our_session: bool = False
-) -> None:
+def _payer_of(claim: _Claim, payers: Payers, *, imported: bool) -> Payer | None:
+    known = payers.find(customer=claim.customer, reference=claim.reference, email=claim.email)
+    if known is not None or not claim.brings_access:
+        return known
+    is_past = all(ent.is_past for ent in claim.found)
+    return payers.make(email=claim.email, name=claim.name, at=claim.since, imported=imported or is_past)
+
+
+def _bind(customer: StripeCustomer, payer: Payer, *, claim: _Claim) -> None:
     """The first binding of a Stripe customer stays, whatever its address becomes."""
-    if customer is not None and customer.user_id is None:
-        customer.user = payer.user
-        customer.bound_by = identity.binding_of(payer, address=customer.email or address, is_our_session=is_our_session)
-        customer.save(update_fields=["user", "bound_by"])
+    address = customer.email or claim.email
+    customer.user = payer.user
+    customer.bound_by = binding_of(payer, address=address, is_our_session=claim.is_our_session)
+
+
+def _tell_if_for_another(payer: Payer, *, claim: _Claim, now: datetime) -> None:
+    """A link with a reference in it can be sent to anybody: who pays on it opens the sender's door."""
+    if payer.bound_by != StripeCustomer.Binding.REFERENCE or claim.is_our_session:
+        return
+    paid_by = usable_address(claim.email)
+    if paid_by not in {"", payer.user.email}:
+        attention.raise_for_another(claim.ref, paid_by=paid_by, opened_for=payer.user, subject=claim.subject, now=now)

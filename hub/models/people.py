@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 
 from activities import clock
+from activities.inserting import insert_new
 from activities.zones import LONGEST
 from hub import roles
 from hub.addresses import normalise_email, validate_unmistakable
@@ -29,6 +31,24 @@ class UserManager(BaseUserManager["User"]):
             user.save(using=self._db)
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
         return user
+
+    @transaction.atomic
+    def add_users(self, users: Sequence["User"]) -> list["User"]:
+        """Saves many without a password in a few statements; returns the new ones. The others, whose address somebody
+        has already, perhaps since this moment, become that person.
+        """
+        for user in users:
+            user.set_unusable_password()
+        made = insert_new(users, by="email")
+        EmailAddress.objects.bulk_create(
+            [EmailAddress(user=user, email=user.email, primary=True, verified=False) for user in made]
+        )
+        if taken := [user for user in users if user.pk is None]:
+            owners = dict(self.filter(email__in=[user.email for user in taken]).values_list("email", "pk"))
+            for user in taken:
+                user.pk, user._state.adding = owners[user.email], False
+                user.refresh_from_db()
+        return made
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         return self.create_user(email, password, role=User.Role.OWNER, **fields)

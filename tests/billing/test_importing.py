@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
+from activities import clock
 from activities.models import Activity, Delivery
 from billing.importing import asking, carrying_out, rehearsing
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subject, Subscription
@@ -271,3 +274,31 @@ def test_five_hundred_subscribers_cost_a_call_for_each_hundred(past: Past) -> No
     assert len(past.sandbox.calls()) <= 2
     assert Grant.objects.filter(state="active").count() == User.objects.count() == 500
     assert not Delivery.objects.exists()
+
+
+def test_thirty_new_people_cost_the_statements_of_five(past: Past) -> None:
+    seed(past, subscribers=30)
+    past.connect()
+    dry_run()
+    batch = ImportBatch.objects.get()
+    rows = list(batch.rows.filter(verdict=ImportRow.Verdict.CREATE))
+    assert len(rows) > 20
+    counts = []
+    for some in (rows[:5], rows):
+        with transaction.atomic(), CaptureQueriesContext(connection) as captured:
+            rehearsing.bring(batch, some, now=clock.now())
+            transaction.set_rollback(True)
+        counts.append(len(captured))
+    assert counts[0] == counts[1] <= 60
+
+
+def test_two_purchases_of_one_new_person_are_one_account(past: Past) -> None:
+    for _ in range(2):
+        past.subscribe(ADA)
+    past.connect()
+    plan, _ = dry_run()
+    apply(plan)
+    assert User.objects.get().email == ADA
+    assert set(StripeCustomer.objects.values_list("user__email", flat=True)) == {ADA}
+    assert set(Subscription.objects.values_list("user__email", flat=True)) == {ADA}
+    assert Activity.objects.filter(verb=Activity.Verb.MEMBER_ADDED).count() == 1

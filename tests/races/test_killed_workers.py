@@ -30,7 +30,7 @@ BEFORE_THE_COMMIT = [
     "billing.refreshing.projection:write_subscriptions:return",
     "billing.refreshing.orders:write_orders:return",
     "billing.refreshing.mirror:write:return",
-    "billing.refreshing.identity:make_payer:return",
+    "billing.refreshing.payers:bind:return",
     "activities.record:record:return",
     "hub.grants:apply:call",
     "hub.grants:_write:return",

@@ -76,7 +76,7 @@ def test_one_account_is_made(transactional_shop: Shop) -> None:
     shop = transactional_shop
     for offer in (shop.monthly, shop.once):
         shop.buy(offer, email=ADA)
-    work_beside(rung(shop), stopped_at="billing.refreshing.identity:make_payer:return")
+    work_beside(rung(shop), stopped_at="hub.joining:add_members:return")
     assert User.objects.count() == 1
     assert shop.has(ADA, shop.club) and shop.has(ADA, shop.course)
     assert Activity.objects.filter(verb=Activity.Verb.MEMBER_ADDED).count() == 1
