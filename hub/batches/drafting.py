@@ -15,10 +15,6 @@ from hub.models import Batch, BatchRow, Grant, Product, User
 from hub.roles import Permission
 
 CHUNK = 2000
-INTO_ROWS = """
-INSERT INTO hub_batchrow (batch_id, user_id, state, line, email, person_name, products, grants, words)
-SELECT %s, chosen.id, 'waiting', 0, '', '', '[]', '[]', '' FROM ({chosen}) AS chosen
-"""
 DRAFTS_LIVE = timedelta(days=1)
 LINES_LIVE = timedelta(days=35)
 Deed, Rows = Batch.Deed, BatchRow.State
@@ -43,9 +39,7 @@ class Foreseen:
 def draft_for(people: QuerySet[User], *, deed: str, about: str, actor: User, now: datetime) -> Batch:
     """For everybody that the query finds now: who comes later is not among them."""
     batch = _draft(deed, about=about, actor=actor, now=now)
-    chosen, given = people.order_by("pk").values_list("id").query.sql_with_params()
-    with connection.cursor() as cursor:  # by the database itself: a hundred thousand rows are made while somebody waits
-        cursor.execute(INTO_ROWS.format(chosen=chosen), [batch.pk, *given])
+    _fill(batch, people)
     return batch
 
 
@@ -136,6 +130,23 @@ def _may_have(batch: Batch) -> Q:
 def _draft(deed: str, *, about: str, actor: User, now: datetime) -> Batch:
     """Beside others of theirs, which may be open on another page. What is left lying goes by `forget_old`."""
     return Batch.objects.create(deed=deed, about=about[:240], made_by=actor, created_at=now)
+
+
+def _fill(batch: Batch, people: QuerySet[User]) -> None:
+    """A row for each, by the database itself: a hundred thousand are made while somebody waits. As a new row is."""
+    chosen, given = people.order_by("pk").values_list("id").query.sql_with_params()
+    row, quote = BatchRow(batch=batch), connection.ops.quote_name
+    alike = [field for field in BatchRow._meta.concrete_fields if not field.primary_key and field.name != "user"]
+    columns = ", ".join(quote(str(field.column)) for field in alike)
+    marks = ", ".join(["%s"] * len(alike))
+    # Only our own table and column names are put into the text.
+    sql = (
+        f"INSERT INTO {quote(BatchRow._meta.db_table)} (user_id, {columns})"  # noqa: S608
+        f" SELECT chosen.id, {marks} FROM ({chosen}) AS chosen"
+    )
+    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in alike]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*values, *given])
 
 
 def _keep(rows: Iterator[BatchRow]) -> None:
