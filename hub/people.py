@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db.models import Count, Exists, Expression, F, OuterRef, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower
 
@@ -13,6 +15,7 @@ from activities.days import end_of, start_of
 from activities.naming import named
 from activities.numbers import read_number, write_count
 from hub.access import open_grants
+from hub.addresses import normalise_email
 from hub.models import Grant, Site, User
 from hub.models.people import NAME_OR_ADDRESS, NEVER
 from hub.payments import find_by_id, stages
@@ -170,9 +173,24 @@ def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:
     return people
 
 
+def asked_address(words: str) -> str:
+    """The whole address that is searched for, as accounts have it; empty where it is a piece of one, or other words."""
+    address = normalise_email(words)
+    try:
+        validate_email(address)
+    except ValidationError:
+        return ""
+    return address
+
+
 def _matching(words: str) -> QuerySet[User]:
-    """Whoever was erased is found by an id of Stripe's alone."""
+    """Whoever has exactly the address that was asked for, alone; else whoever has all the words in their own.
+
+    Whoever was erased is found by an id of Stripe's alone.
+    """
     people = User.objects.all()
+    if (address := asked_address(words)) and (theirs := people.filter(email=address)).exists():
+        return theirs
     there = Q(erased_at=None)
     for word in words.split()[:6]:
         called = named(word)

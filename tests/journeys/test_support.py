@@ -109,6 +109,31 @@ def test_a_paid_order_that_nobody_owns_is_told_of_its_address_and_its_ids(shop: 
             assert f"Stripe knows this id: {words}" in sam.get("/console/people/", {"q": ref}).content.decode()
 
 
+def test_who_has_exactly_the_address_is_found_alone(sam: Client) -> None:
+    ann, joann = (cast.UserFactory(email=f"{name}@example.org") for name in ("ann", "joann"))
+    for word in ("ann@example.org", " Ann@Example.ORG "):
+        assert list(sam.get("/console/people/", {"q": word}).context["found"].people) == [ann]
+    found = sam.get("/console/people/", {"q": "ann@"}).context["found"]
+    assert set(found.people) == {ann, joann}
+
+
+def test_an_address_that_others_only_contain_is_told_of_beside_them(shop: Shop, sam: Client) -> None:
+    cast.UserFactory(email="joann@example.org")
+    answer = sam.get("/console/people/", {"q": "ann@example.org"})
+    page = " ".join(answer.content.decode().split())
+    assert [person.email for person in answer.context["found"].people] == ["joann@example.org"]
+    assert 'Nobody here has the address <span class="break">ann@example.org</span>.' in page
+    assert "Stripe knows" not in page
+    shop.buy(shop.once, email="ann@example.org")
+    shop.deliver()
+    User.objects.filter(email="ann@example.org").update(email="ann@example.com")
+    page = sam.get("/console/people/", {"q": "ann@example.org"}).content.decode()
+    assert "joann@example.org" in page
+    assert "Stripe knows this address: order " in page and "given to ann@example.com." in page
+    for piece in ("example.org", "joann@example.org"):
+        assert "Nobody here has" not in sam.get("/console/people/", {"q": piece}).content.decode()
+
+
 def test_an_address_that_looks_like_the_payers_is_not_told_of_their_payment(shop: Shop, sam: Client) -> None:
     unmatched(shop)
     assert "Stripe knows" not in why("victim@example.com")

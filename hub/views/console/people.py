@@ -9,7 +9,7 @@ from activities.chips import address, chips
 from activities.record import record_deed
 from hub.forms import PeopleForm
 from hub.payments import tell_of
-from hub.people import export_people, find_people
+from hub.people import asked_address, export_people, find_people
 from hub.permissions import Permission, actor_of, staff_only
 
 
@@ -20,11 +20,14 @@ def people(request: HttpRequest) -> HttpResponse:
     filters = form.filters()
     found = find_people(filters, after=request.GET.get("after", ""), now=now)
     asked = [name for name in form.fields if name != "order" and request.GET.get(name)]
-    told = [] if found.people else tell_of(filters.words.strip())
+    address_asked = asked_address(filters.words)
+    is_nobodys = bool(address_asked) and all(person.email != address_asked for person in found.people)
+    told = tell_of(filters.words.strip()) if is_nobodys or not found.people else []
     context = {
         "form": form,
         "found": found,
         "told": told,
+        "nobodys": address_asked if is_nobodys else "",
         "is_unknown_address": asked == ["q"] and "@" in filters.words and not told,
         "chips": chips(form, request.GET, besides=["order"]),
         "is_filtered": bool(asked),
