@@ -10,7 +10,7 @@ from django.test import Client
 from activities import clock
 from billing.connection import connect
 from billing.intake.draining import drain, sweep
-from billing.models import Connection, Offer
+from billing.models import Connection, Offer, ProductLink
 from billing.shop.linking import link
 from hub.access import can_open
 from hub.models import Product, User
@@ -88,6 +88,12 @@ class Shop:
 def stripe_settings(slug: str) -> str:
     """The address of a product's Stripe settings in the console."""
     return f"/console/products/{Product.objects.get(slug=slug).pk}/stripe/"
+
+
+def press_unlink(desk: Client, slug: str, *, follow: bool = False) -> Any:
+    """The button of the page that asks before a product's link ends; returns its answer."""
+    made = ProductLink.objects.get(product__slug=slug, unlinked_at=None)
+    return desk.post(f"{stripe_settings(slug)}unlink/", {"link": made.pk}, follow=follow)
 
 
 def post_webhook(connection: Connection, delivery: Json, *, body: bytes | None = None, **headers: str) -> int:

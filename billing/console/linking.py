@@ -17,7 +17,7 @@ from billing.importing.covering import imports_of
 from billing.intake.draining import TASK
 from billing.models import Connection, Offer, ProductLink
 from billing.shop import linking, selling
-from billing.shop.counting import count_bought, count_known_live, count_live
+from billing.shop.counting import NotCounted, count_bought, count_known_live, count_live
 from billing.shop.finding import find_products
 from billing.shop.making import create_stripe_product
 from billing.shop.prices import selectable
@@ -86,14 +86,22 @@ def unlink(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks first, because a payment link that is switched off stays so; then does it."""
     made = made_for(pk)
     if request.method != "POST":
-        return _ask_to_unlink(request, made, live=_count_live(made))
-    if request.POST.get("link", str(made.pk)) != str(made.pk):
-        messages.error(request, f"{made.product} has been linked anew since that page was opened. Nothing was ended.")
+        try:
+            return _ask_to_unlink(request, made, live=_count_live(made))
+        except NotCounted as error:
+            return _ask_to_unlink(request, made, live=0, unsure=str(error))
+    if request.POST.get("link") != str(made.pk):
+        words = (
+            f"{made.product} has been linked anew since that page was opened, or it named no link. Nothing was ended."
+        )
+        messages.error(request, words)
         return SeeOther(reverse("billing:link", args=[pk]))
     try:
         linking.unlink(made, actor=actor_of(request))
     except linking.StillLive as error:
         return _ask_to_unlink(request, made, live=error.count, status=409)
+    except NotCounted as error:
+        messages.error(request, f"Nothing was ended. {error}")
     except StripeUnavailable:
         words = "Stripe did not answer to the end: it is still linked, and some payment links may be off. Try again."
         messages.error(request, words)
@@ -188,21 +196,27 @@ def _show(request: HttpRequest, made: ProductLink) -> HttpResponse:
 
 
 def _count_live(made: ProductLink) -> int:
-    """What keeps the link from being ended; of a Stripe that is away, only what we know."""
+    """What keeps the link from being ended; of a Stripe that is away, only what we know. Raises NotCounted."""
     if made.connection.state == Connection.State.OFF:
         return linking.count_that_keeps(made)
     try:
         return count_live(made, gateway=gateway_for(made.connection, waiting=True))
+    except NotCounted:
+        raise
     except StripeError:
         return count_known_live(made)
 
 
-def _ask_to_unlink(request: HttpRequest, made: ProductLink, *, live: int, status: int = 200) -> HttpResponse:
+def _ask_to_unlink(
+    request: HttpRequest, made: ProductLink, *, live: int, unsure: str = "", status: int = 200
+) -> HttpResponse:
+    """`unsure`: why nobody knows how many keep it."""
     is_off = made.connection.state == Connection.State.OFF
     context = {
         "made": made,
         "product": made.product,
         "live": live,
+        "unsure": unsure,
         "count": made.offers.exclude(payment_link_id="").count(),
         "is_off": is_off,
         "left_behind": count_known_live(made) if is_off and not live else 0,

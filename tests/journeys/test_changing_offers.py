@@ -14,7 +14,7 @@ from hub.models import Product, User
 from tests import cast
 from tests.members import signed_in
 from tests.races.steps import at_step
-from tests.shops import Json, Shop, stripe_settings
+from tests.shops import Json, Shop, press_unlink, stripe_settings
 
 ADA = "ada@example.org"
 LINKS = "/v1/payment_links"
@@ -110,7 +110,7 @@ def test_unlinking_that_stripe_refuses_says_so_and_leaves_the_link(
     shop: Shop, desk: Client, answer: int, words: str
 ) -> None:
     shop.sandbox.answer_with(answer, path=LINKS)
-    assert words in desk.post(stripe_settings("the-wheel") + "unlink/", follow=True).content.decode()
+    assert words in press_unlink(desk, "the-wheel", follow=True).content.decode()
     assert ProductLink.objects.get(product=shop.course).unlinked_at is None
 
 
@@ -145,7 +145,7 @@ def test_whatever_stripe_answers_is_told_in_words(
     """Silent is who answers nothing that could be told: the key, the pace, the wire. Refused is what it says no to."""
     Offer.objects.filter(pk=shop.monthly.pk).update(payment_link_id="", url="", is_live=False)
     shop.sandbox.answer_with(answer, path=path)
-    body = {"checkout": "on", "prices": [shop.monthly.price_id]}
+    body = {"checkout": "on", "prices": [shop.monthly.price_id], "link": shop.monthly.link_id}
     told = desk.post(club_page() + address, body, follow=True)
     shop.sandbox.behave()
     page = told.content.decode()
@@ -166,7 +166,7 @@ def test_unlinking_counts_what_lives_and_lists_nothing_at_stripe(shop: Shop, des
         shop.buy(shop.monthly, email=f"{name}@example.org")
     shop.deliver()
     shop.sandbox.forget_calls()
-    page = desk.post(f"{club_page()}unlink/", follow=True).content.decode()
+    page = press_unlink(desk, "studio", follow=True).content.decode()
     assert "2 subscriptions are still live" in page
     assert shop.sandbox.calls() == []
 
@@ -179,13 +179,13 @@ def test_unlinking_counts_no_further_than_a_thousand(shop: Shop, desk: Client) -
         one.pk, one.stripe_id = None, f"sub_copy{number}"
         one._state.adding = True
         one.save()
-    page = desk.post(f"{club_page()}unlink/", follow=True).content.decode()
+    page = press_unlink(desk, "studio", follow=True).content.decode()
     assert "More than 1,000 subscriptions are still live" in page
 
 
 def test_a_subscription_that_nobody_told_us_of_keeps_the_link(shop: Shop, desk: Client) -> None:
     shop.buy(shop.monthly, email=ADA)
-    assert "1 subscription is still live" in desk.post(f"{club_page()}unlink/", follow=True).content.decode()
+    assert "1 subscription is still live" in press_unlink(desk, "studio", follow=True).content.decode()
 
 
 def test_who_switched_to_another_product_does_not_keep_the_link(shop: Shop, desk: Client) -> None:
@@ -197,7 +197,7 @@ def test_who_switched_to_another_product_does_not_keep_the_link(shop: Shop, desk
     item = api.subscription_items.list({"subscription": bought["subscription"]}).data[0].id
     api.subscriptions.update(bought["subscription"], {"items": [{"id": item, "price": other.price_id}]})
     shop.deliver()
-    assert "is no longer linked" in desk.post(f"{club_page()}unlink/", follow=True).content.decode()
+    assert "is no longer linked" in press_unlink(desk, "studio", follow=True).content.decode()
 
 
 # Changing what is on sale

@@ -16,7 +16,7 @@ from tests import cast
 from tests.hub.test_reentry import prove
 from tests.members import signed_in
 from tests.sandboxes import KEY
-from tests.shops import Shop, stripe_settings
+from tests.shops import Shop, press_unlink, stripe_settings
 
 STRIPE = "/console/stripe/"
 DISCONNECT = "/console/stripe/disconnect/"
@@ -78,7 +78,7 @@ def test_a_link_of_a_disconnected_account_can_be_ended_without_stripe(off: Shop,
     address = stripe_settings("the-wheel")
     assert "is disconnected: nothing is sold" in desk.get(address).content.decode()
     assert "so Stripe is not asked" in desk.get(f"{address}unlink/").content.decode()
-    assert desk.post(f"{address}unlink/")["Location"] == address
+    assert press_unlink(desk, "the-wheel")["Location"] == address
     assert off.sandbox.calls() == []
     assert ProductLink.objects.get(product=off.course).unlinked_at
 
@@ -89,7 +89,7 @@ def test_but_not_while_a_subscription_is_live_on_it(off: Shop, desk: Client) -> 
     assert "Unlink…" not in desk.get(address).content.decode()
     page = desk.get(f"{address}unlink/").content.decode()
     assert "1 subscription is still live" in page and "Its account is disconnected" in page
-    assert "1 subscription is still live" in desk.post(f"{address}unlink/").content.decode()
+    assert "1 subscription is still live" in press_unlink(desk, "studio").content.decode()
     assert off.sandbox.calls() == []
     assert ProductLink.objects.get(product=off.club).unlinked_at is None
 
@@ -99,7 +99,7 @@ def test_a_subscription_whose_link_ended_meanwhile_is_heard_when_its_account_is_
     desk.post(STRIPE, {"key": other["key"]})
     address = stripe_settings("studio")
     assert "1 subscription there is still live" in desk.get(f"{address}unlink/").content.decode()
-    assert desk.post(f"{address}unlink/")["Location"] == address
+    assert press_unlink(desk, "studio")["Location"] == address
     desk.post(DISCONNECT)
     desk.post(STRIPE, {"key": KEY})
     off.sandbox.take_pending()

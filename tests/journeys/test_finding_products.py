@@ -15,7 +15,7 @@ from tests import cast
 from tests.counting import counted
 from tests.hub.test_pictures import give_cover
 from tests.members import Member, signed_in
-from tests.shops import Shop, stripe_settings
+from tests.shops import Shop, press_unlink, stripe_settings
 
 
 def kit_page() -> str:
@@ -341,7 +341,7 @@ def test_made_again_after_the_link_ended_it_is_on_sale_again_though_it_was_archi
     sent = form_of(desk) | {"amount": "42", "currency": "EUR"}
     desk.post(f"{kit_page()}new/", sent)
     made = ProductLink.objects.get(product=kit).stripe_product
-    desk.post(f"{kit_page()}unlink/")
+    press_unlink(desk, kit.slug)
     shop.sandbox.api.products.update(made, {"active": False})
     desk.post(f"{kit_page()}new/", form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"})
     assert ProductLink.objects.get(product=kit, unlinked_at=None).stripe_product == made

@@ -21,7 +21,7 @@ from tests import cast
 from tests.hub.test_reentry import prove
 from tests.members import signed_in
 from tests.sandboxes import KEY
-from tests.shops import Shop, stripe_settings
+from tests.shops import Shop, press_unlink, stripe_settings
 
 STRIPE = "/console/stripe/"
 DISCONNECT = "/console/stripe/disconnect/"
@@ -88,7 +88,7 @@ def test_only_the_account_in_use_sells(moved: Shop, dan: User, desk: Client) -> 
     assert member.post("/checkout/studio/", {"offer": moved.monthly.pk}).status_code == 404
     assert not any(offer.sells for offer in Offer.objects.all())
     address = stripe_settings("studio")
-    assert desk.post(f"{address}unlink/")["Location"] == address
+    assert press_unlink(desk, "studio")["Location"] == address
     assert ProductLink.objects.get(product=moved.club).unlinked_at
     assert moved.sandbox.calls() == []
 

@@ -7,14 +7,14 @@ from django.test import Client
 
 from activities.models import Activity
 from billing.intake.draining import drain
-from billing.models import ProductLink
+from billing.models import Connection, ProductLink
 from billing.shop import linking
-from billing.sweeping.reconcile import full_pass
+from billing.sweeping.reconcile import catch_up, full_pass
 from hub import grants
 from hub.models import Grant, Product, User
 from tests import cast
 from tests.members import Member
-from tests.shops import Shop
+from tests.shops import Shop, press_unlink
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_unlinking_asks_first_and_names_what_cannot_be_revived(shop: Shop, desk:
     assert "2 payment links will be switched off" in page and "They cannot be revived" in page
     made = ProductLink.objects.get(product=shop.club)
     assert made.unlinked_at is None
-    assert desk.post(f"{_address(shop.club)}unlink/").status_code == 303
+    assert press_unlink(desk, "studio").status_code == 303
     made.refresh_from_db()
     assert made.unlinked_at is not None
     assert not shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).active
@@ -107,15 +107,14 @@ def test_case_65_a_link_stays_while_a_subscription_ends_or_is_past_due(shop: Sho
     else:
         bought = member.subscribe(shop.monthly.price_id, card="pm_card_chargeCustomerFail", trial_period_days=1)
         shop.advance("2d")
-    unlink = f"{_address(shop.club)}unlink/"
-    assert "1 subscription is still live" in desk.post(unlink, follow=True).content.decode()
+    assert "1 subscription is still live" in press_unlink(desk, "studio", follow=True).content.decode()
     assert shop.club.stripe_links.get().unlinked_at is None
     if state == "ending":
         shop.advance("32d")
     else:
         shop.sandbox.api.subscriptions.cancel(bought["id"])
         shop.deliver()
-    assert desk.post(unlink).status_code == 303
+    assert press_unlink(desk, "studio").status_code == 303
     assert shop.club.stripe_links.get().unlinked_at is not None
 
 
@@ -135,10 +134,80 @@ def test_a_subscription_at_a_price_made_on_the_spot_keeps_its_link_before_anybod
 ) -> None:
     spot = {"currency": "eur", "unit_amount": 999, "recurring": {"interval": "month"}}
     Member(shop).subscribe_to({"price_data": {**spot, "product": shop.monthly.link.stripe_product}})
-    answer = desk.post(f"{_address(shop.club)}unlink/")
+    answer = press_unlink(desk, "studio")
     assert "1 subscription is still live" in answer.content.decode()
     shop.deliver()
     assert shop.has("ada@example.org", shop.club)
+
+
+def test_a_page_that_names_no_link_ends_none(shop: Shop, desk: Client) -> None:
+    answer = desk.post(f"{_address(shop.club)}unlink/", follow=True)
+    assert "Nothing was ended" in answer.content.decode()
+    assert ProductLink.objects.get(product=shop.club).unlinked_at is None
+    assert shop.sandbox.api.payment_links.retrieve(shop.monthly.payment_link_id).active
+
+
+@pytest.fixture
+def large(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """More subscriptions than the pages that are read while somebody waits, none of them on the club."""
+    monkeypatch.setattr("billing.gateway.PAGE", 1)
+    monkeypatch.setattr("billing.shop.counting.PAGES", 3)
+    return shop
+
+
+def subscribe_others(shop: Shop) -> None:
+    """Newer than whatever was sold before."""
+    made = shop.sandbox.api.products.create({"name": "Clay"})
+    price = {"currency": "eur", "unit_amount": 100, "recurring": {"interval": "month"}, "product": made.id}
+    for _ in range(4):
+        Member(shop, "dan@example.org").subscribe_to({"price_data": price})
+
+
+def sell_on_the_spot(shop: Shop) -> None:
+    spot = {"currency": "eur", "unit_amount": 999, "recurring": {"interval": "month"}}
+    Member(shop).subscribe_to({"price_data": {**spot, "product": shop.monthly.link.stripe_product}})
+
+
+def club_is_linked() -> bool:
+    return ProductLink.objects.filter(product__slug="studio", unlinked_at=None).exists()
+
+
+def test_of_a_large_account_that_no_night_has_read_nothing_is_unlinked(large: Shop, desk: Client) -> None:
+    sell_on_the_spot(large)
+    subscribe_others(large)
+    page = desk.get(f"{_address(large.club)}unlink/").content.decode()
+    assert "more subscriptions than can be read while you wait" in page and "Unlink</button>" not in page
+    answer = press_unlink(desk, "studio", follow=True).content.decode()
+    assert "Nothing was ended. This Stripe account has more subscriptions" in answer and club_is_linked()
+
+
+def test_of_a_large_account_what_a_night_has_read_keeps_its_link_or_lets_it_go(large: Shop, desk: Client) -> None:
+    subscribe_others(large)
+    full_pass()
+    large.advance("2h")
+    catch_up()
+    assert "Unlink</button>" in desk.get(f"{_address(large.club)}unlink/").content.decode()
+    press_unlink(desk, "studio")
+    assert not club_is_linked()
+
+
+@pytest.mark.parametrize("heard", ["nowhere but in Stripe's events", "by a webhook that waits"])
+def test_of_a_large_account_what_was_sold_since_the_night_keeps_its_link(
+    large: Shop, desk: Client, heard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe_others(large)
+    large.deliver()
+    full_pass()
+    large.advance("2h")
+    sell_on_the_spot(large)
+    if heard != "nowhere but in Stripe's events":
+        for delivery in large.sandbox.take_pending():
+            assert large.post_webhook(delivery) == 200
+        large.sandbox.advance("2h")
+        Connection.objects.update(cursor=large.now())
+    subscribe_others(large)
+    monkeypatch.setattr("billing.gateway.PAGE", 2)
+    assert "1 subscription is still live" in press_unlink(desk, "studio").content.decode() and club_is_linked()
 
 
 def _address(product: Product) -> str:
