@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.db.models import Q
 
 from activities.money import format_money
-from billing.desk.support import STRIPE_ID, Rows, rows_of_id, what_it_was
+from billing.desk.support import STRIPE_ID, Rows, rows_of_id, tell_disputes, tell_refunded_invoices, what_it_was
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
 from billing.stripe_objects import products_of
@@ -35,15 +35,15 @@ def tell_of(word: str) -> Iterator[str]:
     names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
     asked = _asked_about([*(order.key for order in orders), *(row.stripe_id for row in rows)])
     told = [
-        *(f"{_of_order(order, names)}, {_whose(order.user, is_asked=order.key in asked)}" for order in orders),
+        *(f"{_of_order(order, names)}, {_whose_order(order, is_asked=order.key in asked)}" for order in orders),
         *(_of_subscription(row, names, is_asked=row.stripe_id in asked) for row in rows),
     ]
     bought = {order.customer_id for order in orders} | {row.customer_id for row in rows}
     for customer in customers:
         if customer.stripe_id not in bought:
             whose = _whose(customer.user, is_asked=False)
-            told.append(f"customer {customer.stripe_id} without a purchase that is known here, {whose}")
-    yield from (f"Stripe knows this {known}: {words}." for words in told)
+            told.append(f"customer {customer.stripe_id} without a purchase that is known here, {whose}.")
+    yield from (f"Stripe knows this {known}: {words}" for words in told)
 
 
 def _rows_of_address(word: str) -> Rows:
@@ -84,9 +84,14 @@ def _of_subscription(row: Subscription, names: dict[str, str], *, is_asked: bool
     what, day = what_it_was(products_of(row.data), names), say_day(row.created)
     how = NOT_PAID.get(row.status, f"which is {row.status.replace('_', ' ')}")
     told = f"subscription {row.stripe_id} of {day} for {what}, {price_text_of(row)}, {how}"
+    became = " ".join(["", *tell_refunded_invoices(row), *tell_disputes(row.disputes)])
     if row.status in NOT_PAID and row.user is None:
-        return told
-    return f"{told}, {_whose(row.user, is_asked=is_asked)}"
+        return f"{told}.{became}"
+    return f"{told}, {_whose(row.user, is_asked=is_asked)}.{became}"
+
+
+def _whose_order(order: Order, *, is_asked: bool) -> str:
+    return " ".join([f"{_whose(order.user, is_asked=is_asked)}.", *tell_disputes(order.disputes)])
 
 
 def _whose(user: User | None, *, is_asked: bool) -> str:

@@ -105,15 +105,14 @@ def _of_subscription(row: Subscription, *, words: str) -> Payment:
         paid = invoice["status"] == "paid"
         amount = format_money(invoice["amount_paid" if paid else "amount_due"], invoice["currency"])
         notes.append(f"Newest invoice: {amount}, {invoice['status']}.")
-    if refunded := len(row.refunded_invoices):
-        notes.append("An invoice was refunded." if refunded == 1 else f"{refunded} invoices were refunded.")
+    notes += tell_refunded_invoices(row)
     refs = [("Customer", row.customer_id), ("Subscription", row.stripe_id), ("Invoice", invoice.get("id", ""))]
     return Payment(
         at=row.created,
         words=words,
         amount=price_text_of(row),
         state=state_of(row),
-        notes=(*notes, *_of_disputes(row.disputes)),
+        notes=(*notes, *tell_disputes(row.disputes)),
         refs=_refs(refs, connection=row.connection),
     )
 
@@ -129,15 +128,22 @@ def _of_order(order: Order, *, words: str) -> Payment:
         words=words,
         amount=format_money(order.amount, order.currency),
         state="refunded" if order.fully_refunded else order.state,
-        notes=(*notes, *_of_disputes(order.disputes)),
+        notes=(*notes, *tell_disputes(order.disputes)),
         refs=_refs(refs, connection=order.connection),
     )
 
 
-def _of_disputes(statuses: dict[str, str]) -> Iterator[str]:
+def tell_disputes(statuses: dict[str, str]) -> Iterator[str]:
+    """A sentence for each dispute. `statuses`: by its id, as Stripe calls them."""
     for status in statuses.values():
         words = "open" if status in OPEN_DISPUTES else status.replace("_", " ")
         yield f"Disputed at the bank: {words}."
+
+
+def tell_refunded_invoices(row: Subscription) -> Iterator[str]:
+    """Nothing where none was wholly given back, by a refund or by credit notes."""
+    if refunded := len(row.refunded_invoices):
+        yield "An invoice was refunded." if refunded == 1 else f"{refunded} invoices were refunded."
 
 
 def _refs(given: list[tuple[str, str]], *, connection: Connection) -> tuple[Ref, ...]:

@@ -6,7 +6,7 @@ from django.test import Client
 from django.utils.formats import date_format
 
 from activities.models import Activity, Delivery
-from billing.models import Order, StripeCustomer
+from billing.models import Order, StripeCustomer, Subscription
 from hub import grants
 from hub.models import Grant, User
 from tests import cast
@@ -138,6 +138,31 @@ def test_an_address_that_looks_like_the_payers_is_not_told_of_their_payment(shop
     unmatched(shop)
     assert "Stripe knows" not in why("victim@example.com")
     assert "Stripe knows" not in sam.get("/console/people/", {"q": "victim@example.com"}).content.decode()
+
+
+@pytest.mark.parametrize("status", ["needs_response", "lost"])
+def test_a_dispute_of_an_order_that_nobody_owns_is_told_with_it(shop: Shop, sam: Client, status: str) -> None:
+    address, order = unmatched(shop), Order.objects.get()
+    dispute = shop.sandbox.post(f"/sandbox/charges/{order.charge_id}/dispute", {"status": "needs_response"})
+    shop.sandbox.set_fields(dispute["id"], status=status)
+    shop.deliver()
+    said = {"needs_response": "open"}.get(status, status)
+    told = f"not given to anybody: see To decide. Disputed at the bank: {said}."
+    assert told in why(address)
+    for word in (address, order.key):
+        assert told in sam.get("/console/people/", {"q": word}).content.decode()
+
+
+def test_what_became_of_a_strangers_subscription_is_told_with_it(shop: Shop, sam: Client) -> None:
+    begun = shop.buy(shop.monthly, email="v\u0131ctim@example.com")
+    shop.deliver()
+    row = Subscription.objects.get(stripe_id=begun["subscription"])
+    charge = shop.sandbox.api.charges.list({"customer": row.customer_id}).data[0].id
+    shop.sandbox.api.refunds.create({"charge": charge})
+    shop.sandbox.post(f"/sandbox/charges/{charge}/dispute", {"status": "needs_response"})
+    shop.deliver()
+    told = sam.get("/console/people/", {"q": row.stripe_id}).content.decode()
+    assert "An invoice was refunded. Disputed at the bank: open." in told
 
 
 def test_a_first_payment_that_did_not_go_through_is_told(shop: Shop, sam: Client) -> None:
