@@ -20,7 +20,9 @@ from django.urls import reverse
 from activities import clock
 from activities.admin import Link, ReadOnlyAdmin, RecordAdmin, person_finders
 from activities.admin_reason import MOST, asks_why
+from activities.record import record_deed
 from hub import grants
+from hub.joining import Newcomer, add_members
 from hub.models import (
     Category,
     CollectionItem,
@@ -98,10 +100,6 @@ class PageAdmin(ReadOnlyAdmin):
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return tuple(name for name in ("title", "body") if name not in _closed(request, "body"))
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        closed = lookup.split("__")[0] in _closed(request, "body", "video_url")
-        return not closed and super().lookup_allowed(lookup, value, request)
-
 
 def _closed(request: HttpRequest, *fields: str) -> tuple[str, ...]:
     """These, for whoever does not read drafts and closed pages."""
@@ -138,10 +136,14 @@ class UserAdmin(RecordAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Somebody new comes in as everybody does: by one code to the address, which proves it."""
+        actor, now = actor_of(request), clock.now()
         if not change:
-            User.objects.add_user(obj)
+            add_members([Newcomer(obj)], cause="staff", now=now, actor=actor)
             return
         super().save_model(request, obj, form, change)
+        if "name" in form.changed_data:
+            deed = f"renamed this person from “{form.initial['name']}”"
+            record_deed(deed, actor_id=actor.pk, user_id=obj.pk, now=now)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Staff are changed by owners alone, and nobody writes the name of somebody who was erased."""

@@ -22,10 +22,7 @@ NAME_OR_ADDRESS = Coalesce(NullIf("name", Value("")), "email", output_field=mode
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A person whose address nobody has proved yet. Without a password only a code sent there lets them in."""
-        return self.add_user(self.model(email=normalise_email(email), **fields), password)
-
-    def add_user(self, user: "User", password: str | None = None) -> "User":
-        """The same for a person who is not saved yet."""
+        user = self.model(email=normalise_email(email), **fields)
         user.set_password(password)
         with transaction.atomic(using=self._db):
             user.save(using=self._db)
