@@ -3,14 +3,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from activities import deliveries, doorbell
+from activities.admin_reason import asks_why
 from activities.links import path_to
 from activities.models import Activity, Delivery
+
+MOST_MAILS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +119,42 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("activities.change_delivery")
 
-    @admin.action(description="Send again (failed, or perhaps sent)", permissions=["decide"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        if self._decide(deliveries.send_again, request, queryset, done="that will be sent again"):
+    @admin.action(description="Send again (failed, or perhaps sent)…", permissions=["decide"])
+    def send_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> HttpResponse | None:
+        def act(delivery: Delivery, reason: str) -> bool:
+            return deliveries.send_again(delivery.pk, reason=reason, actor_id=_id_of(request), now=timezone.now())
+
+        asked = self._ask(
+            request,
+            chosen,
+            question="Send this again?",
+            button="Send it again",
+            effect="What failed, or perhaps went out, is sent in a moment: somebody may get it twice.",
+            act=act,
+            done="E-mails that will be sent again",
+        )
+        if asked is None:
             doorbell.ring("activities.tasks.deliver")
+        return asked
 
-    @admin.action(description="Mark as arrived (perhaps sent)", permissions=["decide"])
-    def mark_arrived(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        self._decide(deliveries.mark_arrived, request, queryset, done="marked as arrived")
+    @admin.action(description="Mark as arrived (perhaps sent)…", permissions=["decide"])
+    def mark_arrived(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> HttpResponse | None:
+        def act(delivery: Delivery, reason: str) -> bool:
+            return deliveries.mark_arrived(delivery.pk, reason=reason, actor_id=_id_of(request), now=timezone.now())
 
-    def _decide(
-        self, decide: Callable[..., bool], request: HttpRequest, queryset: QuerySet[Delivery], *, done: str
-    ) -> int:
-        chosen = list(queryset.values_list("pk", flat=True))
-        now = timezone.now()
-        count = sum(decide(pk, actor_id=request.user.pk, now=now) for pk in chosen)
-        messages.success(request, f"E-mails {done}: {count}.")
-        if left := len(chosen) - count:
-            messages.warning(request, f"Left as they were: {left}. Their state does not allow it.")
-        return count
+        return self._ask(
+            request,
+            chosen,
+            question="Did this arrive?",
+            button="It arrived",
+            effect="It counts as sent, and nobody sends it again.",
+            act=act,
+            done="E-mails marked as arrived",
+        )
+
+    def _ask(self, request: HttpRequest, chosen: QuerySet[Delivery], **asked: Any) -> HttpResponse | None:
+        return asks_why(self, request, chosen.select_related("user"), kept="feed", most=MOST_MAILS, **asked)
+
+
+def _id_of(request: HttpRequest) -> int:
+    return int(request.user.pk or 0)

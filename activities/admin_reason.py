@@ -23,12 +23,13 @@ def asks_why(
     effect: str,
     act: Callable[[Any, str], bool],
     done: str,
+    kept: str,
     most: int = MOST,
 ) -> HttpResponse | None:
     """The page that asks; or, when it comes back with a reason, `act(row, reason)` on each. None leads to the list.
 
     `act` says whether it did anything. `effect` tells what will happen, `done` what has, before a number.
-    `most`: how many rows this person may choose.
+    `kept`: where the reason is to be read. `most`: how many rows this person may choose.
     """
     rows = list(chosen[: most + 1])
     if len(rows) > most:
@@ -49,6 +50,7 @@ def asks_why(
         "rows": rows,
         "button": button,
         "effect": effect,
+        "kept": kept,
         "action": request.POST["action"],
         "checkbox": helpers.ACTION_CHECKBOX_NAME,
         "is_wrong": is_asked,

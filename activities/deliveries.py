@@ -60,25 +60,25 @@ def overtake_the_dead(*, now: datetime) -> int:
     return count
 
 
-def send_again(pk: int, *, actor_id: int, now: datetime) -> bool:
+def send_again(pk: int, *, reason: str, actor_id: int, now: datetime) -> bool:
     """A person decides: a mail that failed, or perhaps went out, is sent (again). `now` is real time."""
     with transaction.atomic():
         changed = Delivery.objects.filter(pk=pk, state__in=[State.FAILED, State.UNSURE]).update(
             state=State.WAITING, attempts=0, next_try=now, lease_until=None, error=""
         )
         if changed:
-            _record_decision(pk, "Sent an e-mail again", actor_id=actor_id)
+            _record_decision(pk, "Sent an e-mail again", note=reason, actor_id=actor_id)
     return bool(changed)
 
 
-def mark_arrived(pk: int, *, actor_id: int, now: datetime) -> bool:
+def mark_arrived(pk: int, *, reason: str, actor_id: int, now: datetime) -> bool:
     """A person knows: a mail that was `unsure` did arrive. `now` is real time."""
     with transaction.atomic():
         changed = Delivery.objects.filter(pk=pk, state=State.UNSURE).update(
             state=State.SENT, sent_at=now, lease_until=None, error=""
         )
         if changed:
-            _record_decision(pk, "Marked an e-mail as arrived", actor_id=actor_id)
+            _record_decision(pk, "Marked an e-mail as arrived", note=reason, actor_id=actor_id)
     return bool(changed)
 
 
@@ -221,7 +221,7 @@ def _put_back(claim: _Claim, delivery: Delivery, *, fate: Delivery.State, error:
     claim.move(to=fate, lease_until=None, next_try=next_try, error=refusals.in_words(error))
 
 
-def _record_decision(pk: int, words: str, *, actor_id: int) -> None:
+def _record_decision(pk: int, words: str, *, note: str, actor_id: int) -> None:
     decided = Delivery.objects.get(pk=pk)
     person, product = decided.user_id, decided.product_id
-    record_deed(words, actor_id=actor_id, user_id=person, product_id=product, now=clock.now())
+    record_deed(words, note=note, actor_id=actor_id, user_id=person, product_id=product, now=clock.now())

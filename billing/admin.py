@@ -8,14 +8,15 @@ from typing import Any
 
 import djstripe.admin  # noqa: F401  # registers its pages, so that they can be taken off below
 from django.apps import apps
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
 from activities import clock
 from activities.admin import Link, ReadOnlyAdmin, linkers
+from activities.admin_reason import asks_why
 from activities.models import Activity
 from billing.connection import active_connection
 from billing.desk import failed_events
@@ -127,11 +128,22 @@ class InboxEventAdmin(ReadOnlyAdmin):
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return actor_of(request).may(Permission.REPLAY_EVENTS)
 
-    @admin.action(description="Replay the chosen events that failed", permissions=["replay"])
-    def replay(self, request: HttpRequest, chosen: QuerySet[InboxEvent]) -> None:
-        keys = list(chosen.order_by("pk").values_list("pk", flat=True))
-        count = failed_events.replay_some(keys, actor=actor_of(request), now=clock.now())
-        messages.success(request, f"Being worked off: {count}. What fails again stays in this list.")
+    @admin.action(description="Replay the chosen events that failed…", permissions=["replay"])
+    def replay(self, request: HttpRequest, chosen: QuerySet[InboxEvent]) -> HttpResponse | None:
+        def act(event: InboxEvent, reason: str) -> bool:
+            return bool(failed_events.replay_some([event.pk], reason=reason, actor=actor_of(request), now=clock.now()))
+
+        return asks_why(
+            self,
+            request,
+            chosen.order_by("pk"),
+            question="Replay this?",
+            button="Replay it",
+            effect="It is worked off again by Stripe's present state. What fails once more stays in this list.",
+            act=act,
+            done="Being worked off",
+            kept="feed",
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: InboxEvent | None = None) -> tuple[str, ...]:
         """Support sees where an event points; what it says of people is for owners and admins."""

@@ -194,6 +194,7 @@ class GrantAdmin(ReadOnlyAdmin):
             effect="It closes at once. No money goes back, no subscription ends, and you can give it back.",
             act=act,
             done="Taken back",
+            kept="ledger",
             most=_most(request),
         )
 
@@ -216,6 +217,7 @@ class GrantAdmin(ReadOnlyAdmin):
             effect="What was bought is then as its purchase is at Stripe; a gift is open as it was.",
             act=act,
             done="Given back",
+            kept="ledger",
             most=_most(request),
         )
 

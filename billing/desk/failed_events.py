@@ -106,15 +106,17 @@ def replay_all(event: InboxEvent, *, actor: User, now: datetime) -> int:
 
 
 @transaction.atomic
-def replay_some(keys: list[int], *, actor: User, now: datetime) -> int:
-    """Those of these events that failed, in the background; returns how many they are."""
+def replay_some(keys: list[int], *, reason: str = "", actor: User, now: datetime) -> int:
+    """Those of these events that failed, in the background; returns how many they are. Without a reason that somebody
+    gave, the feed keeps the error.
+    """
     first, count = None, 0
     for start in range(0, len(keys), AT_ONCE):
         some = keys[start : start + AT_ONCE]
         first = first or failed().filter(pk__in=some).order_by("pk").first()
         count += _wait_again(some)
     if first is not None:
-        _record(f"replayed {count} failed events", first, note=error_of(first.error), actor=actor, now=now)
+        _record(f"replayed {count} failed events", first, note=reason or error_of(first.error), actor=actor, now=now)
         transaction.on_commit(lambda: ring(TASK), robust=True)
     return count
 

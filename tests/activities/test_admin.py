@@ -6,12 +6,13 @@ import pytest
 from django.test import Client
 
 from activities import notices
-from activities.models import Delivery
+from activities.models import Activity, Delivery
 from hub.models import Product, User
 from tests.cast import UserFactory
 
 LIST = "/admin/activities/delivery/"
 State = Delivery.State
+WHY = "She wrote that nothing came"
 
 
 @pytest.fixture
@@ -22,8 +23,9 @@ def unsure(ada: User, studio: Product, now: datetime) -> Delivery:
     return delivery
 
 
-def decide(client: Client, action: str, delivery: Delivery) -> str:
-    response = client.post(LIST, {"action": action, "_selected_action": [delivery.pk]}, follow=True)
+def decide(client: Client, action: str, delivery: Delivery, **given: str) -> str:
+    sent = {"action": action, "_selected_action": [delivery.pk], "reason": WHY, **given}
+    response = client.post(LIST, sent, follow=True)
     delivery.refresh_from_db()
     return response.content.decode()
 
@@ -32,12 +34,24 @@ def test_an_owner_sends_an_unsure_mail_again(client: Client, owner: User, unsure
     client.force_login(owner)
     assert "E-mails that will be sent again: 1." in decide(client, "send_again", unsure)
     assert (unsure.state, unsure.attempts) == (State.WAITING, 0)
+    told = Activity.objects.get(verb="staff_action")
+    assert (told.actor, told.user, told.details["note"]) == (owner, unsure.user, WHY)
+
+
+@pytest.mark.parametrize("action", ["send_again", "mark_arrived"])
+def test_it_asks_why_before_anything_is_done(client: Client, owner: User, unsure: Delivery, action: str) -> None:
+    client.force_login(owner)
+    asked = client.post(LIST, {"action": action, "_selected_action": [unsure.pk]}).content.decode()
+    assert "Reason, kept in the feed" in asked and str(unsure) in asked
+    assert "Say why" in decide(client, action, unsure, reason="  ")
+    assert unsure.state == State.UNSURE and not Activity.objects.filter(verb="staff_action").exists()
 
 
 def test_an_owner_says_that_it_arrived(client: Client, owner: User, unsure: Delivery) -> None:
     client.force_login(owner)
     decide(client, "mark_arrived", unsure)
     assert unsure.state == State.SENT
+    assert Activity.objects.get(verb="staff_action").details["note"] == WHY
 
 
 def test_a_mail_that_was_sent_stays_sent(client: Client, owner: User, unsure: Delivery, now: datetime) -> None:

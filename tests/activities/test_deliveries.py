@@ -160,7 +160,7 @@ def test_a_closed_account_gets_no_mail(sink: Sink, waiting: Delivery, ada: User,
 
 def test_a_person_can_send_an_unsure_mail_again(sink: Sink, waiting: Delivery, owner: User, now: datetime) -> None:
     Delivery.objects.update(state=State.UNSURE)
-    assert deliveries.send_again(waiting.pk, actor_id=owner.pk, now=now)
+    assert deliveries.send_again(waiting.pk, reason="asked", actor_id=owner.pk, now=now)
     deliveries.deliver_due(now=now)
     assert state_of(waiting) == State.SENT
     assert Activity.objects.get(verb=Activity.Verb.STAFF_ACTION).actor == owner
@@ -168,7 +168,7 @@ def test_a_person_can_send_an_unsure_mail_again(sink: Sink, waiting: Delivery, o
 
 def test_a_person_can_say_that_an_unsure_mail_arrived(waiting: Delivery, owner: User, now: datetime) -> None:
     Delivery.objects.update(state=State.UNSURE)
-    assert deliveries.mark_arrived(waiting.pk, actor_id=owner.pk, now=now)
+    assert deliveries.mark_arrived(waiting.pk, reason="asked", actor_id=owner.pk, now=now)
     assert state_of(waiting) == State.SENT
 
 
@@ -176,8 +176,8 @@ def test_what_was_sent_cannot_be_sent_again_by_a_person(
     sink: Sink, waiting: Delivery, owner: User, now: datetime
 ) -> None:
     deliveries.deliver_due(now=now)
-    assert not deliveries.send_again(waiting.pk, actor_id=owner.pk, now=now)
-    assert not deliveries.mark_arrived(waiting.pk, actor_id=owner.pk, now=now)
+    assert not deliveries.send_again(waiting.pk, reason="asked", actor_id=owner.pk, now=now)
+    assert not deliveries.mark_arrived(waiting.pk, reason="asked", actor_id=owner.pk, now=now)
 
 
 def test_without_a_server_a_mail_becomes_one_whole_file(

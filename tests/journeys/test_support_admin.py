@@ -156,7 +156,13 @@ def test_failed_events_are_replayed_by_who_may(bought: Shop, sam: Client, owner:
     assert event.state == InboxEvent.State.DEAD
     assert f"/console/decide/events/{event.pk}/" in words(sam, f"{path}{event.pk}/change/")
     desk = signed_in(owner)
-    assert "Being worked off: 1" in desk.post(path, given, follow=True).content.decode()
+    assert "Reason, kept in the feed" in desk.post(path, given).content.decode()
+    event.refresh_from_db()
+    assert event.state == InboxEvent.State.DEAD
+    answer = desk.post(path, given | {"reason": "Mended by the update"}, follow=True)
+    assert "Being worked off: 1" in answer.content.decode()
+    told = Activity.objects.get(verb="staff_action", details__reason__startswith="replayed")
+    assert (told.actor, told.details["note"], told.cause) == (owner, "Mended by the update", event.event_id)
     event.refresh_from_db()
     assert event.state == InboxEvent.State.PENDING
 
