@@ -121,7 +121,8 @@ def cannot(request: HttpRequest, product: Product, error: StripeError) -> HttpRe
             words = AWAY
         case _:
             words = f"Stripe does not allow it: {error}"
-    return render(request, "billing/away.html", {"product": product, "words": words}, status=503)
+    said = {"product": product, "words": words, "is_off": isinstance(error, NotConnected)}
+    return render(request, "billing/away.html", said, status=503)
 
 
 def _pick(request: HttpRequest, product: Product, *, gateway: Gateway, connected: Connection) -> HttpResponse:

@@ -79,9 +79,9 @@ def foresee(batch: Batch, *, now: datetime) -> Foreseen:
     waiting = batch.rows.filter(state=Rows.WAITING)
     whole = waiting.count()
     if batch.deed == Deed.ADD:
-        known = waiting.filter(Exists(User.objects.filter(email=OuterRef("email")))).count()
-        lines: Any = shut_out(waiting)
-        shut, refused = lines.filter(is_shut=True).count(), batch.rows.filter(state=Rows.FAILED).count()
+        lines: Any = with_accounts(waiting)
+        known, shut = lines.filter(is_known=True).count(), lines.filter(is_shut=True).count()
+        refused = batch.rows.filter(state=Rows.FAILED).count()
         return Foreseen(changes=whole - shut, left=shut, known=known - shut, refused=refused)
     changes: Any = with_outlook(waiting, batch, now=now)
     changes = changes.filter(changes=True)
@@ -90,9 +90,10 @@ def foresee(batch: Batch, *, now: datetime) -> Foreseen:
     return Foreseen(changes=count, left=whole - count, bought=bought)
 
 
-def shut_out(rows: QuerySet[BatchRow]) -> QuerySet[BatchRow]:
-    """Each row with `is_shut`: whether its address is one of a deactivated account, which gets nothing."""
-    return rows.annotate(is_shut=Exists(User.objects.filter(email=OuterRef("email"), is_active=False)))
+def with_accounts(rows: QuerySet[BatchRow]) -> QuerySet[BatchRow]:
+    """Each row with `is_known` (its address has an account) and `is_shut` (a deactivated one, which gets nothing)."""
+    accounts = User.objects.filter(email=OuterRef("email"))
+    return rows.annotate(is_known=Exists(accounts), is_shut=Exists(accounts.filter(is_active=False)))
 
 
 def with_outlook(rows: QuerySet[BatchRow], batch: Batch, *, now: datetime) -> QuerySet[BatchRow]:

@@ -73,7 +73,7 @@ def page(batch: Batch, *, state: str, after: str, now: datetime) -> Page:
     if batch.state == Batch.State.DRAFT and batch.deed != Batch.Deed.ADD and batch.reason:
         rows = drafting.with_outlook(rows, batch, now=now)
     elif batch.state == Batch.State.DRAFT and batch.deed == Batch.Deed.ADD:
-        rows = drafting.shut_out(rows)
+        rows = drafting.with_accounts(rows)
     if (last := read_number(after)) is not None:
         rows = rows.filter(pk__gt=last)
     found = list(rows.order_by("pk")[: PAGE + 1])

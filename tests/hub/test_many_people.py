@@ -274,21 +274,22 @@ def test_a_batch_is_shown_with_as_many_queries_whatever_its_size(
 
 
 def test_who_is_deactivated_is_added_nothing_and_everybody_is_told_so(
-    studio: Studio, ada: User, owner: User, signed_in: Enter
+    studio: Studio, ada: User, dan: User, owner: User, signed_in: Enter
 ) -> None:
     User.objects.filter(pk=ada.pk).update(is_active=False)
     client = signed_in(owner)
     body = {"email": ada.email, "name": "Ada", "products": [studio.course.pk], "reason": "a friend", "writes": "on"}
     page = client.post("/console/people/add/", body, follow=True).content.decode()
     assert "it got nothing, and nobody was written to. Reactivate it first." in page
-    file = file_of(f"E-mail\n{ada.email}\nnora@example.org\n")
+    file = file_of(f"E-mail\n{ada.email}\nnora@example.org\n{dan.email}\n")
     given = {"file": file, "products": [studio.course.pk], "reason": "a fair", "writes": "on"}
     draft = client.post("/console/people/add/file/", given)["Location"]
     page = " ".join(client.get(draft).content.decode().split())
     assert "Adds 1 person" in page and "1 has a deactivated account: it gets nothing" in page
-    assert "Is deactivated: left as it is" in page
+    for words in ("Is deactivated: left as it is", "Is added", "Has an account: gets what is missing"):
+        assert page.count(words) == 1
     client.post(f"{draft}start/")
-    assert set(Grant.objects.values_list("user__email", flat=True)) == {"nora@example.org"}
+    assert set(Grant.objects.values_list("user__email", flat=True)) == {"nora@example.org", dan.email}
     assert not Delivery.objects.filter(user=ada).exists()
     assert "it got nothing" in client.get(draft, {"state": "left"}).content.decode()
 

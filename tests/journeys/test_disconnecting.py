@@ -125,6 +125,7 @@ def test_a_page_that_was_open_before_says_that_nothing_is_connected(off: Shop, d
 def test_what_is_on_sale_is_not_chosen_among_prices_that_nobody_can_list(off: Shop, desk: Client) -> None:
     answer = desk.get(f"{stripe_settings('studio')}prices/")
     assert answer.status_code == 503 and "is disconnected" in answer.content.decode()
+    assert "Connect Stripe" in answer.content.decode() and "Try again" not in answer.content.decode()
 
 
 def test_webhooks_are_answered_as_for_an_address_that_is_not_ours(shop: Shop, desk: Client) -> None:

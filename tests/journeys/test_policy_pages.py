@@ -65,6 +65,7 @@ def test_while_stripe_is_disconnected_nobody_is_named_and_that_is_said(late: Sho
     given = USUAL | {"past_due_policy": "none"}
     page = browser.post(SITE, given).content.decode()
     assert "Stripe is disconnected, so nobody can be named here." in page
+    assert "would lose access now" not in page
     found = re.search(r'name="fingerprint" value="([^"]+)"', page)
     assert found
     saved = browser.post(SITE, given | {"fingerprint": found[1]}, follow=True).content.decode()
