@@ -45,9 +45,8 @@ def events(request: HttpRequest) -> HttpResponse:
     chosen = next((batch for batch in found if str(batch.sample) == request.GET.get("error")), None)
     context = {"batches": found, "count": sum(batch.count for batch in found), "chosen": chosen}
     if chosen is not None:
-        keys = failed_events.beside(InboxEvent.objects.get(pk=chosen.sample))
-        page = Paginator(keys, SHOWN).get_page(request.GET.get("page"))
-        context |= {"page": page, "events": InboxEvent.objects.filter(pk__in=list(page)).order_by("received_at", "pk")}
+        alike = failed_events.beside(InboxEvent.objects.get(pk=chosen.sample))
+        context |= {"page": Paginator(alike, SHOWN).get_page(request.GET.get("page"))}
     return render(request, "billing/failed_events.html", context)
 
 
@@ -110,7 +109,7 @@ def _about(request: HttpRequest, found: InboxEvent) -> dict[str, object]:
         "person": failed_events.person_of(found),
         "url": page_of(found.subject, connection=found.connection),
         "payload": readable(found.payload) if actor_of(request).may(Permission.REPLAY_EVENTS) else "",
-        "alike": len(failed_events.beside(found)),
+        "alike": failed_events.beside(found).count(),
         "is_for_sale": found.subject.startswith(NOBODYS),
     }
 

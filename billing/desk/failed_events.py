@@ -1,11 +1,10 @@
 """Events that could not be worked off: why, what working them off would change, once more, or no more."""
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
 from activities import clock
@@ -25,22 +24,17 @@ from hub.models import User
 
 State = InboxEvent.State
 AT_ONCE = 500
-STRIPE_ID = re.compile(r"\b[a-z]{2,6}_(?:test_|live_)?[A-Za-z0-9]{6,}\b")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """The events that failed with one error, whatever ids it names. `sample` is one of them; types are Stripe's."""
+    """The events that failed alike. `sample` is the first of them; types are Stripe's."""
 
-    error: str
+    fault: str
     sample: int
     oldest: datetime
-    count: int = 0
-    seen: set[str] = field(default_factory=set)
-
-    @property
-    def types(self) -> list[str]:
-        return sorted(self.seen)
+    count: int
+    types: list[str]
 
 
 def failed() -> QuerySet[InboxEvent]:
@@ -48,25 +42,17 @@ def failed() -> QuerySet[InboxEvent]:
 
 
 def batches() -> list[Batch]:
-    """By error, the largest first: one query."""
-    found: dict[str, Batch] = {}
-    rows = failed().order_by("received_at", "pk").values_list("pk", "error", "type", "received_at")
-    for pk, error, kind, received_at in rows.iterator():
-        batch = found.setdefault(error_of(error), Batch(error_of(error), pk, received_at))
-        batch.count += 1
-        batch.seen.add(kind)
-    return sorted(found.values(), key=lambda batch: -batch.count)
+    """By what went wrong, the most frequent first: two queries, counted by the database."""
+    types: dict[str, list[str]] = {}
+    for fault, kind in failed().values_list("fault", "type").distinct().order_by("type"):
+        types.setdefault(fault, []).append(kind)
+    alike = failed().values("fault").annotate(sample=Min("pk"), oldest=Min("received_at"), count=Count("pk"))
+    return [Batch(types=types.get(row["fault"], []), **row) for row in alike.order_by("-count", "fault")]
 
 
-def error_of(error: str) -> str:
-    """What went wrong, without what it went wrong with."""
-    return STRIPE_ID.sub("…", error)
-
-
-def beside(event: InboxEvent) -> list[int]:
-    """The primary keys of all that failed with the same error, the oldest first; this one too."""
-    rows = failed().order_by("received_at", "pk").values_list("pk", "error")
-    return [pk for pk, error in rows.iterator() if error_of(error) == error_of(event.error)]
+def beside(event: InboxEvent) -> QuerySet[InboxEvent]:
+    """All that failed as this one did, the oldest first; this one too."""
+    return failed().filter(fault=event.fault).order_by("received_at", "pk")
 
 
 def rehearse_replay(event: InboxEvent, *, now: datetime) -> list[Difference]:
@@ -102,7 +88,7 @@ def replay(event: InboxEvent, *, actor: User) -> Outcome:
 
 def replay_all(event: InboxEvent, *, actor: User, now: datetime) -> int:
     """Has all that failed with the same error worked off in the background, and returns how many they are."""
-    return replay_some(beside(event), actor=actor, now=now)
+    return replay_some(list(beside(event).values_list("pk", flat=True)), actor=actor, now=now)
 
 
 @transaction.atomic
@@ -116,7 +102,7 @@ def replay_some(keys: list[int], *, reason: str = "", actor: User, now: datetime
         first = first or failed().filter(pk__in=some).order_by("pk").first()
         count += _wait_again(some)
     if first is not None:
-        _record(f"replayed {count} failed events", first, note=reason or error_of(first.error), actor=actor, now=now)
+        _record(f"replayed {count} failed events", first, note=reason or first.fault, actor=actor, now=now)
         transaction.on_commit(lambda: ring(TASK), robust=True)
     return count
 

@@ -58,6 +58,7 @@ class InboxEvent(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
+    fault = models.CharField(max_length=240, blank=True, help_text="What is alike in the errors of those that died.")
     done_at = models.DateTimeField(null=True, blank=True)
     payload = models.JSONField(default=dict, blank=True)
 
@@ -65,6 +66,7 @@ class InboxEvent(models.Model):
         indexes = [
             models.Index(fields=["subject", "id"], condition=Q(state="pending"), name="inbox_pending"),
             models.Index(fields=["state", "received_at"], name="inbox_by_state"),
+            models.Index(fields=["fault", "received_at"], condition=Q(state="dead"), name="inbox_by_fault"),
         ]
 
     def __str__(self) -> str:

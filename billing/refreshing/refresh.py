@@ -22,6 +22,7 @@ from billing.gateway import Gateway, gateway_for
 from billing.intake import leases
 from billing.intake.errands import Errand, Move, errand_for
 from billing.intake.event_types import NOBODYS, Facet
+from billing.intake.faults import fault_of
 from billing.intake.inbox import belongs_elsewhere, is_news, look_again
 from billing.intake.leases import Lease
 from billing.models import Connection, InboxEvent, Order, Subject, Subscription
@@ -226,7 +227,8 @@ def _note_failure(lease: Lease, error: Exception, *, is_held: bool = True) -> No
     subject = _retry_later(lease, error, at_most=RARELY)
     pending = InboxEvent.objects.filter(subject=lease.key, state=InboxEvent.State.PENDING)
     if subject and subject.attempts >= MAX_ATTEMPTS:
-        pending.update(state=InboxEvent.State.DEAD, error=repr(error), attempts=subject.attempts)
+        kept = {"error": repr(error), "fault": fault_of(repr(error)), "attempts": subject.attempts}
+        pending.update(state=InboxEvent.State.DEAD, **kept)
         Subject.objects.filter(pk=subject.pk).update(requests=F("requests") + 1)
     else:
         pending.update(error=repr(error), attempts=subject.attempts if subject else 1)

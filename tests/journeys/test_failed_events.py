@@ -4,10 +4,13 @@ import re
 from html import unescape
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from activities.models import Activity, Delivery
 from billing.intake.draining import drain
+from billing.intake.faults import fault_of
 from billing.models import InboxEvent, Subject, Subscription
 from billing.sweeping.retention import tidy
 from hub.models import Grant, Ledger, User
@@ -22,7 +25,9 @@ Counts = tuple[int, ...]
 
 def fail(event: InboxEvent, *, error: str = "ValueError('no such currency')") -> InboxEvent:
     """As a drain leaves what failed eight times."""
-    InboxEvent.objects.filter(pk=event.pk).update(state=InboxEvent.State.DEAD, error=error, attempts=8)
+    InboxEvent.objects.filter(pk=event.pk).update(
+        state=InboxEvent.State.DEAD, error=error, fault=fault_of(error), attempts=8
+    )
     Subject.objects.update_or_create(key=event.subject, defaults={"attempts": 8, "requests": 1, "error": error})
     event.refresh_from_db()
     return event
@@ -138,6 +143,7 @@ def test_what_fails_again_comes_back_with_its_new_error(shop: Shop, lost: InboxE
     assert "It failed again" in desk.post(f"{page_of(lost)}replay/", follow=True).content.decode()
     lost.refresh_from_db()
     assert lost.state == InboxEvent.State.DEAD and "StripeMissing" in lost.error
+    assert lost.fault == fault_of(lost.error) != ""
     assert shop.has(ADA, shop.club)
 
 
@@ -165,6 +171,23 @@ def test_all_that_failed_with_one_error_is_replayed_together_whatever_ids_it_nam
     assert states == {InboxEvent.State.DONE}
     told = Activity.objects.get(verb="staff_action", details__reason="replayed 2 failed events")
     assert told.details["note"] == "KeyError('…')"
+
+
+def test_what_many_failed_of_costs_no_more_than_of_one(shop: Shop, lost: InboxEvent, desk: Client) -> None:
+    paths = (EVENTS, f"{EVENTS}?error={lost.pk}", page_of(lost))
+    one = [queries_of(desk, path) for path in paths]
+    copied = ("connection", "type", "subject", "created", "received_at", "state", "error", "fault")
+    for number in range(20):
+        InboxEvent.objects.create(event_id=f"evt_{number}", **{name: getattr(lost, name) for name in copied})
+    assert [queries_of(desk, path) for path in paths] == one
+    assert "21 events" in words(desk, EVENTS)
+
+
+def queries_of(browser: Client, path: str) -> int:
+    browser.get(path)
+    with CaptureQueriesContext(connection) as captured:
+        assert browser.get(path).status_code == 200
+    return len(captured)
 
 
 def test_a_dismissal_needs_a_reason_and_keeps_it(lost: InboxEvent, desk: Client, owner: User) -> None:
