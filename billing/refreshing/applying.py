@@ -7,6 +7,7 @@ from typing import Any
 
 from activities import notices
 from activities.record import Happening, record
+from billing.desk import attention
 from billing.desk.forgetting import forget
 from billing.intake.inbox import look_again
 from billing.models import Connection, Order, StripeCustomer, Subscription
@@ -81,6 +82,7 @@ def apply_snapshots(
             look_again(subject)
         if snapshot.sessions or snapshot.paid_invoices:
             write_orders(snapshot, subject=subject, connection=connection, happened_at=happened_at, now=now)
+    attention.settle_missing_among({name for snapshot in found for name in snapshot.names}, now=now)
     mirror.write([seen for snapshot in found for seen in _seen(snapshot)], connection=connection)
 
     customers = [subject for subject in snapshots if _is_customer(subject)]

@@ -66,6 +66,19 @@ class Snapshot:
     paid_before: dict[str, Json] = field(default_factory=dict)  # subscription to its newest paid invoice
     has_all_payments: bool = False
 
+    @property
+    def names(self) -> set[str]:
+        """Every id in it by which a grant, a subscription or an order may be known."""
+        found = {sub["id"] for sub in self.subscriptions or []} | self.intents.keys()
+        for session in self.sessions or []:
+            found |= names_of(session)
+        return found | {invoice["id"] for invoice in self.paid_invoices or []}
+
+
+def names_of(session: Json) -> set[str]:
+    """The ids by which the order of a checkout may be known."""
+    return {session["id"], sid(session.get("payment_intent")), sid(session.get("invoice"))} - {""}
+
 
 def fetch_customer(
     gateway: Gateway,

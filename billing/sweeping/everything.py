@@ -19,7 +19,7 @@ from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing.deciding_links import ever_linked
 from billing.refreshing.earlier_payments import unknown_among
 from billing.refreshing.entitling import Rules
-from billing.refreshing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest
+from billing.refreshing.snapshots import Ask, Snapshot, charge_of_session, fetch_customer, fetch_guest, names_of
 from billing.stripe_objects import products_of, sid
 from billing.sweeping import comparing, listing
 from billing.sweeping.left_behind import bought_elsewhere
@@ -62,7 +62,7 @@ class Survey:
         for subject in sorted(self._news.keys() | whole | unlike):
             if subject in whole:
                 if snapshot := self._fetch_whole(subject):
-                    self.names |= _names_in(snapshot)
+                    self.names |= snapshot.names
                     yield subject, snapshot
             else:
                 yield subject, self._news.get(subject) or Snapshot(timezone.now())
@@ -120,7 +120,7 @@ class Survey:
             for session in page:
                 subject = listing.subject_of_session(session)
                 self.subjects.add(subject)
-                self.names |= _names_of(session)
+                self.names |= names_of(session)
                 if session["id"] in new or (session.get("subscription") and subject in self._news):
                     news = self._news.setdefault(subject, Snapshot(asked_at))
                     news.sessions = [*(news.sessions or []), session]
@@ -150,17 +150,6 @@ def subjects_of(user: User) -> list[str]:
     """A person's Stripe customers, and the payments that they made as a guest."""
     customers = StripeCustomer.objects.filter(user=user).values_list("stripe_id", flat=True)
     return sorted({*customers, *Order.objects.filter(user=user).values_list("subject", flat=True)})
-
-
-def _names_in(snapshot: Snapshot) -> set[str]:
-    found = {sub["id"] for sub in snapshot.subscriptions or []} | snapshot.intents.keys()
-    for session in snapshot.sessions or []:
-        found |= _names_of(session)
-    return found | {invoice["id"] for invoice in snapshot.paid_invoices or []}
-
-
-def _names_of(session: Json) -> set[str]:
-    return {session["id"], sid(session.get("payment_intent")), sid(session.get("invoice"))} - {""}
 
 
 def _exists(gateway: Gateway, ref: str) -> bool:

@@ -156,9 +156,7 @@ def _note_missing(refs: set[str], *, survey: Survey, asked_at: datetime, now: da
         projection.mark_missing(refs, asked_at=asked_at, now=now)
     for ref in sorted(refs):
         attention.raise_missing(ref, now=now)
-    asked = set(attention.missing().values_list("subject", flat=True))
-    if known := (asked & survey.names) - refs:
-        attention.settle_missing(known, now=now)
+    attention.settle_missing_among(survey.names - refs, now=now)
 
 
 def _mend(

@@ -8,7 +8,7 @@ from django.utils import timezone
 from billing.desk import attention
 from billing.intake.draining import drain, sweep
 from billing.intake.inbox import look_again
-from billing.models import Attention, InboxEvent, Subject, Subscription
+from billing.models import Attention, InboxEvent, Order, Subject, Subscription
 from billing.sweeping import renewal_day
 from billing.sweeping.reconcile import differences, full_pass
 from hub.models import Grant, Ledger, User
@@ -172,6 +172,25 @@ def test_a_renewal_days_listing_settles_what_was_missing(subscribed: Shop, custo
     planned = renewal_day.Plan({customer: {made.stripe_id}}, named, made.created, made.created)
     assert renewal_day.refresh_by_listing(planned, connection=subscribed.connection, seconds=30) == 1
     assert open_questions() == []
+
+
+def test_an_order_that_stripe_knows_again_is_settled_when_it_is_looked_at(shop: Shop, owner: User) -> None:
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    order = Order.objects.get()
+    real = {"key": order.key, "payment_intent": order.payment_intent, "session_id": order.session_id}
+    Order.objects.update(key="pi_gone", payment_intent="pi_gone", session_id="cs_gone")
+    Grant.objects.update(source_ref="pi_gone")
+    full_pass()
+    assert open_questions() == ["pi_gone"]
+    Order.objects.update(**real)
+    Grant.objects.filter(source_ref="pi_gone").update(source_ref=real["key"])
+    look_again(order.subject)
+    drain()
+    assert open_questions() == ["pi_gone"], "Stripe said nothing of that one"
+    Attention.objects.update(subject=real["key"], key=f"missing:{real['key']}")
+    signed_in(owner).post(f"/console/decide/{questions()[0].pk}/ask/")
+    assert open_questions() == [] and not attention.missing().exists()
 
 
 def miss(shop: Shop, customer: str) -> None:
