@@ -20,6 +20,7 @@ from billing.intake.inbox import look_again
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subject, Subscription
 from billing.refreshing import applying
 from billing.refreshing.happenings import price_text_of
+from billing.refreshing.look import Look
 from billing.stripe_objects import products_of
 from hub import grants
 from hub.addresses import usable_address
@@ -93,7 +94,7 @@ def attach(question: Attention, person: User, *, actor: User, now: datetime) -> 
     free = [row for row in _all(rows, orders) if row.user_id is None]
     if asked.resolved_at is not None or not free or (customer and customer.user_id):
         raise Taken
-    refs = [_ref(row) for row in free]
+    refs = [row.ref for row in free]
     hand_over(refs, of=None, to=person.pk)
     if customer:
         customer.user, customer.bound_by = person, StripeCustomer.Binding.PERSON
@@ -115,7 +116,7 @@ def may_move(question: Attention) -> bool:
     person, customer = question.user, StripeCustomer.objects.filter(stripe_id=question.subject).first()
     if person is None or (customer and customer.user_id != person.pk):
         return False
-    refs = [_ref(row) for row in _all(*_bought_by(question.subject)) if row.user_id == person.pk]
+    refs = [row.ref for row in _all(*_bought_by(question.subject)) if row.user_id == person.pk]
     taken_back = Grant.objects.filter(user=person, source_ref__in=refs, state=Grant.State.REVOKED)
     return bool(refs) and person.last_seen is None and not taken_back.exists()
 
@@ -136,7 +137,7 @@ def move(question: Attention, person: User, *, reason: str, actor: User, now: da
         raise Taken
     rows, orders = _bought_by(asked.subject)
     theirs = [row for row in _all(rows, orders) if row.user_id == before.pk]
-    refs = [_ref(row) for row in theirs]
+    refs = [row.ref for row in theirs]
     _close(before, refs, actor=actor, now=now)
     hand_over(refs, of=before.pk, to=person.pk)
     StripeCustomer.objects.filter(stripe_id=asked.subject).update(user=person, bound_by=StripeCustomer.Binding.PERSON)
@@ -161,7 +162,7 @@ def may_detach(question: Attention) -> bool:
     if customer and (customer.user_id, customer.bound_by) != (person, StripeCustomer.Binding.PERSON):
         return False
     rows, orders = _bought_by(question.subject)
-    theirs = {_ref(row) for row in _all(rows, orders) if row.user_id == person}
+    theirs = {row.ref for row in _all(rows, orders) if row.user_id == person}
     if theirs != set(question.details["refs"]):
         return False
     since = Ledger.objects.filter(grant__source_ref__in=theirs, grant__user=person, pk__gt=question.details["ledger"])
@@ -216,11 +217,8 @@ def _settle(
         rows,
         orders,
         connection=_all(rows, orders)[0].connection,
+        look=Look(f"person:{actor.pk}", happened_at=now, now=now, actor=actor),
         before={row.stripe_id: row for row in rows},
-        cause=f"person:{actor.pk}",
-        happened_at=now,
-        now=now,
-        actor=actor,
     )
     asked.refresh_from_db()
     asked.details |= {"person": person.pk, "refs": refs, "ledger": _newest_of(refs, after=newest)}
@@ -249,10 +247,6 @@ def _bought_by(subject: str) -> tuple[list[Subscription], list[Order]]:
 
 def _all(rows: list[Subscription], orders: list[Order]) -> list[Subscription | Order]:
     return [*rows, *orders]
-
-
-def _ref(row: Subscription | Order) -> str:
-    return row.stripe_id if isinstance(row, Subscription) else row.key
 
 
 def _newest_of(refs: list[str], *, after: int) -> int:

@@ -21,6 +21,7 @@ from billing.importing.welcoming import key_prefix, welcome
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subscription
 from billing.refreshing import identity
 from billing.refreshing.applying import apply_snapshots
+from billing.refreshing.look import Look
 from billing.stripe_objects import email_of_session, expanded
 from hub.addresses import usable_address
 from hub.models import Ledger, User
@@ -110,10 +111,7 @@ def bring(
     deadlines = apply_snapshots(
         {row.subject: snapshot_of(row, asked_at=batch.asked_at) for row in rows},
         connection=batch.connection,
-        cause=batch.name,
-        happened_at=now,
-        now=now,
-        batch=batch.name,
+        look=Look(batch.name, happened_at=now, now=now, batch=batch.name),
     )
     told = Activity.objects.filter(
         pk__gt=newest[Activity], cause=batch.name, verb=Activity.Verb.ACCESS_GRANTED, product__isnull=False

@@ -71,6 +71,16 @@ class Subscription(models.Model):
         return f"{self.stripe_id} ({self.status})"
 
     @property
+    def ref(self) -> str:
+        """By which its grants name it."""
+        return self.stripe_id
+
+    @property
+    def subject(self) -> str:
+        """What is looked at again to know more of it."""
+        return self.customer_id
+
+    @property
     def has_card(self) -> bool:
         """Whether it names a way to pay of its own; else its customer's is taken."""
         return bool(self.data.get("default_payment_method") or self.data.get("default_source"))
@@ -120,6 +130,11 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} ({self.state})"
+
+    @property
+    def ref(self) -> str:
+        """By which its grants name it."""
+        return self.key
 
     @property
     def products(self) -> tuple[str, ...]:

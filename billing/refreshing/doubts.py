@@ -1,14 +1,15 @@
 """What no rule can settle, found among rows that were just decided, is put before a person, once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from activities.models import Activity
 from activities.money import format_money
 from billing.desk import attention
 from billing.models import Order, StripeCustomer, Subscription
-from billing.refreshing.entitling import Entitlement, Found
+from billing.refreshing.entitling import Entitlement
 from billing.refreshing.former_addresses import look_for_former_addresses
+from billing.refreshing.look import Decided
 from billing.refreshing.twice import look_for_doubles
 from billing.rules.facts import order_facts
 from billing.rules.policy import refund_needs_a_person
@@ -19,44 +20,29 @@ Verb = Activity.Verb
 PAID = frozenset({Verb.PRODUCT_PURCHASED, Verb.SUBSCRIPTION_STARTED, Verb.SUBSCRIPTION_RENEWED, Verb.PAYMENT_RECOVERED})
 
 
-def raise_doubts(
-    rows: list[Subscription],
-    orders: list[Order],
-    by_subscription: Found,
-    by_order: Found,
-    *,
-    customers: Mapping[str, StripeCustomer],
-    now: datetime,
-) -> None:
+def raise_doubts(decided: Decided, *, now: datetime) -> None:
     """Grants are up to date by now. What is no doubt any more is settled."""
-    for row in rows:
-        found = by_subscription[row.stripe_id]
-        if row.user_id is None and _opens(found):
-            attention.raise_unmatched(row.stripe_id, subject=row.customer_id, now=now)
-        if _is_unknown(found):
-            attention.raise_unknown_status(row, now=now)
-    for order in orders:
-        found = by_order[order.key]
-        if order.user_id is None and _opens(found):
-            attention.raise_unmatched(order.key, subject=order.subject, now=now)
-        if found and refund_needs_a_person(order_facts(order)):
+    opening = [purchase for purchase in decided.purchases if any(ent.opens for ent in decided.opened_by(purchase))]
+    for purchase in opening:
+        if purchase.user_id is None:
+            attention.raise_unmatched(purchase.ref, subject=purchase.subject, now=now)
+    unknown = {row.ref: row for row in decided.subscriptions if _is_unknown(decided.opened_by(row))}
+    for row in unknown.values():
+        attention.raise_unknown_status(row, now=now)
+    for order in decided.orders:
+        if decided.opened_by(order) and refund_needs_a_person(order_facts(order)):
             attention.raise_partial_refund(order, now=now)
         if order.state == Order.State.PAID and any(not line["product"] for line in order.lines):
             attention.raise_no_product(order, now=now)
-    understood = [row.stripe_id for row in rows if not _is_unknown(by_subscription[row.stripe_id])]
-    attention.settle_unknown_status(understood, now=now)
-    _ask_about_missing(rows, now=now)
-    attention.settle_unmatched(
-        [*(row.stripe_id for row in rows if row.user_id), *(o.key for o in orders if o.user_id)], now=now
-    )
-    people = {row.user_id for row in rows if row.user_id and by_subscription[row.stripe_id]}
-    people |= {order.user_id for order in orders if order.user_id and by_order[order.key]}
+    attention.settle_unknown_status([row.ref for row in decided.subscriptions if row.ref not in unknown], now=now)
+    _ask_about_missing(decided.subscriptions, now=now)
+    attention.settle_unmatched([purchase.ref for purchase in decided.purchases if purchase.user_id], now=now)
+    people = {purchase.user_id for purchase in decided.purchases if purchase.user_id and decided.opened_by(purchase)}
     if people:
         look_for_doubles(people, now=now)
-        opened = {row.customer_id: row.user_id for row in rows if _opens(by_subscription[row.stripe_id])}
-        opened |= {order.subject: order.user_id for order in orders if _opens(by_order[order.key])}
-        look_for_former_addresses(opened, customers=customers, now=now)
-    _raise_conflicts(customers.values(), now=now)
+        opened = {purchase.subject: purchase.user_id for purchase in opening}
+        look_for_former_addresses(opened, customers=decided.customers, now=now)
+    _raise_conflicts(decided.customers.values(), now=now)
 
 
 def raise_shut_out(written: Iterable[Activity], *, now: datetime) -> None:
@@ -81,10 +67,6 @@ def _ask_about_missing(rows: list[Subscription], *, now: datetime) -> None:
     bought = Grant.objects.filter(source=Grant.Source.SUBSCRIPTION, state__in=Grant.OPEN, source_ref__in=missing)
     for ref in sorted(set(bought.values_list("source_ref", flat=True))) if missing else []:
         attention.raise_missing(ref, user=missing[ref].user, now=now)
-
-
-def _opens(found: list[Entitlement]) -> bool:
-    return any(ent.opens for ent in found)
 
 
 def _is_unknown(found: list[Entitlement]) -> bool:

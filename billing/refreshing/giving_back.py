@@ -22,14 +22,14 @@ def follow_stripe(grant: Grant, *, now: datetime) -> Wanted | None:
     row = _bought_with(grant)
     if row is None:
         return None
-    subject = row.customer_id if isinstance(row, Subscription) else row.subject
-    transaction.on_commit(partial(_look_soon, subject), robust=True)  # a refresh locks its subject before the person
+    # Not yet: a refresh locks its subject before the person.
+    transaction.on_commit(partial(_look_soon, row.subject), robust=True)
     rules = Rules.of(row.connection, now=now)
     if isinstance(row, Subscription):
-        found = entitle_subscriptions([row], rules=rules)[row.stripe_id]
+        found = entitle_subscriptions([row], rules=rules)
     else:
-        found = entitle_orders([row], rules=rules)[row.key]
-    mine = next((ent for ent in found if ent.link.product_id == grant.product_id), None)
+        found = entitle_orders([row], rules=rules)
+    mine = next((ent for ent in found[row.ref] if ent.link.product_id == grant.product_id), None)
     return mine.wanted(grant.user_id) if mine else None
 
 

@@ -1,20 +1,27 @@
 """Which letters follow from what was seen at Stripe, beside those on access itself: each once, by its key."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from activities import notices
 from activities.models import Activity
-from billing.models import Order, StripeCustomer, Subscription
+from billing.models import Order, Subscription
 from billing.refreshing.entitling import Found, is_past
 from billing.refreshing.happenings import price_text_of
+from billing.refreshing.look import Decided, Look
 from billing.rules.facts import subscription_facts
 
 # As long before as Stripe's own `customer.subscription.trial_will_end`; our clock writes without that event too.
 BEFORE_TRIAL_ENDS = timedelta(days=3)
 
 
-def on_payments(written: Iterable[Activity], by_subscription: Found) -> Iterator[notices.Notice]:
+def after_look(decided: Decided, *, written: Iterable[Activity], look: Look) -> list[notices.Notice]:
+    """`written`: what was told for the first time."""
+    waiting = [] if look.is_import else [*_on_waiting(decided), *_on_trials(decided, now=look.now)]
+    return [*_on_payments(written, decided.found), *waiting]
+
+
+def _on_payments(written: Iterable[Activity], found_by_ref: Found) -> Iterator[notices.Notice]:
     """On each invoice that failed while access goes on, and on each purchase that was never paid in the end."""
     for activity in written:
         if activity.verb != Activity.Verb.PAYMENT_FAILED or activity.imported:
@@ -32,7 +39,7 @@ def on_payments(written: Iterable[Activity], by_subscription: Found) -> Iterator
                 activity=activity,
             )
             continue
-        found = by_subscription.get(told.get("subscription") or "", [])
+        found = found_by_ref.get(told.get("subscription") or "", [])
         kept = next((ent.decision for ent in found if ent.decision.reason == "past_due_grace"), None)
         if kept is not None:
             yield notices.payment_failed(
@@ -46,11 +53,11 @@ def on_payments(written: Iterable[Activity], by_subscription: Found) -> Iterator
             )
 
 
-def on_waiting(orders: Iterable[Order], by_order: Found, *, imported: bool) -> Iterator[notices.Notice]:
+def _on_waiting(decided: Decided) -> Iterator[notices.Notice]:
     """On each purchase whose money takes days, once, so that nobody waits without a word or pays again."""
-    for order in orders:
-        found = by_order[order.key]
-        if imported or order.state != Order.State.PENDING or not order.user_id or not found or is_past(found):
+    for order in decided.orders:
+        found = decided.opened_by(order)
+        if order.state != Order.State.PENDING or not order.user_id or not found or is_past(found):
             continue
         product = found[0].link.product
         if product.send_access_email:
@@ -63,21 +70,14 @@ def on_waiting(orders: Iterable[Order], by_order: Found, *, imported: bool) -> I
             )
 
 
-def on_trials(
-    rows: Iterable[Subscription],
-    by_subscription: Found,
-    *,
-    customers: Mapping[str, StripeCustomer],
-    imported: bool,
-    now: datetime,
-) -> Iterator[notices.Notice]:
+def _on_trials(decided: Decided, *, now: datetime) -> Iterator[notices.Notice]:
     """On each trial that ends within some days: what is charged then, or that there is no card to go on with."""
-    for row in rows:
-        found = [ent for ent in by_subscription[row.stripe_id] if ent.decision.reason == "trial"]
+    for row in decided.subscriptions:
+        found = [ent for ent in decided.opened_by(row) if ent.decision.reason == "trial"]
         begins = _written_at(row)
-        if imported or not found or is_past(found) or not row.user_id or begins is None or now < begins:
+        if not found or is_past(found) or not row.user_id or begins is None or now < begins:
             continue
-        customer = customers.get(row.customer_id)
+        customer = decided.customers.get(row.customer_id)
         trial_end = begins + BEFORE_TRIAL_ENDS
         yield notices.trial_ending(
             key=f"trial_ending:{row.stripe_id}:{trial_end.timestamp():.0f}",

@@ -8,8 +8,9 @@ from django.conf import settings
 
 from billing.desk import attention
 from billing.models import Order, StripeCustomer, Subscription
-from billing.refreshing.entitling import Entitlement, Found
+from billing.refreshing.entitling import Entitlement, is_past
 from billing.refreshing.identity import Payer, Payers, binding_of
+from billing.refreshing.look import Decided, Look
 from billing.stripe_objects import REFERENCE_KEY, SITE_KEY, expanded
 from hub.addresses import usable_address
 
@@ -22,8 +23,6 @@ class _Claim:
     """A subscription or purchase that nobody has yet, and what tells whose it is."""
 
     row: Subscription | Order
-    ref: str
-    subject: str
     customer: StripeCustomer | None
     email: str
     name: str
@@ -39,18 +38,7 @@ class _Claim:
         return is_coming or any(ent.opens for ent in self.found)
 
 
-def bind(
-    rows: list[Subscription],
-    orders: list[Order],
-    by_subscription: Found,
-    by_order: Found,
-    *,
-    customers: Mapping[str, StripeCustomer],
-    references: Mapping[str, str],
-    cause: str,
-    now: datetime,
-    imported: bool,
-) -> dict[str, datetime]:
+def bind(decided: Decided, *, look: Look, references: Mapping[str, str]) -> dict[str, datetime]:
     """Nobody is made for products that are not ours, nor before there is access to give. However many there are, it
     takes the same statements.
 
@@ -58,8 +46,8 @@ def bind(
     Returns the customers whose session has to be seen first, and when to look again.
     """
     claims = [
-        *_claims_of_orders(orders, by_order, customers=customers),
-        *_claims_of_subscriptions(rows, by_subscription, customers=customers, references=references, now=now),
+        *_claims_of_orders(decided),
+        *_claims_of_subscriptions(decided, references=references, now=look.now),
     ]
     unknown = [claim for claim in claims if claim.customer is None or claim.customer.user is None]
     payers = Payers(references=[claim.reference for claim in unknown], emails=[claim.email for claim in unknown])
@@ -69,33 +57,29 @@ def bind(
     for claim in claims:
         customer = claim.customer
         if claim.is_waiting and customer is not None and customer.user is None:
-            waiting[claim.subject] = now + SESSION_SOON
-        elif payer := _payer_of(claim, payers, imported=imported):
+            waiting[claim.row.subject] = look.now + SESSION_SOON
+        elif payer := _payer_of(claim, payers, look=look):
             owned.append((claim, payer))
             if customer is not None and customer.user is None:
                 _bind(customer, payer, claim=claim)
                 bound.append((customer, payer))
-    payers.save(cause=cause, now=now)
+    payers.save(cause=look.cause, now=look.now)
     for claim, payer in owned:
         claim.row.user = payer.user
-        _tell_if_for_another(payer, claim=claim, now=now)
+        _tell_if_for_another(payer, claim=claim, now=look.now)
     for customer, payer in bound:
         customer.user = payer.user
     StripeCustomer.objects.bulk_update([customer for customer, _ in bound], ["user", "bound_by"], batch_size=200)
     return waiting
 
 
-def _claims_of_orders(
-    orders: list[Order], by_order: Found, *, customers: Mapping[str, StripeCustomer]
-) -> Iterator[_Claim]:
-    for order in orders:
-        found = by_order[order.key]
+def _claims_of_orders(decided: Decided) -> Iterator[_Claim]:
+    for order in decided.orders:
+        found = decided.opened_by(order)
         if order.user_id is None and found:
             yield _Claim(
                 order,
-                ref=order.key,
-                subject=order.subject,
-                customer=customers.get(order.customer_id),
+                customer=decided.customers.get(order.customer_id),
                 email=order.email,
                 name=order.name,
                 reference=order.reference,
@@ -104,23 +88,14 @@ def _claims_of_orders(
             )
 
 
-def _claims_of_subscriptions(
-    rows: list[Subscription],
-    by_subscription: Found,
-    *,
-    customers: Mapping[str, StripeCustomer],
-    references: Mapping[str, str],
-    now: datetime,
-) -> Iterator[_Claim]:
-    for row in rows:
-        customer, found = customers.get(row.customer_id), by_subscription[row.stripe_id]
+def _claims_of_subscriptions(decided: Decided, *, references: Mapping[str, str], now: datetime) -> Iterator[_Claim]:
+    for row in decided.subscriptions:
+        customer, found = decided.customers.get(row.customer_id), decided.opened_by(row)
         if row.user_id is None and found and customer is not None:
             ours = (row.data.get("metadata") or {}).get(REFERENCE_KEY, "")  # only our key writes there
             invoice = expanded(row.data.get("latest_invoice")) or {}
             yield _Claim(
                 row,
-                ref=row.stripe_id,
-                subject=row.customer_id,
                 customer=customer,
                 email=customer.email or invoice.get("customer_email") or "",
                 name=customer.name,
@@ -138,12 +113,12 @@ def _session_is_coming(row: Subscription, references: Mapping[str, str], *, now:
     return ours and row.stripe_id not in references and now - row.created < SESSION_LATE
 
 
-def _payer_of(claim: _Claim, payers: Payers, *, imported: bool) -> Payer | None:
+def _payer_of(claim: _Claim, payers: Payers, *, look: Look) -> Payer | None:
     known = payers.find(customer=claim.customer, reference=claim.reference, email=claim.email)
     if known is not None or not claim.brings_access:
         return known
-    is_past = all(ent.is_past for ent in claim.found)
-    return payers.make(email=claim.email, name=claim.name, at=claim.since, imported=imported or is_past)
+    imported = look.is_import or is_past(claim.found)
+    return payers.make(email=claim.email, name=claim.name, at=claim.since, imported=imported)
 
 
 def _bind(customer: StripeCustomer, payer: Payer, *, claim: _Claim) -> None:
@@ -159,4 +134,5 @@ def _tell_if_for_another(payer: Payer, *, claim: _Claim, now: datetime) -> None:
         return
     paid_by = usable_address(claim.email)
     if paid_by not in {"", payer.user.email}:
-        attention.raise_for_another(claim.ref, paid_by=paid_by, opened_for=payer.user, subject=claim.subject, now=now)
+        row = claim.row
+        attention.raise_for_another(row.ref, paid_by=paid_by, opened_for=payer.user, subject=row.subject, now=now)

@@ -28,6 +28,7 @@ from billing.intake.leases import Lease
 from billing.models import Connection, InboxEvent, Order, Subject, Subscription
 from billing.refreshing import applying
 from billing.refreshing.deciding_links import ever_linked
+from billing.refreshing.look import Look
 from billing.refreshing.snapshots import fetch_customer, fetch_guest
 from billing.shop import catalogue
 from hub import grants
@@ -115,9 +116,7 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | Non
             snapshot,
             subject=key,
             connection=connection,
-            cause=errand.cause,
-            happened_at=errand.happened_at,
-            now=clock.now(),
+            look=Look(errand.cause, happened_at=errand.happened_at, now=clock.now()),
         )
         _finish(subject, errand)
     note_answer(connection)

@@ -12,6 +12,7 @@ from activities.models import Delivery
 from billing.models import Connection, Order, Subscription
 from billing.refreshing import applying
 from billing.refreshing.entitling import Rules, entitle_orders, entitle_subscriptions
+from billing.refreshing.look import Look
 from hub import grants
 from hub.access import open_grants, reached
 from hub.grants import CLOSED, Wanted
@@ -60,10 +61,8 @@ def settle(subjects: list[str], *, connection: Connection, cause: str, now: date
             rows,
             orders,
             connection=connection,
+            look=Look(cause, happened_at=now, now=now),
             before={row.stripe_id: row for row in rows},
-            cause=cause,
-            happened_at=now,
-            now=now,
         )
     told = Ledger.objects.filter(pk__gt=newest, cause=cause).select_related("grant__user", "grant__product")
     last = {(row.grant.user_id, row.grant.product_id): row for row in told.order_by("pk")}
@@ -88,10 +87,10 @@ def project(subjects: list[str], *, rules: Rules) -> list[Effect]:
     changes: list[Wanted] = []
     for chunk in batched(subjects):
         rows, orders = _bought_by(chunk)
-        by_subscription, by_order = entitle_subscriptions(rows, rules=rules), entitle_orders(orders, rules=rules)
-        decided = [(row.user_id, found) for row in rows for found in by_subscription[row.stripe_id]]
-        decided += [(order.user_id, found) for order in orders for found in by_order[order.key]]
-        wanted = [want for user_id, found in decided if user_id and (want := found.wanted(user_id))]
+        found = entitle_subscriptions(rows, rules=rules) | entitle_orders(orders, rules=rules)
+        bought: list[Subscription | Order] = [*rows, *orders]
+        owned = [(purchase.user_id, ent) for purchase in bought for ent in found[purchase.ref]]
+        wanted = [want for user_id, ent in owned if user_id and (want := ent.wanted(user_id))]
         changes += grants.unlike(wanted)
     return list(_effects_of(changes, now=rules.now))
 

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from billing.models import Connection
 from billing.refreshing import applying
+from billing.refreshing.look import Look
 from billing.refreshing.snapshots import Snapshot
 from hub.models import Grant, Ledger
 
@@ -58,7 +59,8 @@ def rehearse(snapshot: Snapshot, *, subject: str, connection: Connection, now: d
     """The grants that applying the snapshot would change. Nothing is left behind."""
     with transaction.atomic():
         newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        applying.apply_snapshot(snapshot, subject=subject, connection=connection, cause=CAUSE, happened_at=now, now=now)
+        look = Look(CAUSE, happened_at=now, now=now)
+        applying.apply_snapshot(snapshot, subject=subject, connection=connection, look=look)
         # By cause: what others commit meanwhile is newer too, and no rehearsal but this one can be seen from here.
         ours = Ledger.objects.filter(pk__gt=newest, cause=CAUSE)
         rows = list(ours.select_related("grant__user", "grant__product"))

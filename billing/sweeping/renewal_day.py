@@ -18,6 +18,7 @@ from billing.intake import leases
 from billing.intake.event_types import Facet
 from billing.models import Connection, InboxEvent, StripeCustomer, Subject, Subscription
 from billing.refreshing.applying import apply_snapshot
+from billing.refreshing.look import Look
 from billing.refreshing.snapshots import Snapshot
 from billing.stripe_objects import OVER, sid, subscription_of_invoice
 from billing.sweeping import listing
@@ -201,9 +202,7 @@ def _settle_one(lease: leases.Lease, snapshot: Snapshot, *, connection: Connecti
             snapshot,
             subject=lease.key,
             connection=connection,
-            cause=f"{last.type} {last.event_id}",
-            happened_at=last.created,
-            now=clock.now(),
+            look=Look(f"{last.type} {last.event_id}", happened_at=last.created, now=clock.now()),
         )
         pending.filter(pk__in=[row.pk for row in waiting]).update(
             state=InboxEvent.State.DONE, done_at=timezone.now(), error=""
