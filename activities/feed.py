@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from activities import spreadsheet
 from activities.days import end_of, start_of
 from activities.folding import gather, grown
+from activities.marks import newest
 from activities.models import Activity
 from activities.money import decimals
 from activities.naming import named
@@ -143,7 +144,7 @@ def _gathered(rows: list[Activity], filters: Filters) -> list[Activity]:
 
 
 def last_pk() -> int:
-    return Activity.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return newest(Activity)
 
 
 COLUMNS = (

@@ -12,6 +12,7 @@ from functools import partial
 from django.db import transaction
 
 from activities.doorbell import ring
+from activities.marks import newest
 from activities.money import format_money
 from activities.record import hand_over, record_deed
 from billing.desk.dashboard import page_of
@@ -212,7 +213,7 @@ def _settle(
     now: datetime,
 ) -> None:
     """Decides anew about all that the payer bought, and keeps who was chosen with the question."""
-    newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    before = newest(Ledger)
     applying.settle(
         rows,
         orders,
@@ -221,7 +222,7 @@ def _settle(
         before={row.stripe_id: row for row in rows},
     )
     asked.refresh_from_db()
-    asked.details |= {"person": person.pk, "refs": refs, "ledger": _newest_of(refs, after=newest)}
+    asked.details |= {"person": person.pk, "refs": refs, "ledger": _newest_of(refs, after=before)}
     asked.user, asked.resolved_at = person, now
     asked.save(update_fields=["details", "user", "resolved_at"])
 

@@ -4,15 +4,15 @@ Dates are no part of an outcome, so that a plan made in the morning is the same 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypedDict
 
 import structlog
 from django.db import transaction
-from django.db.models import Model
 
+from activities.marks import Mark, rehearsed
 from activities.models import Activity, Delivery
 from billing.importing.reading import snapshot_of
 from billing.importing.totals import totals_of
@@ -107,26 +107,23 @@ def bring(
     batch: ImportBatch, rows: list[ImportRow], *, now: datetime
 ) -> tuple[dict[str, Outcome], dict[str, datetime]]:
     """Applies the rows inside the caller's transaction. Returns by subject what came of each and its next deadline."""
-    newest: dict[type[Model], int] = {model: _newest(model) for model in (Activity, Attention, Delivery, Ledger)}
+    mark = Mark(Activity, Attention, Delivery, Ledger)
     deadlines = apply_snapshots(
         {row.subject: snapshot_of(row, asked_at=batch.asked_at) for row in rows},
         connection=batch.connection,
         look=Look(batch.name, happened_at=now, now=now, batch=batch.name),
     )
-    told = Activity.objects.filter(
-        pk__gt=newest[Activity], cause=batch.name, verb=Activity.Verb.ACCESS_GRANTED, product__isnull=False
-    )
-    brought = Ledger.objects.filter(pk__gt=newest[Ledger], batch=batch.name)
+    told = mark.newer(Activity).filter(cause=batch.name, verb=Activity.Verb.ACCESS_GRANTED, product__isnull=False)
+    brought = mark.newer(Ledger).filter(batch=batch.name)
     welcome(batch, told.select_related("user", "product").order_by("product__position", "pk"), brought=brought, now=now)
-    return _outcomes(batch, [row.subject for row in rows], newest=newest), deadlines
+    return _outcomes(batch, [row.subject for row in rows], mark=mark), deadlines
 
 
 def _rehearse(batch: ImportBatch, rows: list[ImportRow], *, now: datetime) -> list[tuple[ImportRow, Outcome | None]]:
     """Each row with its outcome; None, and the row's error, where it cannot be applied. One such spoils no other."""
     try:
-        with transaction.atomic():
+        with rehearsed():
             found, _ = bring(batch, rows, now=now)
-            transaction.set_rollback(True)
     except Exception as error:
         people = by_person(rows)
         if len(people) > 1:
@@ -138,7 +135,7 @@ def _rehearse(batch: ImportBatch, rows: list[ImportRow], *, now: datetime) -> li
     return [(row, found[row.subject]) for row in rows]
 
 
-def _outcomes(batch: ImportBatch, subjects: list[str], *, newest: Mapping[type[Model], int]) -> dict[str, Outcome]:
+def _outcomes(batch: ImportBatch, subjects: list[str], *, mark: Mark) -> dict[str, Outcome]:
     found = {subject: Outcome(people=[], new=[], grants=[], doubts=[], reasons=[], letters=[]) for subject in subjects}
     bought: list[tuple[str, str, User | None, Any]] = [
         (row.stripe_id, row.customer_id, row.user, row.reasons)
@@ -148,7 +145,7 @@ def _outcomes(batch: ImportBatch, subjects: list[str], *, newest: Mapping[type[M
         (row.key, row.subject, row.user, row.reasons)
         for row in Order.objects.filter(subject__in=subjects).select_related("user").order_by("pk")
     ]
-    added = Activity.objects.filter(pk__gt=newest[Activity], cause=batch.name, verb=Activity.Verb.MEMBER_ADDED)
+    added = mark.newer(Activity).filter(cause=batch.name, verb=Activity.Verb.MEMBER_ADDED)
     new = set(added.values_list("user", flat=True))
     subject_of = {subject: subject for subject in subjects}
     for ref, subject, user, reasons in bought:
@@ -157,19 +154,17 @@ def _outcomes(batch: ImportBatch, subjects: list[str], *, newest: Mapping[type[M
         if user is not None:
             found[subject]["people"].append(user.email)
             found[subject]["new"] += [user.email] if user.pk in new else []
-    changed = Ledger.objects.filter(pk__gt=newest[Ledger], batch=batch.name).select_related(
-        "grant__user", "grant__product"
-    )
+    changed = mark.newer(Ledger).filter(batch=batch.name).select_related("grant__user", "grant__product")
     for line in changed:
         grant = line.grant
         if mine := subject_of.get(grant.source_ref):
             words = [grant.user.email, grant.product.slug, grant.source_ref]
             found[mine]["grants"].append([*words, line.from_state, line.to_state, line.reason])
-    written = Delivery.objects.filter(pk__gt=newest[Delivery], key__startswith=key_prefix(batch))
+    written = mark.newer(Delivery).filter(key__startswith=key_prefix(batch))
     for address in written.values_list("user__email", flat=True):
         theirs = [subject for subject, said in found.items() if any(grant[0] == address for grant in said["grants"])]
         found[min(theirs or found)]["letters"].append(address)
-    for doubt in Attention.objects.filter(pk__gt=newest[Attention], subject__in=subject_of):
+    for doubt in mark.newer(Attention).filter(subject__in=subject_of):
         found[subject_of[doubt.subject]]["doubts"].append(doubt.kind)
     return {subject: _sorted(outcome) for subject, outcome in found.items()}
 
@@ -183,10 +178,6 @@ def _sorted(outcome: Outcome) -> Outcome:
         reasons=sorted(set(outcome["reasons"])),
         letters=sorted(outcome["letters"]),
     )
-
-
-def _newest(model: Any) -> int:
-    return model.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _verdict(row: ImportRow, outcome: Outcome | None) -> str:

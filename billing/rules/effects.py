@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from activities import notices
+from activities.marks import Mark
 from activities.models import Delivery
 from billing.models import Connection, Order, Subscription
 from billing.refreshing import applying
@@ -53,8 +54,7 @@ def batched(found: Iterable[Any], *, size: int = CHUNK) -> Iterator[list[Any]]:
 
 def settle(subjects: list[str], *, connection: Connection, cause: str, now: datetime) -> Settled:
     """Settles the subjects under the knobs in force, and reads what came of it. The caller takes it all back."""
-    newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    newest_letter = Delivery.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    mark = Mark(Ledger, Delivery)
     for chunk in batched(subjects):
         rows, orders = _bought_by(chunk)
         applying.settle(
@@ -64,9 +64,9 @@ def settle(subjects: list[str], *, connection: Connection, cause: str, now: date
             look=Look(cause, happened_at=now, now=now),
             before={row.stripe_id: row for row in rows},
         )
-    told = Ledger.objects.filter(pk__gt=newest, cause=cause).select_related("grant__user", "grant__product")
+    told = mark.newer(Ledger).filter(cause=cause).select_related("grant__user", "grant__product")
     last = {(row.grant.user_id, row.grant.product_id): row for row in told.order_by("pk")}
-    letters = Delivery.objects.filter(pk__gt=newest_letter, notice=notices.ACCESS_ENDED)
+    letters = mark.newer(Delivery).filter(notice=notices.ACCESS_ENDED)
     return Settled(last, _open_to(last, now=now), set(letters.values_list("user", "product")))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from activities.marks import rehearsed
 from activities.models import Activity
 from activities.record import Happening, record_one
 from billing.intake.inbox import look_again
@@ -187,10 +188,9 @@ def _effects(change: Change, rules: Rules, subjects: list[str]) -> list[Effect]:
         unbound = effects.without_a_person(subjects)
         settled, projected = sorted(unbound), [subject for subject in subjects if subject not in unbound]
     found = effects.project(projected, rules=rules)
-    with transaction.atomic():
+    with rehearsed():
         _write(change, actor=None)
         outcome = effects.settle(settled, connection=rules.connection, cause=CAUSE, now=rules.now)
-        transaction.set_rollback(True)
     found += effects.of_settled(outcome, now=rules.now)
     return sorted(found, key=lambda effect: (effect.gains, effect.product, effect.email))
 

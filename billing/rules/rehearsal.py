@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-
+from activities.marks import Mark, rehearsed
 from billing.models import Connection
 from billing.refreshing import applying
 from billing.refreshing.look import Look
@@ -57,15 +56,12 @@ class Difference:
 
 def rehearse(snapshot: Snapshot, *, subject: str, connection: Connection, now: datetime) -> list[Difference]:
     """The grants that applying the snapshot would change. Nothing is left behind."""
-    with transaction.atomic():
-        newest = Ledger.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    with rehearsed(Ledger) as mark:
         look = Look(CAUSE, happened_at=now, now=now)
         applying.apply_snapshot(snapshot, subject=subject, connection=connection, look=look)
         # By cause: what others commit meanwhile is newer too, and no rehearsal but this one can be seen from here.
-        ours = Ledger.objects.filter(pk__gt=newest, cause=CAUSE)
-        rows = list(ours.select_related("grant__user", "grant__product"))
-        before = _ends_before(rows, newest=newest)
-        transaction.set_rollback(True)
+        rows = list(mark.newer(Ledger).filter(cause=CAUSE).select_related("grant__user", "grant__product"))
+        before = _ends_before(rows, mark=mark)
     return [
         Difference(
             email=row.grant.user.email,
@@ -82,7 +78,7 @@ def rehearse(snapshot: Snapshot, *, subject: str, connection: Connection, now: d
     ]
 
 
-def _ends_before(rows: list[Ledger], *, newest: int) -> dict[int, datetime | None]:
+def _ends_before(rows: list[Ledger], *, mark: Mark) -> dict[int, datetime | None]:
     """Where each grant ended before: its newest ledger row of then."""
-    earlier = Ledger.objects.filter(grant__in=[row.grant_id for row in rows], pk__lte=newest).order_by("pk")
+    earlier = mark.older(Ledger).filter(grant__in=[row.grant_id for row in rows]).order_by("pk")
     return dict(earlier.values_list("grant_id", "ends_at"))
