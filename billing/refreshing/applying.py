@@ -17,9 +17,11 @@ from billing.refreshing.doubts import raise_doubts, raise_shut_out
 from billing.refreshing.entitling import (
     Entitlement,
     Rules,
+    count_from_each_other,
     entitle_orders,
     entitle_subscriptions,
     is_past,
+    lock_buyers,
     with_other_purchases,
 )
 from billing.refreshing.happenings import Teller
@@ -115,14 +117,16 @@ def _bind(
 ) -> tuple[Decided, dict[str, datetime]]:
     """What each purchase opens, and whose it is; and the customers whose session has to be seen first."""
     rules, at = Rules.of(connection, now=look.now), look.happened_at
-    found = entitle_subscriptions(subscriptions, rules=rules, happened_at=at) | entitle_orders(
-        orders, rules=rules, happened_at=at
-    )
+    found = {
+        **entitle_subscriptions(subscriptions, rules=rules, happened_at=at),
+        **entitle_orders(orders, rules=rules, happened_at=at),
+    }
     decided = Decided(subscriptions, orders, found, _customers_of([*subscriptions, *orders]))
     waiting = bind(decided, look=look, references=references)
-    if any(ent.days for order in orders for ent in found[order.ref]):
+    if count_from_each_other(found):
         # Whose they are decides from when they count, which is read from the rows.
         Order.objects.bulk_update(orders, ["user"], batch_size=200)
+        lock_buyers(orders)
         orders = with_other_purchases(orders)
         found = found | entitle_orders(orders, rules=rules, happened_at=at)
         decided = replace(decided, orders=orders, found=found)

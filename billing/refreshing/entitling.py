@@ -133,16 +133,26 @@ def entitle_orders(rows: Iterable[Order], *, rules: Rules, happened_at: datetime
     }
 
 
-def with_other_purchases(orders: list[Order]) -> list[Order]:
-    """The orders and every other paid one of the same people, for products that are open for a number of days.
+def count_from_each_other(found: Found) -> bool:
+    """Whether any of these purchases is for a number of days."""
+    return any(entitlement.days for entitlements in found.values() for entitlement in entitlements)
 
-    Each purchase counts from the end of the one before, so news of one may move another's end. The people are
-    locked first: two customers of one person, looked at together, must not be counted apart.
+
+def lock_buyers(orders: Iterable[Order]) -> None:
+    """Two customers of one person, looked at together, must not be counted apart."""
+    list(User.objects.select_for_update().filter(pk__in=_buyers(orders)).order_by("pk").values_list("pk"))
+
+
+def with_other_purchases(orders: list[Order]) -> list[Order]:
+    """The orders and every other paid one of the same people, for products that are open for a number of days: each
+    purchase counts from the end of the one before, so news of one may move another's end.
     """
-    people = {order.user_id for order in orders if order.user_id}
-    list(User.objects.select_for_update().filter(pk__in=people).order_by("pk").values_list("pk"))
-    others = Order.objects.filter(user_id__in=people, state=Order.State.PAID)
+    others = Order.objects.filter(user_id__in=_buyers(orders), state=Order.State.PAID)
     return orders + list(others.exclude(pk__in=[order.pk for order in orders]))
+
+
+def _buyers(orders: Iterable[Order]) -> set[int]:
+    return {order.user_id for order in orders if order.user_id}
 
 
 def _entitle_subscription(

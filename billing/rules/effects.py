@@ -1,4 +1,6 @@
-"""Who gains or loses access by other knobs: by settling them, or by comparing what is open with what would be."""
+"""Who gains or loses access by other knobs: by comparing what is open with what would be, and by settling those
+whose people are not known yet.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -12,7 +14,13 @@ from activities.marks import Mark
 from activities.models import Delivery
 from billing.models import Connection, Order, Subscription
 from billing.refreshing import applying
-from billing.refreshing.entitling import Rules, entitle_orders, entitle_subscriptions
+from billing.refreshing.entitling import (
+    Rules,
+    count_from_each_other,
+    entitle_orders,
+    entitle_subscriptions,
+    with_other_purchases,
+)
 from billing.refreshing.look import Look
 from hub import grants
 from hub.access import open_grants, reached
@@ -46,7 +54,7 @@ class Settled:
     written: set[Pair]
 
 
-def batched(found: Iterable[Any], *, size: int = CHUNK) -> Iterator[list[Any]]:
+def batched(found: Iterable[Any], *, size: int) -> Iterator[list[Any]]:
     rest = iter(found)
     while step := list(islice(rest, size)):
         yield step
@@ -55,7 +63,7 @@ def batched(found: Iterable[Any], *, size: int = CHUNK) -> Iterator[list[Any]]:
 def settle(subjects: list[str], *, connection: Connection, cause: str, now: datetime) -> Settled:
     """Settles the subjects under the knobs in force, and reads what came of it. The caller takes it all back."""
     mark = Mark(Ledger, Delivery)
-    for chunk in batched(subjects):
+    for chunk in batched(subjects, size=CHUNK):
         rows, orders = _bought_by(chunk)
         applying.settle(
             rows,
@@ -85,20 +93,22 @@ def of_settled(found: Settled, *, now: datetime) -> list[Effect]:
 def project(subjects: list[str], *, rules: Rules) -> list[Effect]:
     """The same for subjects whose people are known, without a write: several times as fast."""
     changes: list[Wanted] = []
-    for chunk in batched(subjects):
+    for chunk in batched(subjects, size=CHUNK):
         rows, orders = _bought_by(chunk)
         found = entitle_subscriptions(rows, rules=rules) | entitle_orders(orders, rules=rules)
+        if count_from_each_other(found):
+            orders = with_other_purchases(orders)
+            found |= entitle_orders(orders, rules=rules)
         bought: list[Subscription | Order] = [*rows, *orders]
         owned = [(purchase.user_id, ent) for purchase in bought for ent in found[purchase.ref]]
-        wanted = [want for user_id, ent in owned if user_id and (want := ent.wanted(user_id))]
-        changes += grants.unlike(wanted)
+        changes += grants.unlike([want for user_id, ent in owned if user_id and (want := ent.wanted(user_id))])
     return list(_effects_of(changes, now=rules.now))
 
 
 def without_a_person(subjects: list[str]) -> set[str]:
     """Those of whom something is nobody's yet."""
     found: set[str] = set()
-    for chunk in batched(subjects):
+    for chunk in batched(subjects, size=CHUNK):
         found |= set(
             Subscription.objects.filter(customer_id__in=chunk, user=None).values_list("customer_id", flat=True)
         )
@@ -114,21 +124,25 @@ def _effects_of(changes: list[Wanted], *, now: datetime) -> Iterator[Effect]:
     people = User.objects.filter(is_active=True).in_bulk({user_id for user_id, _ in by_pair})
     products = Product.objects.in_bulk({product_id for _, product_id in by_pair})
     before: set[tuple[int, int, str, str]] = set()
-    for chunk in batched(people):
+    for chunk in batched(people, size=CHUNK):
         rows = open_grants(now=now).filter(user_id__in=chunk)
         before |= set(rows.values_list("user_id", "product_id", "source", "source_ref"))
     after = before - {want.key for want in changes} | {want.key for want in changes if _opens(want, now=now)}
     had, have = (reached((user_id, product_id) for user_id, product_id, *_ in keys) for keys in (before, after))
     for pair, wants in by_pair.items():
         if pair[0] in people and (pair in had) != (pair in have):
-            last, product = wants[-1], products[pair[1]]
-            is_told = pair in had and product.send_access_email and last.reason in LETTERS
-            is_told = is_told and not any(want.foreseen or want.batch for want in wants)
+            first, last, product = min(wants, key=_is_imported), wants[-1], products[pair[1]]
+            is_told = pair in had and product.send_access_email and first.reason in LETTERS and not _is_imported(first)
+            is_told = is_told and not any(want.foreseen for want in wants)
             yield _effect(people[pair[0]], product, pair in have, last.reason, last.until, is_told=is_told)
 
 
 def _opens(want: Wanted, *, now: datetime) -> bool:
     return want.state != CLOSED and (want.ends_at is None or want.ends_at > now)
+
+
+def _is_imported(want: Wanted) -> bool:
+    return bool(want.batch)
 
 
 def _bought_by(subjects: list[str]) -> tuple[list[Subscription], list[Order]]:
@@ -140,7 +154,7 @@ def _open_to(pairs: Iterable[Pair], *, now: datetime) -> set[Pair]:
     """What these people can open at the gate, whatever gave it to them: gifts, other purchases, collections."""
     people = {user_id for user_id, _ in pairs}
     found: set[Pair] = set()
-    for chunk in batched(people):
+    for chunk in batched(people, size=CHUNK):
         found |= set(open_grants(now=now).filter(user_id__in=chunk).values_list("user_id", "product_id"))
     return reached(found)
 

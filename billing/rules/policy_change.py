@@ -1,6 +1,7 @@
 """Changing the owner's knobs: who would gain or lose access, and then the change, but only as it was shown.
 
-The preview settles the people concerned under the new knobs, from what was last seen at Stripe, and takes it back.
+The preview compares what is open with what would be, from what was last seen at Stripe; whose people are not known yet
+is settled under the new knobs, and that is taken back.
 Saving asks Stripe about the same people again, by the one path that everything takes.
 """
 
@@ -28,7 +29,6 @@ from hub.models import Product, User
 
 CAUSE = "policy_preview"
 CHUNK = 200
-SETTLED_AT_MOST = 300  # subjects, while somebody waits
 # The subscriptions that a knob can speak of: nothing else is read when it is turned.
 TOUCHED = {
     "trial_access": Q(status="trialing"),
@@ -181,17 +181,13 @@ def _differs(was: list[Entitlement], becomes: list[Entitlement]) -> bool:
 
 
 def _effects(change: Change, rules: Rules, subjects: list[str]) -> list[Effect]:
-    """By doing it and taking it back; of very many whose people are known, by comparing what is with what would be."""
-    if len(subjects) <= SETTLED_AT_MOST:
-        settled, projected = subjects, []
-    else:
-        unbound = effects.without_a_person(subjects)
-        settled, projected = sorted(unbound), [subject for subject in subjects if subject not in unbound]
-    found = effects.project(projected, rules=rules)
+    unbound = effects.without_a_person(subjects)
+    bound = [subject for subject in subjects if subject not in unbound]
     with rehearsed():
         _write(change, actor=None)
-        outcome = effects.settle(settled, connection=rules.connection, cause=CAUSE, now=rules.now)
-    found += effects.of_settled(outcome, now=rules.now)
+        settled = effects.settle(sorted(unbound), connection=rules.connection, cause=CAUSE, now=rules.now)
+        found = effects.project(bound, rules=rules)  # beside what has just opened for the same people
+    found += effects.of_settled(settled, now=rules.now)
     return sorted(found, key=lambda effect: (effect.gains, effect.product, effect.email))
 
 
