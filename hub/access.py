@@ -5,7 +5,7 @@ past its end.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hub.models import CollectionItem, Grant, Ledger, Product, User
 from hub.reasons import AHEAD, ENDINGS, OVER_BY_TIME, say
+from hub.seller import seller
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,6 @@ class Reason:
     until: datetime | None = None
 
 
-# Who sells adds here what it knows of purchases without a grant: person to product id to reason.
-further_reasons: list[Callable[[User], Mapping[int, Reason]]] = []
 OPEN_TO: dict[str, str] = {Product.Visibility.PUBLIC: "everyone", Product.Visibility.MEMBERS: "members"}
 UNPAID = frozenset(
     {"past_due", "past_due_expired", "unpaid", "invoice_late", "invoice_late_expired", "invoices_unpaid"}
@@ -224,7 +223,7 @@ def _with_further_reasons(found: list[Explanation], user: User) -> list[Explanat
     """A purchase that has opened nothing yet is a better reason than none."""
     if all(explanation.access for explanation in found):
         return found
-    reasons = {product_id: reason for source in further_reasons for product_id, reason in source(user).items()}
+    reasons = seller().reasons_of(user)
     return [
         _not_yet(explanation.product, reason)
         if (reason := reasons.get(explanation.product.pk)) and _says_more(reason, explanation)

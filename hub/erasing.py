@@ -3,7 +3,6 @@
 The account's row stays too, as nobody: what Stripe still tells of the old purchases finds it, and makes no new person.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
@@ -23,15 +22,13 @@ from hub.errors import Refused
 from hub.models import BatchRow, Grant, Note, PageProgress, User
 from hub.payments import bills_of
 from hub.roles import Role
+from hub.seller import seller
 
 Verb = Activity.Verb
 # What they did, what was said to them, and what was said about them.
 PERSONAL = (Verb.SIGNED_IN, Verb.ADDRESS_CHANGED, Verb.PAGE_COMPLETED, Verb.EMAIL_SENT, Verb.STAFF_ACTION)
 # Of the rest, how much and which: no names, no words, no addresses.
 KEPT = frozenset({"amount", "currency", "invoice", "subscription", "order", "attempt", "ends_at", "price_text"})
-
-# Who sells forgets what it knows: whatever is personal in its rows about these people (ids).
-erasers: list[Callable[[set[int]], None]] = []
 
 
 def check(person: User) -> None:
@@ -70,8 +67,7 @@ def erase(person: User, *, actor: User, now: datetime) -> None:
         forgotten.delete()
     codes.forget(person.email)
     end_sessions(person)
-    for forget in erasers:
-        forget({person.pk})
+    seller().forget({person.pk})
     _become_nobody(person, now=now)
     record_deed("erased this person", actor_id=actor.pk, user_id=person.pk, now=now)
 

@@ -1,10 +1,10 @@
 """What whoever sells says of products, for the console's lists: whether they are on sale there, and what they bring."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from activities.money import format_money
+from hub.seller import seller
 
 LINKED, SELLS, DEAD, NOT_LINKED = "linked", "sells", "dead", "none"
 MARKS = {
@@ -39,10 +39,6 @@ class Figures:
         return MARKS[self.mark]
 
 
-# Who sells tells of those products that it knows.
-sources: list[Callable[[Sequence[int]], Iterable[tuple[int, Figures]]]] = []
-
-
 def figures_of(product_ids: Sequence[int]) -> dict[int, Figures]:
     found = dict.fromkeys(product_ids, Figures())
-    return found | dict(chain.from_iterable(source(product_ids) for source in sources))
+    return found | dict(seller().figures_of(product_ids))

@@ -280,7 +280,7 @@ class PeopleForm(forms.Form):
     stage = forms.ChoiceField(
         label="Payment",
         required=False,
-        choices=lambda: [("", "Every stage"), *((name, stage.words) for name, stage in stages.items())],
+        choices=lambda: [("", "Every stage"), *((name, stage.words) for name, stage in stages().items())],
     )
     role = forms.ChoiceField(label="Role", required=False, choices=[("", "Every role"), *ROLES.items()])
     seen = forms.ChoiceField(label="Last here", required=False, choices=[("", "Any time"), *SEEN.items()])

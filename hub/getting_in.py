@@ -1,9 +1,8 @@
 """What stands between a person and the site, their products aside: what support has to know before anything else."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,6 +13,7 @@ from activities.sentences import MAILS
 from hub import codes
 from hub.factors import factors_of
 from hub.models import User
+from hub.seller import seller
 
 NAMES = {"totp": "an authenticator app", "webauthn": "a passkey", "recovery_codes": "recovery codes"}
 LATELY = timedelta(days=30)
@@ -30,13 +30,9 @@ class Fact:
     action: str = ""
 
 
-# Who sells adds what it knows of: a question that waits for a person is one.
-further_facts: list[Callable[[User], Iterable[Fact]]] = []
-
-
 def facts_on(person: User, *, now: datetime) -> list[Fact]:
     """What keeps them out first. `now` is business time; codes and e-mails live in real time."""
-    found = [*_shut(person), *_mail(person, now=now), *chain.from_iterable(ask(person) for ask in further_facts)]
+    found = [*_shut(person), *_mail(person, now=now), *seller().facts(person)]
     if person.is_active:
         found += _signing_in(person)
     return sorted(found, key=lambda fact: ("bad", "warn", "info", "good").index(fact.tone))

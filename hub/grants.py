@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -19,6 +18,7 @@ from hub.access import reached
 from hub.errors import Refused
 from hub.models import Grant, Ledger, Product, User
 from hub.reasons import AHEAD, OVER_BY_TIME
+from hub.seller import seller
 from hub.telling import BY_HAND, Pair
 
 CLOSED = "closed"
@@ -67,16 +67,6 @@ def closing(grant: Grant, *, reason: str, now: datetime) -> Wanted:
         true_at=now,
         starts_at=grant.starts_at,
     )
-
-
-class Seller(Protocol):
-    """What a grant should be by the purchase behind it; None where that is unknown, or it was not bought."""
-
-    def __call__(self, grant: Grant, *, now: datetime) -> Wanted | None: ...
-
-
-# Who sells is asked when a person gives back what a person took.
-sellers: list[Seller] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +157,7 @@ def restore(grant: Grant, *, actor: User | None, reason: str, now: datetime, bat
     _lock_living(grant.user_id)
     grant = Grant.objects.get(pk=grant.pk)
     if grant.state == Grant.State.REVOKED:
-        asked = (seller(grant, now=now) for seller in sellers)
-        want = next((found for found in asked if found is not None), None)
+        want = seller().follow(grant, now=now)
         _write([_reopen(grant, want, now=now, batch=batch)], cause=_by(actor), now=now, actor=actor, note=reason)
     return grant
 

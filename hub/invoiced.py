@@ -1,17 +1,12 @@
 """Who is sent invoices: nothing is taken from a card, so that nothing failed, and there is something to pay."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from hub.access import late_among
 from hub.models import Grant, User
-
-# Who sells adds what somebody is behind with: the grant's `source_ref`, and the page where the invoice is paid, which
-# is empty where that is not for this person to do, or there is none.
-sources: list[Callable[[User], Mapping[str, str]]] = []
-# And of what a letter tells: the grants' `source_ref`, each with the time of its newest invoice.
-daters: list[Callable[[Collection[str]], Mapping[str, datetime]]] = []
+from hub.seller import seller
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +18,14 @@ class Late:
     invoice_url: str
 
 
-def invoices_due(user: User) -> dict[str, str]:
+def invoices_due(user: User) -> Mapping[str, str]:
     """What this person was sent an invoice for and is behind with: `source_ref` to where it is paid."""
-    return {ref: url for source in sources for ref, url in source(user).items()}
+    return seller().invoices_due(user)
 
 
-def invoiced_on(refs: Collection[str]) -> dict[str, datetime]:
+def invoiced_on(refs: Collection[str]) -> Mapping[str, datetime]:
     """When the newest invoice of each of these was made, where one is sent. No query where there is none to ask for."""
-    return {ref: at for date in daters for ref, at in date(refs).items()} if refs else {}
+    return seller().invoiced_on(refs) if refs else {}
 
 
 def late_of(user: User, grants: Iterable[Grant], *, now: datetime) -> list[Late]:

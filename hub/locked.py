@@ -111,7 +111,7 @@ def for_visitor(sale: Sale | None) -> Locked:
     return Locked("For members", "Sign in to open this, if it is in your library.", "sign_in")
 
 
-def invoices_behind(user: User, explanations: Iterable[Explanation]) -> dict[str, str]:
+def invoices_behind(user: User, explanations: Iterable[Explanation]) -> Mapping[str, str]:
     """The `due` of the functions below: this person's invoices, asked for only where one may be the reason."""
     return invoices_due(user) if any(explanation.reason in INVOICES for explanation in explanations) else {}
 

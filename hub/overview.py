@@ -1,9 +1,7 @@
 """What the console's first page says: the way to a first sale, what waits for a person, what today brought."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from django.db.models import Count
 from django.urls import reverse
@@ -12,6 +10,7 @@ from django.utils import timezone
 from activities.models import Activity
 from hub.editing.products import find_empty
 from hub.models import Page, Product
+from hub.seller import seller
 
 VERBS = Activity.Verb
 # What an owner asks for first, and how it is said of one and of several.
@@ -56,13 +55,6 @@ class Tally:
     url: str
 
 
-# Who sells adds the steps and matters that only it knows of.
-further_steps: list[Callable[[], Iterable[Step]]] = []
-further_matters: list[Callable[[], Iterable[Matter]]] = []
-# How much waits for a person: said beside *To decide* on every page of the console.
-further_counts: list[Callable[[], int]] = []
-
-
 def steps() -> list[Step]:
     """All of them while one is left; none when the site is on its way."""
     products = Product.objects.filter(archived_at=None)
@@ -73,7 +65,7 @@ def steps() -> list[Step]:
     found = [
         Step("Make a product", reverse("hub:console_product_new"), first is not None),
         Step("Publish its first page", content, Page.objects.filter(is_published=True).exists()),
-        *chain.from_iterable(source() for source in further_steps),
+        *seller().steps(),
         Step("Put the product live", info, products.filter(is_live=True).exists()),
     ]
     return [] if all(step.is_done for step in found) else found
@@ -89,13 +81,13 @@ def matters() -> list[Matter]:
         )
         for product in find_empty()[:5]
     ]
-    found += chain.from_iterable(source() for source in further_matters)
+    found += seller().matters()
     return sorted(found, key=lambda matter: matter.tone != "bad")
 
 
 def count_waiting() -> int:
-    """How much is on the page *To decide*."""
-    return sum(count() for count in further_counts)
+    """How much is on the page *To decide*: said beside it on every page of the console."""
+    return seller().count_waiting()
 
 
 def today(*, now: datetime) -> list[Tally]:

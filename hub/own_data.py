@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from activities.models import Activity, Delivery
 from hub.models import Grant, Ledger, Note, PageProgress, Site, User
+from hub.seller import seller
 
 Rows = Iterable[dict[str, Any]]
 AT_ONCE = 500
@@ -21,7 +22,7 @@ def export(person: User, *, now: datetime) -> Iterator[str]:
     """The document in pieces: `person`, then a list for each section. Times are ISO 8601 in UTC, money minor units."""
     about = {"site": Site.load().name, "exported_at": now, "person": _person(person)}
     yield _json(about)[:-1]
-    for name, section in sections.items():
+    for name, section in {**SECTIONS, **seller().told}.items():
         yield f",\n{json.dumps(name)}: ["
         for place, row in enumerate(section(person)):
             yield (",\n" if place else "\n") + _json(row)
@@ -79,8 +80,7 @@ def _notes(person: User) -> Rows:
     return rows_of(Note.objects.filter(person=person), "words", "written_at")
 
 
-# Who else keeps something about people adds a section.
-sections: dict[str, Callable[[User], Rows]] = {
+SECTIONS: dict[str, Callable[[User], Rows]] = {
     "sessions": _sessions,
     "ways_to_sign_in": _factors,
     "grants": _grants,

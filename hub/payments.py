@@ -1,14 +1,14 @@
-"""What staff see of a person's payments, and what they may ask: who sells fills it in."""
+"""What staff see of a person's payments, and what they may ask: who sells knows it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 
 from django.db.models import Q
 
 from hub.access import Explanation
 from hub.models import User
+from hub.seller import seller
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,52 +68,43 @@ class Stage:
     people: Q
 
 
-# Who sells adds the payments of a person, finds people by an id of its own, asks anew how a person stands, tells
-# in sentences what it knows of an address or an id that leads to nobody, notes what a reason alone does not say, and
-# tells people apart by how they pay.
-sources: list[Callable[[User], Iterable[Payment]]] = []
-payers: list[Callable[[User], Iterable[Payer]]] = []
-billers: list[Callable[[User], Iterable[Bill]]] = []
-finders: list[Callable[[str], Iterable[int]]] = []
-askers: list[Callable[[User], str]] = []
-tellers: list[Callable[[str], Iterable[str]]] = []
-noters: list[Callable[[User], Iterable[Note]]] = []
-stages: dict[str, Stage] = {}
-
-
 def payments_of(user: User) -> list[Payment]:
     """The newest first."""
-    found = chain.from_iterable(source(user) for source in sources)
-    return sorted(found, key=lambda payment: payment.at, reverse=True)
+    return sorted(seller().payments(user), key=lambda payment: payment.at, reverse=True)
 
 
 def payers_of(user: User) -> list[Payer]:
-    return list(chain.from_iterable(source(user) for source in payers))
+    return list(seller().payers(user))
 
 
 def bills_of(user: User) -> list[Bill]:
     """What goes on charging them, whether they are let in or not."""
-    return list(chain.from_iterable(source(user) for source in billers))
+    return list(seller().bills(user))
 
 
 def find_by_id(word: str) -> set[int]:
     """The people that an id of a purchase, a subscription or a customer leads to."""
-    return set(chain.from_iterable(find(word) for find in finders))
+    return set(seller().find_people(word))
 
 
 def tell_of(word: str) -> list[str]:
     """What is known of an address or an id that nobody here has: a sentence each, none where nothing is."""
-    return list(chain.from_iterable(tell(word) for tell in tellers))
+    return list(seller().tell_of(word))
 
 
 def ask_again(user: User) -> str:
-    """Asks everybody who sells how this person stands now; what came of it, in words."""
-    return " ".join(ask(user) for ask in askers) or "Nobody sells here, so nobody could be asked."
+    """Asks who sells how this person stands now; what came of it, in words."""
+    return seller().ask_again(user)
+
+
+def stages() -> Mapping[str, Stage]:
+    """How people are told apart by how they pay."""
+    return seller().stages
 
 
 def with_notes(found: Iterable[Explanation], user: User) -> list[Explanation]:
     """What is so now, with what staff ask next: how long it was paid for, what is on its way, what is disputed."""
-    notes = list(chain.from_iterable(note(user) for note in noters))
+    notes = list(seller().notes(user))
     return [_noted(explanation, notes) for explanation in found]
 
 

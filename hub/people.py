@@ -157,8 +157,8 @@ def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:
         people = people.filter(joined_at__gte=start_of(filters.since))
     if filters.until and filters.until < date.max:
         people = people.filter(joined_at__lt=end_of(filters.until))
-    if filters.stage in stages:
-        people = people.filter(stages[filters.stage].people)
+    if stage := stages().get(filters.stage):
+        people = people.filter(stage.people)
     if filters.role == "staff":
         people = people.exclude(role=User.Role.MEMBER)
     elif filters.role:

@@ -81,21 +81,21 @@ def _forget_mirrored(customers: set[str]) -> None:
         MODELS[kind].objects.bulk_update(rows, ["metadata", "stripe_data"], batch_size=200)
 
 
-def customers_told(person: User) -> Rows:
+def _customers(person: User) -> Rows:
     return rows_of(StripeCustomer.objects.filter(user=person), "stripe_id", "email", "name", "bound_by", "deleted_at")
 
 
-def subscriptions_told(person: User) -> Rows:
+def _subscriptions(person: User) -> Rows:
     fields = ("stripe_id", "customer_id", "status", "created", "period_end", "cancel_at", "canceled_at", "ended_at")
     return rows_of(Subscription.objects.filter(user=person), *fields, "data")
 
 
-def orders_told(person: User) -> Rows:
+def _orders(person: User) -> Rows:
     fields = ("key", "customer_id", "email", "name", "state", "lines", "amount", "currency", "amount_refunded")
     return rows_of(Order.objects.filter(user=person), *fields, "receipt_url", "paid_at", "created")
 
 
-def invoices_told(person: User) -> Iterator[Json]:
+def _invoices(person: User) -> Iterator[Json]:
     """Each invoice of theirs that was ever seen, in minor units, with what its lines say it is for."""
     given_back = {
         invoice
@@ -115,3 +115,12 @@ def invoices_told(person: User) -> Iterator[Json]:
             "what_for": [line["description"] for line in lines if line.get("description")],
             "refunded": invoice["id"] in given_back,
         }
+
+
+# Sections of a person's own data.
+TOLD = {
+    "stripe_customers": _customers,
+    "subscriptions": _subscriptions,
+    "purchases": _orders,
+    "invoices": _invoices,
+}

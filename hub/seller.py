@@ -1,0 +1,93 @@
+"""All that this app asks of whoever sells: what was bought, how it is paid, what is on sale, what waits for a person.
+
+Who sells registers once, as the site starts. Until then nobody sells, nothing was bought, and everything here works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from typing import Protocol
+
+    from hub.access import Reason
+    from hub.causes import CausePage
+    from hub.figures import Figures
+    from hub.getting_in import Fact
+    from hub.grants import Wanted
+    from hub.models import Grant, User
+    from hub.overview import Matter, Step
+    from hub.own_data import Rows
+    from hub.payments import Bill, Note, Payer, Payment, Stage
+
+    class Follow(Protocol):
+        def __call__(self, grant: Grant, *, now: datetime) -> Wanted | None: ...
+
+
+def _nothing(*_asked: Any) -> tuple[()]:
+    return ()
+
+
+def _no_words(_asked: Any) -> dict[Any, Any]:
+    return {}
+
+
+def _unknown(grant: Grant, *, now: datetime) -> None:
+    """Nothing that was bought is behind any grant."""
+
+
+def _nobody(_person: User) -> str:
+    return "Nobody sells here, so nobody could be asked."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seller:
+    """Each question with its answer where nobody sells.
+
+    Of access: `reasons_of` a person's purchases that opened nothing, by product id; `follow` says what a grant should
+    be by the purchase behind it, and None where there is none.
+    Of paying: `payments`; `payers`, the customers that a person is; `bills`, what goes on charging them; `notes`, what
+    a reason leaves out; `invoices_due`: the `source_ref` of what they are behind with, and the page where that invoice
+    is paid, empty where it is not for them to do; `invoiced_on`: of these refs, the time of the newest invoice.
+    Of people: `find_people` by an id of the seller's, `tell_of` an address or id that leads to nobody, `ask_again` how
+    somebody stands, `facts` on their way in, `stages` of paying that lists are narrowed by.
+    Of the console: the `steps` to a first sale, the `matters` that wait, and how many of them (`count_waiting`);
+    `figures_of` products by their ids; `pages_of` the causes of ledger lines.
+    Of what is kept: `told` are the sections of a person's own data, `forget` destroys what is personal of these ids.
+    """
+
+    reasons_of: Callable[[User], Mapping[int, Reason]] = _no_words
+    follow: Follow = _unknown
+    payments: Callable[[User], Iterable[Payment]] = _nothing
+    payers: Callable[[User], Iterable[Payer]] = _nothing
+    bills: Callable[[User], Iterable[Bill]] = _nothing
+    notes: Callable[[User], Iterable[Note]] = _nothing
+    invoices_due: Callable[[User], Mapping[str, str]] = _no_words
+    invoiced_on: Callable[[Collection[str]], Mapping[str, datetime]] = _no_words
+    find_people: Callable[[str], Iterable[int]] = _nothing
+    tell_of: Callable[[str], Iterable[str]] = _nothing
+    ask_again: Callable[[User], str] = _nobody
+    facts: Callable[[User], Iterable[Fact]] = _nothing
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    steps: Callable[[], Iterable[Step]] = _nothing
+    matters: Callable[[], Iterable[Matter]] = _nothing
+    count_waiting: Callable[[], int] = int
+    figures_of: Callable[[Sequence[int]], Iterable[tuple[int, Figures]]] = _nothing
+    pages_of: Callable[[Collection[str]], Mapping[str, CausePage]] = _no_words
+    told: Mapping[str, Callable[[User], Rows]] = field(default_factory=dict)
+    forget: Callable[[set[int]], None] = lambda _people: None
+
+
+_registered = Seller()
+
+
+def register(found: Seller) -> None:
+    global _registered
+    _registered = found
+
+
+def seller() -> Seller:
+    return _registered
