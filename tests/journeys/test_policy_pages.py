@@ -12,7 +12,7 @@ from billing.connection import disconnect
 from billing.forms import PolicyForm
 from billing.intake.draining import drain
 from billing.models import AccessPolicy, Connection, Subscription
-from billing.rules import effects, policy_change
+from billing.rules import policy_change
 from billing.rules.knobs import DEFAULTS
 from billing.rules.policies import load
 from billing.rules.policy_change import Change
@@ -316,21 +316,6 @@ def test_whoever_nobody_knows_yet_is_named_when_they_gain(shop: Shop, desk: Clie
     desk.post(SITE, sent_back(page))
     drain()
     assert ("nora@example.org", "Studio Membership") in opened()
-
-
-def test_two_purchases_of_one_person_are_reckoned_together_wherever_they_stand(
-    late: Shop, desk: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ben pays twice, as two customers, and loses it by both: neither keeps it open for the other."""
-    monkeypatch.setattr(effects, "CHUNK", 1)
-    row = Subscription.objects.get(user__email="ben@example.org")
-    grant = Grant.objects.get(source_ref=row.stripe_id)
-    second = clone(row, of=grant.user, stripe_id="sub_second")
-    second.save()
-    grant.pk, grant.source_ref = None, second.stripe_id
-    grant.save(force_insert=True)
-    page = desk.post(SITE, USUAL | {"past_due_policy": "none"}).content.decode()
-    assert rows_of(page) == [("ben@example.org", "Studio Membership", "loses")]
 
 
 def test_a_purchase_that_counts_from_another_moves_with_it(shop: Shop, desk: Client) -> None:
