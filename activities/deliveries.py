@@ -16,9 +16,10 @@ import structlog
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from activities import clock, letters, refusals
+from activities.leases import is_free
 from activities.models import Activity, Delivery
 from activities.record import Happening, record_deed, record_one
 
@@ -147,8 +148,7 @@ class _Line:
 
 
 def _due(*, now: datetime) -> QuerySet[Delivery, int]:
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    rows = Delivery.objects.filter(free, state=State.WAITING, next_try__lte=now)
+    rows = Delivery.objects.filter(is_free(now=now), state=State.WAITING, next_try__lte=now)
     return rows.order_by("next_try", "pk").values_list("pk", flat=True)
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from activities import clock
+from activities.leases import is_free
 from billing.importing import rehearsing
 from billing.importing.asking import FRESH, Moved
 from billing.importing.turns import Note, unnoted
@@ -108,6 +108,5 @@ def _apply_together(batch: ImportBatch, rows: list[ImportRow], *, now: datetime)
 def _lock_subjects(keys: list[str]) -> dict[str, Subject]:
     """Those that nobody holds a lease on. Whoever takes one now waits for us, and then fetches what is newer."""
     Subject.objects.bulk_create([Subject(key=key) for key in sorted(keys)], ignore_conflicts=True)
-    is_free = Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
-    found = Subject.objects.select_for_update().filter(is_free, key__in=keys).order_by("key")
+    found = Subject.objects.select_for_update().filter(is_free(now=timezone.now()), key__in=keys).order_by("key")
     return {subject.key: subject for subject in found}

@@ -5,9 +5,9 @@ import uuid
 from datetime import timedelta
 from typing import Protocol
 
-from django.db.models import Q
 from django.utils import timezone
 
+from activities.leases import is_free
 from billing.models import ImportBatch
 
 # Longer than the slowest step: a page of Stripe's lists, or catching up with what happened meanwhile.
@@ -55,8 +55,7 @@ class Turn:
 def take(batch: ImportBatch) -> Turn | None:
     """A turn at what is to be done, with the batch as it stands now; None while somebody else has it, or it stopped."""
     now, token = timezone.now(), uuid.uuid4()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    waiting = ImportBatch.objects.filter(free, pk=batch.pk, state__in=ImportBatch.AT_WORK, stopped_at=None)
+    waiting = ImportBatch.objects.filter(is_free(now=now), pk=batch.pk, state__in=ImportBatch.AT_WORK, stopped_at=None)
     if not waiting.update(lease_token=token, lease_until=now + LENGTH):
         return None
     batch.refresh_from_db()

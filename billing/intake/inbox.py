@@ -112,7 +112,7 @@ def dirty_subjects(*, business_now: datetime, limit: int, is_listed_elsewhere: b
     """
     asked = (
         Subject.objects.filter(Q(requests__gt=0) | Q(due_at__lte=business_now))
-        .exclude(pk__in=_waiting().values("pk"))
+        .exclude(pk__in=put_off().values("pk"))
         .exclude(of_a_disconnected_account())
         .order_by("due_at", "pk")
     )
@@ -142,10 +142,11 @@ def _rung() -> QuerySet[InboxEvent]:
     """Events of subjects that nobody looks at just now, and that may be tried again, oldest first."""
     pending = InboxEvent.objects.filter(state=InboxEvent.State.PENDING)
     pending = pending.exclude(connection__state=Connection.State.OFF)
-    return pending.exclude(subject__in=_waiting().values("key")).order_by("id")
+    return pending.exclude(subject__in=put_off().values("key")).order_by("id")
 
 
-def _waiting() -> QuerySet[Subject]:
+def put_off() -> QuerySet[Subject]:
+    """Subjects that somebody looks at just now, or that are not to be tried again yet."""
     now = timezone.now()
     return Subject.objects.filter(Q(retry_at__gt=now) | Q(lease_until__gt=now))
 

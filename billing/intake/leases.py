@@ -4,9 +4,9 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q
 from django.utils import timezone
 
+from activities.leases import is_free
 from billing.models import Subject
 
 # Longer than the slowest refresh: a handful of calls of at most STRIPE_TIMEOUT, tried twice.
@@ -22,9 +22,8 @@ class Lease:
 def take(key: str) -> Lease | None:
     """The lease on a subject, made when it is new; None while somebody else holds it."""
     now, token = timezone.now(), uuid.uuid4()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
     for _ in range(2):
-        if Subject.objects.filter(free, key=key).update(lease_token=token, lease_until=now + LENGTH):
+        if Subject.objects.filter(is_free(now=now), key=key).update(lease_token=token, lease_until=now + LENGTH):
             return Lease(key, token)
         if Subject.objects.filter(key=key).exists():
             return None

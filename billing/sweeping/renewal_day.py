@@ -16,7 +16,8 @@ from billing.desk import attention
 from billing.gateway import Gateway, gateway_for
 from billing.intake import leases
 from billing.intake.event_types import Facet
-from billing.models import Connection, InboxEvent, StripeCustomer, Subject, Subscription
+from billing.intake.inbox import put_off
+from billing.models import Connection, InboxEvent, StripeCustomer, Subscription
 from billing.refreshing.applying import apply_snapshot
 from billing.refreshing.look import Look
 from billing.refreshing.snapshots import Snapshot
@@ -53,13 +54,12 @@ def plan() -> Plan | None:
     Customers that are nobody's yet are left out: whose they are is seen on their sessions. So is whoever has a
     subscription that we have never seen, because we could not tell when all of theirs were listed.
     """
-    waiting = Subject.objects.filter(Q(retry_at__gt=timezone.now()) | Q(lease_until__gt=timezone.now()))
     pending = InboxEvent.objects.filter(state=InboxEvent.State.PENDING, subject__startswith="cus_").exclude(
         connection__state=Connection.State.OFF
     )
     found = set(
         pending.filter(subject__in=StripeCustomer.objects.filter(user__isnull=False).values("stripe_id"))
-        .exclude(subject__in=waiting.values("key"))
+        .exclude(subject__in=put_off().values("key"))
         .values("subject")
         .annotate(others=Count("pk", filter=~Q(facets=Facet.SUBSCRIPTIONS.value)))
         .filter(others=0)
