@@ -4,7 +4,7 @@ Dates are no part of an outcome, so that a plan made in the morning is the same 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypedDict
