@@ -9,6 +9,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from django.db.models import QuerySet
+
 from activities import notices
 from activities.marks import Mark
 from activities.models import Delivery
@@ -25,11 +27,12 @@ from billing.refreshing.look import Look
 from hub import grants
 from hub.access import open_grants, reached
 from hub.grants import CLOSED, Wanted
-from hub.models import Ledger, Product, User
+from hub.models import Grant, Ledger, Product, User
 from hub.reasons import LETTERS
 
 CHUNK = 200
 Pair = tuple[int, int]  # a person and a product
+Key = tuple[int, int, str, str]  # and the source and reference of the grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +126,30 @@ def _effects_of(changes: list[Wanted], *, now: datetime) -> Iterator[Effect]:
         by_pair[want.user_id, want.product_id].append(want)
     people = User.objects.filter(is_active=True).in_bulk({user_id for user_id, _ in by_pair})
     products = Product.objects.in_bulk({product_id for _, product_id in by_pair})
-    before: set[tuple[int, int, str, str]] = set()
+    before: set[Key] = set()
+    noted: set[Key] = set()
     for chunk in batched(people, size=CHUNK):
-        rows = open_grants(now=now).filter(user_id__in=chunk)
-        before |= set(rows.values_list("user_id", "product_id", "source", "source_ref"))
-    after = before - {want.key for want in changes} | {want.key for want in changes if _opens(want, now=now)}
-    had, have = (reached((user_id, product_id) for user_id, product_id, *_ in keys) for keys in (before, after))
+        before |= _keys(open_grants(now=now).filter(user_id__in=chunk))
+        noted |= _keys(Grant.objects.filter(user_id__in=chunk, state__in=Grant.OPEN))
+    changed = {want.key for want in changes}
+    after = before - changed | {want.key for want in changes if _opens(want, now=now)}
+    noted = noted - changed | {want.key for want in changes if want.state != CLOSED}
+    had, have, still_noted = (reached((key[0], key[1]) for key in keys) for keys in (before, after, noted))
     for pair, wants in by_pair.items():
         if pair[0] in people and (pair in had) != (pair in have):
             first, last, product = min(wants, key=_is_imported), wants[-1], products[pair[1]]
             is_told = pair in had and product.send_access_email and first.reason in LETTERS and not _is_imported(first)
-            is_told = is_told and not any(want.foreseen for want in wants)
+            # No letter while another grant is written down as open, though its own time is over.
+            is_told = is_told and pair not in still_noted and not any(want.foreseen for want in wants)
             yield _effect(people[pair[0]], product, pair in have, last.reason, last.until, is_told=is_told)
 
 
 def _opens(want: Wanted, *, now: datetime) -> bool:
     return want.state != CLOSED and (want.ends_at is None or want.ends_at > now)
+
+
+def _keys(found: QuerySet[Grant]) -> set[Key]:
+    return set(found.values_list("user_id", "product_id", "source", "source_ref"))
 
 
 def _is_imported(want: Wanted) -> bool:
