@@ -219,23 +219,18 @@ class CreateProductForm(PriceForm):
 
 
 class PayerForm(forms.Form):
-    """Whose a payment is: a known person, or the address of a new one."""
+    """Whose a payment is, and how that is known: a known person, or the address of a new one."""
 
     person = forms.ModelChoiceField(User.objects.filter(is_active=True), required=False)
     address = forms.EmailField(required=False)
     name = forms.CharField(required=False, max_length=150)
+    reason = forms.CharField(max_length=240)
 
     def clean(self) -> Json:
         given: Json = super().clean() or {}
         if bool(given.get("person")) == bool(given.get("address")):
             raise forms.ValidationError("Choose one person.")
         return given
-
-
-class MovePayerForm(PayerForm):
-    """Whose it is instead of somebody else's, and how that is known."""
-
-    reason = forms.CharField(max_length=240)
 
 
 class PolicyForm(forms.Form):

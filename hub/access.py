@@ -163,7 +163,7 @@ def explain_all(user: User, products: Sequence[Product], *, at: datetime, now: d
     lines: dict[int, list[LedgerLine]] = defaultdict(list)
     for row in rows:
         lines[row.grant_id].append(_line(row))
-    found = [_explain(product, held.of(product), lines, at=at) for product in products]
+    found = [_explain(product, held.of(product), lines, at=at, is_past=at < now) for product in products]
     return _shut_if_deactivated(_with_further_reasons(found, user), user) if at >= now else found
 
 
@@ -174,8 +174,14 @@ def explain_briefly(user: User, products: Sequence[Product], *, held: Held, now:
 
 
 def _explain(
-    product: Product, grants: Sequence[Grant], lines: Mapping[int, Sequence[LedgerLine]], *, at: datetime
+    product: Product,
+    grants: Sequence[Grant],
+    lines: Mapping[int, Sequence[LedgerLine]],
+    *,
+    at: datetime,
+    is_past: bool = False,
 ) -> Explanation:
+    """Of the past the grants alone tell: to whom a product was open besides is not kept."""
     ledger = sorted((line for grant in grants for line in lines.get(grant.pk, ())), key=lambda line: line.learned_at)
     living = sorted((grant for grant in grants if _is_open(grant, at=at)), key=_strength)
     if living:
@@ -183,7 +189,7 @@ def _explain(
         reason = grant.reason
         state = {"active": "ending" if reason in ENDINGS else "open"}.get(grant.state, grant.state)
         until = grant.until
-    elif open_to := OPEN_TO.get(product.visibility):
+    elif not is_past and (open_to := OPEN_TO.get(product.visibility)):
         return Explanation(product, True, "open", open_to, say(open_to), None, grants, ledger)
     elif grants:
         grant = max(grants, key=lambda grant: (grant.closed_at or grant.ends_at or grant.starts_at, grant.pk))

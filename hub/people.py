@@ -136,11 +136,13 @@ def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:
 
 
 def count_people(*, now: datetime) -> dict[str, int]:
-    """How many members there are, how many have access, and how many of these are in grace or have cancelled."""
+    """How many people there are, how many have access, and how many of these are in grace or have cancelled: each as
+    many as its list shows.
+    """
     standing = open_grants(now=now)
     of = {"open": standing, "grace": standing.filter(state=Grant.State.GRACE), "ending": standing.filter(ENDING)}
     counts = {name: grants.aggregate(people=Count("user", distinct=True))["people"] for name, grants in of.items()}
-    return {"members": User.objects.filter(role=User.Role.MEMBER, is_active=True).count(), **counts}
+    return {"all": select_people(Filters(), now=now).count(), **counts}
 
 
 def at_risk(*, now: datetime, limit: int) -> list[Grant]:

@@ -14,7 +14,7 @@ from activities import clock
 from billing.console.words import AWAY
 from billing.desk import attaching, attention, evidence
 from billing.desk.failed_events import failed
-from billing.forms import MovePayerForm, PayerForm
+from billing.forms import PayerForm
 from billing.models import Attention, StripeCustomer
 from billing.refreshing.refresh import Outcome, refresh
 from billing.sweeping import left_behind
@@ -110,14 +110,14 @@ def payer(request: HttpRequest, pk: int) -> HttpResponse:
     """
     question = get_object_or_404(Attention.objects.select_related("user"), pk=pk, kind__in=WHOSE)
     moves = question.kind in attaching.MOVABLE
-    form = (MovePayerForm if moves else PayerForm)(request.POST if request.method == "POST" else None)
+    form = PayerForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         return _attach(request, question, form)
     words, now = request.GET.get("q", "").strip()[:254], clock.now()
     former = attaching.former_owner(question)
     people = find_people(Filters(words=words), now=now).people[:SHOWN] if words else [former] if former else []
     address = usable_address(words)
-    is_new = bool(address) and not User.objects.filter(email=address).exists()
+    is_new = bool(address) and not _is_known(address)
     context = {
         "question": question,
         "moves": moves,
@@ -129,7 +129,7 @@ def payer(request: HttpRequest, pk: int) -> HttpResponse:
         "former_until": evidence.day_until(question) if former else "",
         "words": words,
         "people": people,
-        "new_address": address if is_new else "",
+        "new_address": address if is_new and actor_of(request).may(Permission.ADD_PEOPLE) else "",
         "may_detach": not moves and attaching.may_detach(question),
     }
     return render(request, "billing/payer.html", context, status=422 if form.errors else 200)
@@ -151,17 +151,21 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _attach(request: HttpRequest, question: Attention, form: PayerForm) -> HttpResponse:
     now, actor, given = clock.now(), actor_of(request), form.cleaned_data
+    if given["address"] and not _is_known(usable_address(given["address"])) and not actor.may(Permission.ADD_PEOPLE):
+        raise PermissionDenied
+    decide = attaching.move if question.kind in attaching.MOVABLE else attaching.attach
     try:
         with transaction.atomic():
             person = given["person"] or attaching.person_of(given["address"], name=given["name"], actor=actor, now=now)
             if not may_favour(actor, person):
                 raise PermissionDenied
-            if question.kind in attaching.MOVABLE:
-                attaching.move(question, person, reason=given["reason"], actor=actor, now=now)
-            else:
-                attaching.attach(question, person, actor=actor, now=now)
+            decide(question, person, reason=given["reason"], actor=actor, now=now)
     except attaching.Taken:
         messages.error(request, "Somebody was faster: this is decided already, and nothing was changed.")
     else:
         messages.success(request, f"It is {person}'s now.")
     return SeeOther(reverse("billing:payer", args=[question.pk]))
+
+
+def _is_known(address: str) -> bool:
+    return User.objects.filter(email=address).exists()

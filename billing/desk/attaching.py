@@ -86,7 +86,7 @@ def evidence_of(question: Attention) -> list[Evidence]:
 
 
 @transaction.atomic
-def attach(question: Attention, person: User, *, actor: User, now: datetime) -> None:
+def attach(question: Attention, person: User, *, reason: str, actor: User, now: datetime) -> None:
     """Makes the payer this person: access, feed and e-mail follow as from any purchase. Raises Taken."""
     _lock(question.subject)
     asked = Attention.objects.select_for_update().get(pk=question.pk)
@@ -104,7 +104,7 @@ def attach(question: Attention, person: User, *, actor: User, now: datetime) -> 
         order.user = order.user or person
     Order.objects.bulk_update(orders, ["user"])
     _settle(asked, person, rows, orders, refs=refs, actor=actor, now=now)
-    record_deed("decided whose a payment is", user_id=person.pk, actor_id=actor.pk, now=now)
+    record_deed("decided whose a payment is", user_id=person.pk, actor_id=actor.pk, note=reason, now=now)
     _look_soon(asked.subject)
 
 

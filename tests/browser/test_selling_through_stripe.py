@@ -73,7 +73,7 @@ def connect(stack: Stack, desk: Page) -> None:
     expect(desk.get_by_role("status")).to_contain_text("Connected to")
     expect(desk.locator(".rail")).to_contain_text("Test mode")
     desk.get_by_role("button", name="Look now").click()
-    expect(desk.get_by_text("Heard")).to_be_visible()
+    expect(desk.get_by_text("Ready", exact=True)).to_be_visible()
     assert key not in desk.content()
     check(desk)
 

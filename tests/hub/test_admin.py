@@ -127,6 +127,12 @@ def test_nobody_is_made_staff_here_where_no_owner_would_hear_of_it(db: None, rol
     assert User.objects.get(email="new@example.org").role == User.Role.MEMBER
 
 
+def test_a_password_is_changed_where_everybody_changes_theirs(db: None) -> None:
+    browser = inside(User.Role.SUPPORT)
+    for ask in (browser.get, browser.post):
+        assert ask("/admin/password_change/")["Location"] == "/accounts/password/change/"
+
+
 def test_whoever_is_added_or_renamed_here_is_told_of_in_the_feed_with_who_did_it(db: None) -> None:
     member = UserFactory(name="Ada Lind")
     browser = inside(User.Role.ADMIN)

@@ -51,7 +51,7 @@ def test_what_is_wrong_with_the_endpoint_is_said_and_repaired(
     assert words in desk.post(f"{ENDPOINT}look/", follow=True).content.decode()
     assert f"Stripe’s webhook endpoint: {words}" in desk.get("/console/").content.decode()
     page = desk.post(f"{ENDPOINT}repair/", follow=True).content.decode()
-    assert "Mended" in page and words not in page and "Heard" in page
+    assert "Mended" in page and words not in page and "Ready" in page
     found = endpoint(shop.sandbox)
     assert (found.id, found.status) == (before.webhook_endpoint_id, "enabled")
     assert set(found.enabled_events) == event_types.TYPES.keys() and str(before.webhook_uuid) in found.url

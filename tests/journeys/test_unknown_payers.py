@@ -76,7 +76,7 @@ def test_the_page_shows_the_evidence_and_suggests_nobody(shop: Shop, guest: Atte
 def test_a_click_gives_it_to_a_person_and_the_ledger_says_who_decided(
     shop: Shop, guest: Attention, ada: User, owner: User
 ) -> None:
-    assert signed_in(owner).post(page_of(guest), {"person": ada.pk}).status_code == 303
+    assert signed_in(owner).post(page_of(guest), {"person": ada.pk, "reason": "They wrote"}).status_code == 303
     assert shop.has(ADA, shop.course)
     line = Ledger.objects.get()
     assert (line.actor, line.cause, line.reason) == (owner, f"person:{owner.pk}", "bought")
@@ -84,6 +84,7 @@ def test_a_click_gives_it_to_a_person_and_the_ledger_says_who_decided(
     assert mailed("access", email=ADA) == 1
     deed = Activity.objects.get(verb=Verb.STAFF_ACTION, user=ada)
     assert (deed.actor, deed.details["reason"]) == (owner, "decided whose a payment is")
+    assert deed.details["note"] == "They wrote"
     drain()
     guest.refresh_from_db()
     assert guest.resolved_at is not None
@@ -93,7 +94,7 @@ def test_a_click_gives_it_to_a_person_and_the_ledger_says_who_decided(
 def test_support_may_decide_too(shop: Shop, guest: Attention, ada: User, support: User) -> None:
     staff = signed_in(support)
     assert "Say whose" in staff.get("/console/decide/").content.decode()
-    assert staff.post(page_of(guest), {"person": ada.pk}).status_code == 303
+    assert staff.post(page_of(guest), {"person": ada.pk, "reason": "They wrote"}).status_code == 303
     assert shop.has(ADA, shop.course)
     assert Ledger.objects.get().actor == support
 
@@ -102,8 +103,8 @@ def test_members_and_strangers_neither_see_it_nor_decide(
     shop: Shop, guest: Attention, dan: User, client: Client
 ) -> None:
     for address in (page_of(guest), f"{page_of(guest)}back/"):
-        assert client.post(address, {"person": dan.pk}).status_code == 302
-        assert signed_in(dan).post(address, {"person": dan.pk}).status_code == 403
+        assert client.post(address, {"person": dan.pk, "reason": "They wrote"}).status_code == 302
+        assert signed_in(dan).post(address, {"person": dan.pk, "reason": "They wrote"}).status_code == 403
     assert client.get(page_of(guest)).status_code == 302
     assert signed_in(dan).get(page_of(guest)).status_code == 403
     assert not Grant.objects.exists()
@@ -113,15 +114,29 @@ def test_a_new_address_becomes_a_new_member(shop: Shop, guest: Attention, owner:
     staff = signed_in(owner)
     page = staff.get(page_of(guest), {"q": "New@Example.org"}).content.decode()
     assert 'name="address" value="new@example.org"' in page
-    staff.post(page_of(guest), {"address": "new@example.org", "name": "A. Payer"})
+    staff.post(page_of(guest), {"address": "new@example.org", "name": "A. Payer", "reason": "They wrote"})
     member = User.objects.get(email="new@example.org")
     assert (member.name, member.has_usable_password()) == ("A. Payer", False)
     assert shop.has(member.email, shop.course)
 
 
+def test_support_makes_nobody_new(shop: Shop, guest: Attention, support: User) -> None:
+    staff = signed_in(support)
+    assert 'name="address"' not in staff.get(page_of(guest), {"q": "sams@other.example"}).content.decode()
+    sent = {"address": "sams@other.example", "reason": "They wrote"}
+    assert staff.post(page_of(guest), sent).status_code == 403
+    assert not User.objects.filter(email="sams@other.example").exists() and not Grant.objects.exists()
+
+
 @pytest.mark.parametrize("sent", [{}, {"person": "999"}, {"address": "nonsense"}, {"person": "", "address": ""}])
 def test_what_names_nobody_changes_nothing(shop: Shop, guest: Attention, owner: User, sent: dict[str, str]) -> None:
-    assert signed_in(owner).post(page_of(guest), sent).status_code == 422
+    assert signed_in(owner).post(page_of(guest), {"reason": "They wrote"} | sent).status_code == 422
+    assert not Grant.objects.exists()
+
+
+def test_without_a_reason_nothing_is_decided(shop: Shop, guest: Attention, ada: User, owner: User) -> None:
+    answer = signed_in(owner).post(page_of(guest), {"person": ada.pk})
+    assert answer.status_code == 422 and "Say how you know" in answer.content.decode()
     assert not Grant.objects.exists()
 
 
@@ -131,11 +146,11 @@ def test_of_two_tabs_the_first_decides(
     first, second = signed_in(owner), signed_in(support)
     first.get(page_of(guest), {"q": "ada"})
     second.get(page_of(guest), {"q": "ben"})
-    first.post(page_of(guest), {"person": ada.pk})
-    answer = second.post(page_of(guest), {"person": ben.pk}, follow=True).content.decode()
+    first.post(page_of(guest), {"person": ada.pk, "reason": "They wrote"})
+    answer = second.post(page_of(guest), {"person": ben.pk, "reason": "They wrote"}, follow=True).content.decode()
     assert "Somebody was faster" in answer and str(ada) in answer
     assert shop.has(ADA, shop.course) and not shop.has(BEN, shop.course)
-    second.post(page_of(guest), {"address": "late@example.org"})
+    first.post(page_of(guest), {"address": "late@example.org", "reason": "They wrote"})
     assert not User.objects.filter(email="late@example.org").exists(), "nobody is made in vain"
 
 
@@ -143,7 +158,7 @@ def test_a_customer_is_one_person_with_all_that_it_bought(
     shop: Shop, nameless: Attention, ada: User, owner: User
 ) -> None:
     assert Attention.objects.filter(kind=Attention.Kind.UNMATCHED, resolved_at=None).count() == 2
-    signed_in(owner).post(page_of(nameless), {"person": ada.pk})
+    signed_in(owner).post(page_of(nameless), {"person": ada.pk, "reason": "They wrote"})
     assert shop.has(ADA, shop.club) and shop.has(ADA, shop.course)
     customer = StripeCustomer.objects.get()
     assert (customer.user, customer.bound_by) == (ada, StripeCustomer.Binding.PERSON)
@@ -156,7 +171,7 @@ def test_a_wrong_choice_is_taken_back_and_given_to_the_right_person(
     shop: Shop, nameless: Attention, ada: User, ben: User, owner: User
 ) -> None:
     staff = signed_in(owner)
-    staff.post(page_of(nameless), {"person": ada.pk})
+    staff.post(page_of(nameless), {"person": ada.pk, "reason": "They wrote"})
     assert "Take it back" in staff.get(page_of(nameless)).content.decode()
     assert staff.post(f"{page_of(nameless)}back/").status_code == 303
     assert not shop.has(ADA, shop.club) and not shop.has(ADA, shop.course)
@@ -168,7 +183,7 @@ def test_a_wrong_choice_is_taken_back_and_given_to_the_right_person(
     drain()
     assert not shop.has(ADA, shop.club), "no machine gives it again"
 
-    staff.post(page_of(nameless), {"person": ben.pk})
+    staff.post(page_of(nameless), {"person": ben.pk, "reason": "They wrote"})
     assert shop.has(BEN, shop.club) and shop.has(BEN, shop.course)
     assert told(Verb.PRODUCT_PURCHASED, email=BEN) == 2
     assert told(Verb.PRODUCT_PURCHASED, email=ADA) == 0
@@ -176,9 +191,9 @@ def test_a_wrong_choice_is_taken_back_and_given_to_the_right_person(
 
 def test_the_same_person_after_all(shop: Shop, guest: Attention, ada: User, owner: User) -> None:
     staff = signed_in(owner)
-    staff.post(page_of(guest), {"person": ada.pk})
+    staff.post(page_of(guest), {"person": ada.pk, "reason": "They wrote"})
     staff.post(f"{page_of(guest)}back/")
-    staff.post(page_of(guest), {"person": ada.pk})
+    staff.post(page_of(guest), {"person": ada.pk, "reason": "They wrote"})
     assert shop.has(ADA, shop.course)
     assert list(Ledger.objects.order_by("pk").values_list("to_state", flat=True)) == ["active", "ended", "active"]
 
@@ -188,7 +203,7 @@ def test_after_something_else_happened_it_is_not_taken_back(
     shop: Shop, nameless: Attention, ada: User, owner: User, since: str
 ) -> None:
     staff = signed_in(owner)
-    staff.post(page_of(nameless), {"person": ada.pk})
+    staff.post(page_of(nameless), {"person": ada.pk, "reason": "They wrote"})
     subscription = Subscription.objects.get()
     if since == "revoked":
         grants.revoke(Grant.objects.filter(product=shop.club).get(), actor=owner, reason="abuse", now=shop.now())
@@ -211,7 +226,7 @@ def test_a_look_that_changes_no_access_does_not_stand_in_the_way(
     shop: Shop, nameless: Attention, ada: User, owner: User
 ) -> None:
     staff = signed_in(owner)
-    staff.post(page_of(nameless), {"person": ada.pk})
+    staff.post(page_of(nameless), {"person": ada.pk, "reason": "They wrote"})
     shop.advance("31d")  # it renews
     assert staff.post(f"{page_of(nameless)}back/").status_code == 303
     assert not shop.has(ADA, shop.club)
