@@ -187,14 +187,19 @@ def account(request: HttpRequest) -> HttpResponse:
     customers = portal.customers_of(user)
     is_back = request.GET.get("from") == "portal" and not is_seeing(request)
     outcomes = _look_now(customers) if is_back else set()
+    found = account_of(user, customers=customers, connection=active_connection())
     context = {
-        "account": account_of(user, customers=customers, connection=active_connection()),
+        "subscriptions": found.subscriptions,
+        "purchases": found.purchases,
+        "grants_by_hand": found.grants_by_hand,
+        "banners": found.banners,
+        "twice": found.twice,
         "customers": customers,
         "is_checking": bool(outcomes & {Outcome.BUSY, Outcome.LATER}),
         "is_perhaps_old": Outcome.FAILED in outcomes,
         "news": news_of(user, now=clock.now()) if is_back else [],
     }
-    return render(request, "billing/account.html", {**context, **_fields(context["account"])})
+    return render(request, "billing/account.html", context)
 
 
 def _look_now(customers: list[StripeCustomer]) -> set[Outcome]:
@@ -220,10 +225,6 @@ def _look_now(customers: list[StripeCustomer]) -> set[Outcome]:
 def _was_asked_about(customer: StripeCustomer) -> bool:
     """Often enough in this minute: a page that is loaded again and again costs Stripe nothing."""
     return happens_too_often(customer.stripe_id, what="portal", per_minute=PORTAL_LOOKS_PER_MINUTE)
-
-
-def _fields(found: object) -> dict[str, object]:
-    return {name: getattr(found, name) for name in ("subscriptions", "purchases", "grants_by_hand", "banners", "twice")}
 
 
 def _to_portal(request: HttpRequest, *, customer: str, flow: str, subscription: str) -> HttpResponse:
