@@ -26,7 +26,9 @@ NEWS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRow:
-    """`state`: as `state_of` says it. `has_card`: a way to pay is known at Stripe."""
+    """`state`: as `state_of` says it. `has_card`: a way to pay is known at Stripe. `action`: resume, card, keep, or
+    nothing to be done.
+    """
 
     product_names: str
     state: str
@@ -39,6 +41,7 @@ class SubscriptionRow:
     subscription_id: str
     customer_id: str  # empty where somebody else paid, and the cards are theirs
     has_card: bool
+    action: str
     can_cancel: bool
     can_keep: bool
     invoice_url: str
@@ -172,6 +175,8 @@ def _subscription_row(
     over = row.status in OVER
     ends_on = row.ended_at if over else (row.cancel_at or row.period_end if ending else None)
     is_renewing = row.status in {"active", "past_due"} and not ending
+    has_card = facts.is_invoiced or _has_card(row, customer)
+    can_keep = may_cancel and customer is not None and ending
     return SubscriptionRow(
         product_names=_names(products_of(row.data), names),
         state=state,
@@ -183,11 +188,21 @@ def _subscription_row(
         resumes_on=facts.resumes_at,
         subscription_id=row.stripe_id,
         customer_id=customer.stripe_id if customer else "",
-        has_card=facts.is_invoiced or _has_card(row, customer),
+        has_card=has_card,
+        action=_action(state, has_card=has_card, can_keep=can_keep) if customer else "",
         can_cancel=may_cancel and customer is not None and not over and not ending and row.status != "incomplete",
-        can_keep=may_cancel and customer is not None and ending,
+        can_keep=can_keep,
         invoice_url=_pay_url(row) if customer else "",
     )
+
+
+def _action(state: str, *, has_card: bool, can_keep: bool) -> str:
+    """The one thing that helps. An invoice that is due is paid by its own link."""
+    if state == "paused" and has_card:
+        return "resume"
+    if state in {"past_due", "unpaid", "paused"} or (state == "trialing" and not has_card):
+        return "card"
+    return "keep" if can_keep else ""
 
 
 def _has_card(row: Subscription, customer: StripeCustomer | None) -> bool:

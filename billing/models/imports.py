@@ -70,8 +70,13 @@ class ImportBatch(models.Model):
         return f"Import {self.pk} ({self.get_state_display().lower()})"
 
     @property
+    def is_under_way(self) -> bool:
+        """There is something to do, though it may be stopped."""
+        return self.state in self.AT_WORK
+
+    @property
     def is_at_work(self) -> bool:
-        return self.state in self.AT_WORK and self.stopped_at is None
+        return self.is_under_way and self.stopped_at is None
 
     @property
     def left_out(self) -> str:

@@ -1,5 +1,6 @@
 """Carrying a batch out, a person a transaction: begun, stopped, gone on with, undone."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -63,14 +64,14 @@ def stop(batch: Batch) -> None:
     _turn(batch, to=State.STOPPED, of=[State.RUNNING])
 
 
-def undo(batch: Batch, *, actor: User) -> None:
+def undo(batch: Batch, *, actor: User, now: datetime) -> None:
     """Grant for grant. No e-mail comes back, and nobody's account goes."""
-    if batch.deed == Batch.Deed.INVITE:
+    if not batch.may_undo:
         return
     with transaction.atomic():
-        if not _turn(batch, to=State.UNDOING, of=[State.DONE, State.STOPPED], undone_by=actor):
+        if not _turn(batch, to=State.UNDOING, of=Batch.ENDED, undone_by=actor):
             return
-        _tell(batch, "Undid what was done to several people", actor=actor, now=clock.now())
+        _tell(batch, "Undid what was done to several people", actor=actor, now=now)
     _work(batch)
 
 
@@ -140,7 +141,7 @@ def _do(pk: int, *, of: int, work: str) -> bool:
     return True
 
 
-def _turn(batch: Batch, *, to: str, of: list[str], **changes: datetime | User) -> bool:
+def _turn(batch: Batch, *, to: str, of: Sequence[str], **changes: datetime | User) -> bool:
     """Moves it on unless somebody else has: False then, and there is nothing to tell."""
     moved = Batch.objects.filter(pk=batch.pk, state__in=of).update(state=to, **changes)
     batch.refresh_from_db()

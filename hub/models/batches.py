@@ -26,6 +26,7 @@ class Batch(models.Model):
         UNDONE = "undone", "Undone"
 
     AT_WORK: ClassVar[tuple[str, ...]] = (State.RUNNING, State.UNDOING)
+    ENDED: ClassVar[tuple[str, ...]] = (State.DONE, State.STOPPED)
 
     deed = models.CharField(max_length=6, choices=Deed)
     state = models.CharField(max_length=8, choices=State, default=State.DRAFT)
@@ -58,6 +59,11 @@ class Batch(models.Model):
     @property
     def is_at_work(self) -> bool:
         return self.state in self.AT_WORK
+
+    @property
+    def may_undo(self) -> bool:
+        """An e-mail that went out does not come back."""
+        return self.state in self.ENDED and self.deed != self.Deed.INVITE
 
 
 class BatchRow(models.Model):

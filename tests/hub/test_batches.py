@@ -7,6 +7,7 @@ import pytest
 from django.db.models.signals import post_save
 from django.utils import timezone
 
+from activities import clock
 from activities.models import Activity, Delivery
 from hub import erasing, grants
 from hub.access import can_open
@@ -84,7 +85,7 @@ def test_what_is_taken_back_from_many_comes_back_to_them_as_it_was(
     assert Grant.objects.filter(state=Grant.State.REVOKED).count() == 3
     assert not can_open(ada, studio.kit, now=timezone.now())
     grants.restore(Grant.objects.get(user=ben), actor=None, reason="mistake", now=timezone.now())
-    carrying_out.undo(batch, actor=batch.made_by)
+    carrying_out.undo(batch, actor=batch.made_by, now=clock.now())
     assert batch.state == State.UNDONE
     assert can_open(ada, studio.kit, now=timezone.now())
     said = words(batch)
@@ -98,7 +99,7 @@ def test_what_many_were_given_is_taken_back_by_undoing_and_nothing_else(
     studio.give(ada, studio.kit)
     batch = draft(Deed.GIVE, [ada, ben], product=studio.kit)
     carrying_out.start(batch, now=studio.now)
-    carrying_out.undo(batch, actor=batch.made_by)
+    carrying_out.undo(batch, actor=batch.made_by, now=clock.now())
     assert can_open(ada, studio.kit, now=timezone.now())
     assert not can_open(ben, studio.kit, now=timezone.now())
     assert [row.note for row in Ledger.objects.filter(grant__user=ben)] == ["a prize", "Undone: a prize"]
@@ -111,7 +112,7 @@ def test_undoing_opens_nothing_for_somebody_who_was_erased_since(
     batch = draft(Deed.TAKE, [ada], product=studio.kit)
     carrying_out.start(batch, now=studio.now)
     erasing.erase(ada, actor=owner, now=studio.now)
-    carrying_out.undo(batch, actor=owner)
+    carrying_out.undo(batch, actor=owner, now=clock.now())
     assert batch.state == State.UNDONE
     (row,) = batch.rows.all()
     assert (row.state, row.words) == (Rows.KEPT, "This account was erased: nothing is given to it.")
@@ -126,7 +127,7 @@ def test_an_invitation_is_one_e_mail_whatever_is_open_and_is_never_undone(
     Delivery.objects.all().delete()
     batch = draft(Deed.INVITE, [ada, dan])
     carrying_out.start(batch, now=studio.now)
-    carrying_out.undo(batch, actor=batch.made_by)
+    carrying_out.undo(batch, actor=batch.made_by, now=clock.now())
     assert batch.state == State.DONE
     sent = {mail.user: mail for mail in Delivery.objects.all()}
     assert set(sent) == {ada, dan}
@@ -169,7 +170,7 @@ def test_who_undoes_it_while_it_works_finds_nobody_done_afterwards(
         post_save.disconnect(undo_it, sender=BatchRow)
         found = Batch.objects.get(pk=batch.pk)
         carrying_out.stop(found)
-        carrying_out.undo(found, actor=found.made_by)
+        carrying_out.undo(found, actor=found.made_by, now=clock.now())
 
     post_save.connect(undo_it, sender=BatchRow)
     carrying_out.start(batch, now=studio.now)
@@ -181,11 +182,11 @@ def test_who_undoes_it_while_it_works_finds_nobody_done_afterwards(
 def test_what_was_not_undone_is_not_told_as_undone(studio: Studio, ada: User, owner: User, draft: Draft) -> None:
     batch = draft(Deed.GIVE, [ada], product=studio.course)
     undone = Activity.objects.filter(details__reason="Undid what was done to several people")
-    carrying_out.undo(batch, actor=owner)
+    carrying_out.undo(batch, actor=owner, now=clock.now())
     assert (batch.state, undone.exists()) == (State.DRAFT, False)
     carrying_out.start(batch, now=studio.now)
-    carrying_out.undo(batch, actor=owner)
-    carrying_out.undo(batch, actor=owner)
+    carrying_out.undo(batch, actor=owner, now=clock.now())
+    carrying_out.undo(batch, actor=owner, now=clock.now())
     assert (batch.state, undone.count()) == (State.UNDONE, 1)
 
 
@@ -215,7 +216,7 @@ def test_staff_open_nothing_for_themselves_by_undoing(studio: Studio, owner: Use
         studio.give(person, studio.course)
     batch = draft(Deed.TAKE, [admin, ada], product=studio.course)
     carrying_out.start(batch, now=studio.now)
-    carrying_out.undo(batch, actor=admin)
+    carrying_out.undo(batch, actor=admin, now=clock.now())
     assert {row.user: row.state for row in batch.rows.all()} == {admin: Rows.KEPT, ada: Rows.UNDONE}
     assert not can_open(admin, studio.course, now=timezone.now())
     assert can_open(ada, studio.course, now=timezone.now())

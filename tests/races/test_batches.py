@@ -8,6 +8,7 @@ from django.db import connections
 from django.db.models.signals import post_save
 from django.utils import timezone
 
+from activities import clock
 from hub.batches import carrying_out, drafting
 from hub.models import Batch, BatchRow, Grant, Ledger, User
 from tests import cast
@@ -62,7 +63,7 @@ def test_undoing_waits_for_the_person_at_work_and_leaves_nobody_with_access() ->
         worker.start()
         assert at_work.wait(timeout=20)
         carrying_out.stop(batch)
-        carrying_out.undo(batch, actor=batch.made_by)
+        carrying_out.undo(batch, actor=batch.made_by, now=clock.now())
         worker.join()
         carrying_out.carry_on_all()
     finally:

@@ -71,7 +71,7 @@ class Command(BaseCommand):
     def _work(self, batch: ImportBatch, *, plan: str) -> None:
         try:
             asking.ask_for(batch, plan=plan, now=clock.now())
-            if batch.state in ImportBatch.AT_WORK:
+            if batch.is_under_way:
                 asking.resume(batch)
                 working.work(batch)
         except asking.UnderWay as error:

@@ -128,7 +128,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.CHANGE_ACCESS_OF_MANY)
 def undo(request: HttpRequest, pk: int) -> HttpResponse:
     found = _find(request, pk)
-    carrying_out.undo(found, actor=actor_of(request))
+    carrying_out.undo(found, actor=actor_of(request), now=clock.now())
     return _to(found)
 
 
