@@ -9,6 +9,8 @@ import pytest
 from billing.rules.policy import (
     ASKING,
     BY_INVOICE,
+    INVOICING,
+    MISSING_IS_HELD,
     SETTLING,
     SILENCE,
     Access,
@@ -20,12 +22,15 @@ from billing.rules.policy import (
     SubscriptionFacts,
     decide_order,
     decide_subscription,
+    is_held,
     refund_needs_a_person,
 )
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+TICK = timedelta(microseconds=1)
 PERIOD_END = NOW + 10 * DAY
+INVOICED_FIRST = NOW - 20 * DAY - INVOICING  # as early as an invoice can be that opens the running period
 ITEM = Item("prod_club", current_period_start=NOW - 20 * DAY, current_period_end=PERIOD_END)
 YEARLY = Item("prod_other", current_period_start=NOW - 20 * DAY, current_period_end=NOW + 345 * DAY)
 PAID = SubscriptionFacts(
@@ -126,6 +131,8 @@ ROWS: list[tuple[int, SubscriptionFacts, dict[str, Any], Access, str, datetime |
     (17, OVER, PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
     (17, replace(OVER, last_invoice_status="open"), PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
     (17, replace(OVER, items=(ITEM, YEARLY)), PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
+    (17, replace(OVER, last_paid_at=INVOICED_FIRST), PAID_THROUGH, OPEN, "canceled_paid_through", PERIOD_END),
+    (18, replace(OVER, last_paid_at=INVOICED_FIRST - TICK), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (18, replace(OVER, last_paid_at=None), PAID_THROUGH, CLOSED, "canceled", NOW - DAY),
     (18, OVER, {}, CLOSED, "canceled", NOW - DAY),
     (18, replace(OVER, cancellation_reason="payment_failed"), PAID_THROUGH, CLOSED, "canceled_unpaid", NOW - DAY),
@@ -180,6 +187,10 @@ def test_grace_is_open_until_its_last_moment_and_closed_at_it() -> None:
     at = decide_subscription(LATE, product="prod_club", policy=Policy(), now=NOW + 11 * DAY)
     assert (before.access, at.access) == (GRACE, CLOSED)
     assert before.ends_at == NOW + 11 * DAY + ASKING
+
+
+def test_what_stripe_does_not_know_is_held_until_its_last_moment_and_no_longer_at_it() -> None:
+    assert is_held(NOW - MISSING_IS_HELD + TICK, now=NOW) and not is_held(NOW - MISSING_IS_HELD, now=NOW)
 
 
 def test_grace_counts_from_the_period_where_no_invoice_is_known_and_else_from_the_start() -> None:
@@ -249,6 +260,7 @@ ORDER_ROWS: list[tuple[int, OrderFacts, dict[str, Any], Access, str]] = [
     (6, PAIR, HALF, OPEN, "bought"),
     (6, ORDER, {}, OPEN, "bought"),
     (6, replace(ORDER, amount=0), HALF, OPEN, "bought"),
+    (6, replace(ORDER, amount=0, amount_refunded=1), HALF, OPEN, "bought"),
     (7, ORDER, {"access_days": 11}, OPEN, "bought"),
     (8, ORDER, {"access_days": 10}, CLOSED, "time_over"),
 ]
