@@ -5,11 +5,17 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from billing.models import Connection, Offer, Order, ProductLink
 from hub import grants
 from hub.models import CollectionItem, Page, Product, Site, User
 from tests import cast
+
+
+@pytest.fixture
+def mails_in_memory(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 
 @dataclass

@@ -15,12 +15,9 @@ from tests import cast
 from tests.hub.conftest import Studio
 from tests.hub.test_signing_in import LOGIN, code_sent
 
+pytestmark = pytest.mark.usefixtures("mails_in_memory")
+
 CONFIRM = "/accounts/login/code/confirm/"
-
-
-@pytest.fixture(autouse=True)
-def _mail(settings: object) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
 
 
 def at(address: str) -> Client:

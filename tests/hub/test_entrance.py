@@ -12,13 +12,10 @@ from hub.models import User
 from tests.hub.conftest import Studio
 from tests.hub.test_signing_in import LOGIN, code_sent
 
+pytestmark = pytest.mark.usefixtures("mails_in_memory")
+
 JOIN = "/accounts/signup/"
 CONFIRM = "/accounts/login/code/confirm/"
-
-
-@pytest.fixture(autouse=True)
-def _mail(settings: object) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("address", ["ada@example.org", "nobody@example.org"])

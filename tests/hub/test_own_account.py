@@ -1,7 +1,5 @@
 """One's own account: passwords, browsers, and the way back in for who lost the second step."""
 
-from typing import Any
-
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -18,12 +16,9 @@ from tests.hub.conftest import Studio
 from tests.hub.test_second_factors import sign_in
 from tests.hub.test_signing_in import LOGIN
 
+pytestmark = pytest.mark.usefixtures("mails_in_memory")
+
 SESSIONS = "/accounts/sessions/"
-
-
-@pytest.fixture(autouse=True)
-def _mail(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 
 def test_setting_a_password_says_so_and_leaves_the_form(studio: Studio, ada: User, client: Client) -> None:

@@ -20,14 +20,11 @@ from tests.cast import UserFactory
 from tests.hub.conftest import Studio
 from tests.hub.test_signing_in import LOGIN, Enter, code_sent
 
+pytestmark = pytest.mark.usefixtures("mails_in_memory")
+
 REENTER = "/accounts/reauthenticate/code/"
 NEW = "ada@elsewhere.example"
 CHANGE = ("/accounts/email/", {"action_add": "", "email": NEW})
-
-
-@pytest.fixture(autouse=True)
-def _mail(settings: object) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
 
 
 def prove(client: Client) -> str:

@@ -22,12 +22,9 @@ from tests.hub.test_codes import CONFIRM
 from tests.hub.test_signing_in import LOGIN, code_sent
 from tests.passkeys import SEEN, make_passkey
 
+pytestmark = pytest.mark.usefixtures("mails_in_memory")
+
 ADD_PASSKEY = "/accounts/2fa/webauthn/add/"
-
-
-@pytest.fixture(autouse=True)
-def _mail(settings: object) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
 
 
 def test_a_code_generator_is_sealed_and_asked_for(studio: Studio, ada: User, client: Client) -> None:

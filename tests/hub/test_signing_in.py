@@ -10,14 +10,11 @@ from django.test import Client
 from hub.models import User
 from tests.hub.conftest import Studio
 
+pytestmark = pytest.mark.usefixtures("mails_in_memory")
+
 Enter = Callable[[User], Client]
 LOGIN = "/accounts/login/"
 CODE = re.compile(r"^\s*([A-Z0-9]{2,6}-?[A-Z0-9]{2,6})\s*$", re.MULTILINE)
-
-
-@pytest.fixture(autouse=True)
-def _mail(settings: object) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
 
 
 def code_sent() -> str:

@@ -21,6 +21,8 @@ from hub.models import Product, Site, User
 from tests import cast
 from tests.members import signed_in
 
+pytestmark = pytest.mark.usefixtures("mails_in_memory")
+
 SETTINGS = "/console/settings/"
 ACCESS = f"{SETTINGS}letters/access/"
 OURS: dict[str, Any] = {
@@ -36,11 +38,6 @@ OURS: dict[str, Any] = {
 @pytest.fixture
 def desk(owner: User) -> Client:
     return signed_in(owner)
-
-
-@pytest.fixture(autouse=True)
-def _mail(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 
 def words(browser: Client, path: str) -> str:
