@@ -9,6 +9,7 @@ from billing.console import (
     failing,
     importing,
     linking,
+    locking,
     policy,
     pricing,
 )
@@ -60,5 +61,6 @@ urlpatterns = [
     path("console/products/<int:pk>/stripe/prices/new/", pricing.new_price, name="new_price"),
     path("console/products/<int:pk>/stripe/look/", pricing.look_again, name="look_at_product"),
     path("console/products/<int:pk>/stripe/prices/again/", pricing.put_on_sale, name="put_on_sale"),
+    path("console/products/<int:pk>/stripe/live/", locking.live, name="live"),
     path("console/products/<int:pk>/stripe/unlink/", linking.unlink, name="unlink"),
 ]

@@ -10,7 +10,7 @@ from hub.views import entrance, own_account, second_factors
 
 # Staff sign in, and change their password, as everybody does: this has to come before the admin's addresses are read.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.password_change = RedirectView.as_view(pattern_name="account_change_password")  # type: ignore[method-assign]
+admin.site.password_change = RedirectView.as_view(pattern_name="account_change_password")  # type: ignore[assignment, method-assign]
 
 still_there = partial(reauthentication_required, app="allauth.account")
 

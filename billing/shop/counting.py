@@ -12,7 +12,7 @@ from billing.models import InboxEvent, Pass, ProductLink, Subscription
 from billing.stripe_objects import LIVE, expanded, items_of, sid
 
 Json = dict[str, Any]
-MANY = 1_000
+MANY, CHUNK = 1_000, 200
 PAGES, PRICES = 5, 10  # pages of a hundred, of each kind: a person waits
 
 
@@ -65,11 +65,17 @@ def count_live(made: ProductLink, *, gateway: Gateway) -> int:
 
 def count_known_live(made: ProductLink) -> int:
     """Those that we know of, without asking Stripe: one more than MANY at most."""
+    return sum(1 for _ in islice(known_live(made), MANY + 1))
+
+
+def known_live(made: ProductLink, *, after: int = 0) -> Iterator[Subscription]:
+    """Those that we know of, in the order in which we heard of them, beyond the one with this key."""
     key = str(made.product_id)
     decided = Subscription.objects.filter(connection=made.connection, status__in=LIVE, reasons__has_key=key)
-    reasons = decided.order_by("pk").values_list("reasons", flat=True).iterator(chunk_size=MANY)
-    ours = (found for found in reasons if found[key]["reason"] != "not_on_subscription")
-    return sum(1 for _ in islice(ours, MANY + 1))
+    rows = decided.filter(pk__gt=after).select_related("user", "connection").order_by("pk")
+    for row in rows.iterator(chunk_size=CHUNK):
+        if row.reasons[key]["reason"] != "not_on_subscription":
+            yield row
 
 
 def _count_subscriptions(gateway: Gateway, stripe_product: str) -> tuple[int, bool]:

@@ -201,6 +201,7 @@ WHO: dict[str, Public | Permission] = {
     "billing:look_at_product": May.LINK_PRODUCTS,
     "billing:put_on_sale": May.LINK_PRODUCTS,
     "billing:unlink": May.LINK_PRODUCTS,
+    "billing:live": May.LINK_PRODUCTS,
 }
 # The table once more, from the side that matters most: what is not for support, and what is for owners alone.
 NOT_FOR_SUPPORT = {

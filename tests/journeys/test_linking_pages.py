@@ -7,7 +7,7 @@ from django.test import Client
 
 from activities.models import Activity
 from billing.intake.draining import drain
-from billing.models import Connection, ProductLink
+from billing.models import Connection, ProductLink, Subscription
 from billing.shop import linking
 from billing.sweeping.reconcile import catch_up, full_pass
 from hub import grants
@@ -138,6 +138,29 @@ def test_a_subscription_at_a_price_made_on_the_spot_keeps_its_link_before_anybod
     assert "1 subscription is still live" in answer.content.decode()
     shop.deliver()
     assert shop.has("ada@example.org", shop.club)
+
+
+def test_what_keeps_a_link_is_listed_with_whom_it_is_of_and_where_it_is_at_stripe(shop: Shop, desk: Client) -> None:
+    api, live = shop.sandbox.api, f"{_address(shop.club)}live/"
+    assert "None that we know of" in desk.get(live).content.decode()
+    ada, ben = Member(shop), Member(shop, email="ben@example.org")
+    mine = ada.subscribe(shop.monthly.price_id)
+    ended = ben.subscribe(shop.monthly.price_id)
+    shop.buy(shop.once, email="ben@example.org")
+    nobody = api.customers.create({"name": "Nobody"})
+    shop.sandbox.post(f"/sandbox/customers/{nobody.id}/card", {"card": "4242424242424242", "retry": False})
+    nameless = api.subscriptions.create({"customer": nobody.id, "items": [{"price": shop.monthly.price_id}]})
+    api.subscriptions.cancel(ended["id"])
+    shop.deliver()
+    refused = press_unlink(desk, "studio", follow=True).content.decode()
+    assert "2 subscriptions are still live" in refused and f'href="{live}"' in refused
+    page = desk.get(live).content.decode()
+    assert "ada@example.org" in page and "Nobody’s yet" in page and "ben@example.org" not in page
+    assert all(f"/sandbox/subscriptions/{ref}" in page for ref in (mine["id"], nameless.id)) and ended["id"] not in page
+    first = Subscription.objects.order_by("pk").first()
+    assert first and mine["id"] not in desk.get(live, {"after": str(first.pk)}).content.decode()
+    linking.unlink(ProductLink.objects.get(product=shop.course), actor=None)
+    assert desk.get(f"{_address(shop.course)}live/").status_code == 404
 
 
 def test_a_page_that_names_no_link_ends_none(shop: Shop, desk: Client) -> None:
