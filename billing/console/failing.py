@@ -71,7 +71,7 @@ def replay(request: HttpRequest, pk: int) -> HttpResponse:
     elif _is_asked_often(found, what="replay"):
         messages.warning(request, ASKED)
     else:
-        level, words = REPLAYED[failed_events.replay(found, actor=actor_of(request))]
+        level, words = REPLAYED[failed_events.replay(found, actor=actor_of(request), now=clock.now())]
         messages.add_message(request, level, words)
     return SeeOther(reverse("billing:failed_event", args=[pk]))
 

@@ -7,7 +7,6 @@ from django.db import transaction
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
-from activities import clock
 from activities.doorbell import ring
 from activities.record import record_deed
 from billing.connection import active_connection
@@ -76,13 +75,13 @@ def rehearse_replay(event: InboxEvent, *, now: datetime) -> list[Difference]:
     return rehearse(snapshot, subject=subject, connection=connection, now=now)
 
 
-def replay(event: InboxEvent, *, actor: User) -> Outcome:
+def replay(event: InboxEvent, *, actor: User, now: datetime) -> Outcome:
     """Works it off now, with all that failed of the same subject, while somebody waits."""
     with transaction.atomic():
         again = list(failed().filter(subject=event.subject).values_list("pk", flat=True))
         if not _wait_again(again):
             return Outcome.BUSY
-        _record(f"replayed a failed event, {event.type}", event, person=person_of(event), actor=actor, now=clock.now())
+        _record(f"replayed a failed event, {event.type}", event, person=person_of(event), actor=actor, now=now)
     return refresh(event.subject, waiting=True)
 
 
