@@ -8,6 +8,7 @@ from typing import Any
 from activities.models import Activity
 from activities.money import format_money
 from billing.models import Attention, Connection, Order, ProductLink, StripeCustomer, Subscription
+from billing.refreshing.charged import charged_for_nothing
 from billing.refreshing.happenings import price_text_of
 from billing.refreshing.identity import customers_managed_by
 from billing.rules.facts import subscription_facts
@@ -45,6 +46,7 @@ class SubscriptionRow:
     can_cancel: bool
     can_keep: bool
     invoice_url: str
+    is_charged_for_nothing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,11 @@ class Account:
     twice: list[Twice]
 
 
-def account_of(user: User, *, customers: list[StripeCustomer], connection: Connection | None) -> Account:
-    """Everything about one member's billing: five queries. `customers`: those whose cards are theirs."""
+def account_of(user: User, *, customers: list[StripeCustomer], connection: Connection | None, now: datetime) -> Account:
+    """Everything about one member's billing: five queries, and a few where something active opens nothing.
+
+    `customers`: those whose cards are theirs.
+    """
     names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
     grants = list(Grant.objects.filter(user=user).select_related("product"))
     until = {grant.source_ref: grant.until for grant in grants}
@@ -111,8 +116,14 @@ def account_of(user: User, *, customers: list[StripeCustomer], connection: Conne
     managed = {customer.stripe_id: customer for customer in customers}
     may_cancel = connection is not None and connection.members_may_cancel
     late = [row for row in rows if row.status in LATE]
+    opening = {grant.source_ref for grant in grants if grant.is_open}
+    is_in_doubt = any(row.status == "active" and row.stripe_id not in opening for row in rows)
+    in_vain = charged_for_nothing(user, now=now) if is_in_doubt else {}
     return Account(
-        subscriptions=[_subscription_row(row, names, managed, may_cancel=may_cancel) for row in rows],
+        subscriptions=[
+            _subscription_row(row, names, managed, may_cancel=may_cancel, in_vain=row.stripe_id in in_vain)
+            for row in rows
+        ],
         purchases=[
             _purchase_row(order, names, until=until.get(order.key))
             for order in Order.objects.filter(user=user).order_by("-created")
@@ -167,7 +178,12 @@ def state_of(row: Subscription) -> str:
 
 
 def _subscription_row(
-    row: Subscription, names: dict[str, str], managed: Mapping[str, StripeCustomer], *, may_cancel: bool
+    row: Subscription,
+    names: dict[str, str],
+    managed: Mapping[str, StripeCustomer],
+    *,
+    may_cancel: bool,
+    in_vain: bool,
 ) -> SubscriptionRow:
     customer = managed.get(row.customer_id)
     facts, state = subscription_facts(row), state_of(row)
@@ -193,6 +209,7 @@ def _subscription_row(
         can_cancel=may_cancel and customer is not None and not over and not ending and row.status != "incomplete",
         can_keep=can_keep,
         invoice_url=_pay_url(row) if customer else "",
+        is_charged_for_nothing=in_vain,
     )
 
 

@@ -22,6 +22,7 @@ class BillingConfig(AppConfig):
                 payments=support.payments,
                 payers=standing.payers,
                 bills=standing.bills,
+                charged_for_nothing=standing.charged,
                 notes=notes_on,
                 invoices_due=invoices_due,
                 invoiced_on=invoiced_on,

@@ -184,10 +184,10 @@ def resume_subscription(request: HttpRequest) -> HttpResponse:
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
-    customers = portal.customers_of(user)
+    customers, now = portal.customers_of(user), clock.now()
     is_back = request.GET.get("from") == "portal" and not is_seeing(request)
     outcomes = _look_now(customers) if is_back else set()
-    found = account_of(user, customers=customers, connection=active_connection())
+    found = account_of(user, customers=customers, connection=active_connection(), now=now)
     context = {
         "subscriptions": found.subscriptions,
         "purchases": found.purchases,
@@ -197,7 +197,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "customers": customers,
         "is_checking": bool(outcomes & {Outcome.BUSY, Outcome.LATER}),
         "is_perhaps_old": Outcome.FAILED in outcomes,
-        "news": news_of(user, now=clock.now()) if is_back else [],
+        "news": news_of(user, now=now) if is_back else [],
     }
     return render(request, "billing/account.html", context)
 

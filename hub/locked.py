@@ -1,7 +1,7 @@
 """What the closed door says: the one reason, and the one thing to do about it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -9,6 +9,7 @@ from django.utils.timezone import localtime
 from hub.access import Explanation
 from hub.invoiced import invoices_due
 from hub.models import Grant, User
+from hub.payments import charged_for_nothing
 from hub.reasons import BY_ITSELF
 from hub.sale import Sale
 
@@ -95,6 +96,7 @@ class Locked:
     """`step` is sign_in, update_card, pay_invoice, resume, buy, ask, wait or nothing. `is_new`: they never had it.
 
     `subscription` is the one whose card is to be updated, where it is known; `invoice_url` where to pay instead.
+    `is_charged`: its payments go on, though it is closed.
     """
 
     title: str
@@ -103,6 +105,7 @@ class Locked:
     is_new: bool = True
     subscription: str = ""
     invoice_url: str = ""
+    is_charged: bool = False
 
 
 def for_visitor(sale: Sale | None) -> Locked:
@@ -114,6 +117,14 @@ def for_visitor(sale: Sale | None) -> Locked:
 def invoices_behind(user: User, explanations: Iterable[Explanation]) -> Mapping[str, str]:
     """The `due` of the functions below: this person's invoices, asked for only where one may be the reason."""
     return invoices_due(user) if any(explanation.reason in INVOICES for explanation in explanations) else {}
+
+
+def at_the_door(user: User, explanation: Explanation, *, sale: Sale | None, support_email: str) -> Locked:
+    """`for_person` with all that is known of their payments: for a page of one product."""
+    due = invoices_behind(user, [explanation])
+    door = for_person(explanation, due=due, sale=sale, support_email=support_email)
+    had = {explanation.product.pk, *(grant.product_id for grant in explanation.grants)}
+    return replace(door, is_charged=not door.is_new and bool(had & charged_for_nothing(user)))
 
 
 def for_person(explanation: Explanation, *, due: Mapping[str, str], sale: Sale | None, support_email: str) -> Locked:

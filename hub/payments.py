@@ -82,6 +82,11 @@ def bills_of(user: User) -> list[Bill]:
     return list(seller().bills(user))
 
 
+def charged_for_nothing(user: User) -> set[int]:
+    """The products that are shut to this person while whoever sells goes on charging for them."""
+    return set(seller().charged_for_nothing(user))
+
+
 def find_by_id(word: str) -> set[int]:
     """The people that an id of a purchase, a subscription or a customer leads to."""
     return set(seller().find_people(word))

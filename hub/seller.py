@@ -49,9 +49,10 @@ class Seller:
 
     Of access: `reasons_of` a person's purchases that opened nothing, by product id; `follow` says what a grant should
     be by the purchase behind it, and None where there is none.
-    Of paying: `payments`; `payers`, the customers that a person is; `bills`, what goes on charging them; `notes`, what
-    a reason leaves out; `invoices_due`: the `source_ref` of what they are behind with, and the page where that invoice
-    is paid, empty where it is not for them to do; `invoiced_on`: of these refs, the time of the newest invoice.
+    Of paying: `payments`; `payers`, the customers that a person is; `bills`, what goes on charging them;
+    `charged_for_nothing`, the products that are shut and charged for; `notes`, what a reason leaves out;
+    `invoices_due`: the `source_ref` of what they are behind with, and the page where that invoice is paid, empty
+    where it is not for them to do; `invoiced_on`: of these refs, the time of the newest invoice.
     Of people: `find_people` by an id of the seller's, `tell_of` an address or id that leads to nobody, `ask_again` how
     somebody stands, `facts` on their way in, `stages` of paying that lists are narrowed by.
     Of the console: the `steps` to a first sale, the `matters` that wait, and how many of them (`count_waiting`);
@@ -64,6 +65,7 @@ class Seller:
     payments: Callable[[User], Iterable[Payment]] = _nothing
     payers: Callable[[User], Iterable[Payer]] = _nothing
     bills: Callable[[User], Iterable[Bill]] = _nothing
+    charged_for_nothing: Callable[[User], Iterable[int]] = _nothing
     notes: Callable[[User], Iterable[Note]] = _nothing
     invoices_due: Callable[[User], Mapping[str, str]] = _no_words
     invoiced_on: Callable[[Collection[str]], Mapping[str, datetime]] = _no_words

@@ -29,7 +29,7 @@ SHOWN = 10
 PAGE = 50
 ASKED_PER_MINUTE = 3
 # What Stripe's present state may settle.
-ASKABLE = frozenset({Attention.Kind.UNKNOWN_STATUS, Attention.Kind.MISSING})
+ASKABLE = frozenset({Attention.Kind.UNKNOWN_STATUS, Attention.Kind.MISSING, Attention.Kind.CHARGED})
 # What is answered with a person.
 WHOSE = frozenset({Attention.Kind.UNMATCHED, *attaching.MOVABLE})
 

@@ -103,6 +103,24 @@ def settle_twice(people: Iterable[int], *, but: Iterable[str], now: datetime) ->
     _end(doubles.exclude(subject__in=list(but)), now=now)
 
 
+def raise_charged(row: Subscription, *, products: dict[int, str], price: str, why: str, now: datetime) -> None:
+    """`products`: ours that it was bought for, by id, all of them shut. `price` and `why` in words."""
+    details = {
+        "subscription": row.stripe_id,
+        "product": ", ".join(products.values()),
+        "products": list(products),
+        "charges": price,
+        "why": why,
+    }
+    _raise(Attention.Kind.CHARGED, row.stripe_id, subject=row.stripe_id, user=row.user, now=now, **details)
+
+
+def settle_charged(subscriptions: Iterable[str], *, now: datetime) -> None:
+    """These have ended, are to end, or open again what they charge for."""
+    asked = Attention.objects.filter(kind=Attention.Kind.CHARGED, over_at__isnull=True)
+    _end(asked.filter(subject__in=list(subscriptions)), now=now)
+
+
 def raise_conflict(customer: StripeCustomer, *, other: User, now: datetime) -> None:
     details = {"customer": customer.stripe_id, "address": customer.email, "belongs_to": other.pk}
     key = f"{customer.stripe_id}:{other.pk}"

@@ -31,6 +31,8 @@ LABELS = {
     "bought_with": "Bought with",
     "at_stripe": "Address at Stripe",
     "product": "Product",
+    "charges": "Charges",
+    "why": "Why it is closed",
     "first": "First purchase",
     "last": "Last purchase",
     "error": "Error",

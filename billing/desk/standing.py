@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from django.urls import reverse
 
+from activities import clock
 from billing.desk.dashboard import page_of
 from billing.desk.support import what_it_was
 from billing.models import Attention, ProductLink, StripeCustomer, Subscription
+from billing.refreshing.charged import charged_for_nothing
 from billing.refreshing.happenings import price_text_of
 from billing.stripe_objects import products_of
 from hub.getting_in import Fact
@@ -42,6 +44,12 @@ def bills(user: User) -> Iterator[Bill]:
             next_at=row.period_end,
             ref=Ref("Subscription", row.stripe_id, page_of(row.stripe_id, connection=row.connection)),
         )
+
+
+def charged(user: User) -> Iterator[int]:
+    """Our products on subscriptions that charge them for what is shut."""
+    for products in charged_for_nothing(user, now=clock.now()).values():
+        yield from products
 
 
 def facts(user: User) -> Iterator[Fact]:

@@ -33,6 +33,10 @@ ADVICE = {
         "Somebody whose account is deactivated or erased paid, and nothing opened. In Stripe, refund it and end what "
         "goes on charging; or reactivate them."
     ),
+    "charged": (
+        "Stripe goes on charging this person though access is over. In Stripe, end the subscription and refund what "
+        "was paid for nothing; or give access by hand."
+    ),
     "twice": "One person pays for the same thing twice. In Stripe, refund or cancel the one that was not meant.",
 }
 
@@ -53,6 +57,7 @@ class Attention(models.Model):
         BRAKE = "brake", "Too much would close at once"
         MISSING = "missing", "Stripe does not know it any more"
         TWICE = "twice", "Paid for twice"
+        CHARGED = "charged", "Charged without access"
         UNREADABLE = "unreadable", "An event that could not be kept"
         LEFT_BEHIND = "left_behind", "Opened by test purchases"
         FOR_ANOTHER = "for_another", "Paid by one, opened for another"

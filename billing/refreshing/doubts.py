@@ -7,6 +7,7 @@ from activities.models import Activity
 from activities.money import format_money
 from billing.desk import attention
 from billing.models import Order, StripeCustomer, Subscription
+from billing.refreshing.charged import look_for_charged
 from billing.refreshing.entitling import Entitlement
 from billing.refreshing.former_addresses import look_for_former_addresses
 from billing.refreshing.look import Decided
@@ -36,6 +37,8 @@ def raise_doubts(decided: Decided, *, now: datetime) -> None:
             attention.raise_no_product(order, now=now)
     attention.settle_unknown_status([row.ref for row in decided.subscriptions if row.ref not in unknown], now=now)
     _ask_about_missing(decided.subscriptions, now=now)
+    if decided.subscriptions:
+        look_for_charged(decided, now=now)
     attention.settle_unmatched([purchase.ref for purchase in decided.purchases if purchase.user_id], now=now)
     people = {purchase.user_id for purchase in decided.purchases if purchase.user_id and decided.opened_by(purchase)}
     if people:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from activities import clock
 from activities.money import format_money
 from billing.models import Order, Subscription
+from billing.refreshing.charged import charged_for_nothing
 from billing.refreshing.entitling import AT_ONCE
 from billing.rules.facts import subscription_facts
 from billing.rules.policy import BY_INVOICE, UNDECIDED
@@ -19,7 +21,7 @@ WAITING = frozenset({"active_debit", "active_invoiced", "first_payment_pending",
 
 
 def notes_on(user: User) -> Iterator[Note]:
-    """Of everything this person bought: two queries. Of several with one reason the last one is spoken of."""
+    """Of everything this person bought: three queries. Of several with one reason the last one is spoken of."""
     last: dict[tuple[int, str], str] = {}
     rows = sorted(Subscription.objects.filter(user=user), key=lambda row: row.ended_at or row.created)
     for row in rows:
@@ -33,6 +35,8 @@ def notes_on(user: User) -> Iterator[Note]:
             if decided["reason"] == "payment_processing":
                 last[int(product_id), decided["reason"]] = _asked(amount, at=say_day(order.created))
             yield from _of_disputes(order.disputes, of=paid, product_id=int(product_id))
+    for products in charged_for_nothing(user, now=clock.now()).values():
+        yield from (Note(product_id, "Stripe goes on charging for it all the same.") for product_id in products)
     yield from (Note(product_id, words, reason) for (product_id, reason), words in last.items() if words)
 
 

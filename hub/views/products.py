@@ -99,9 +99,7 @@ def _closed(request: HttpRequest, item: Product, user: User | None, *, now: date
     if not (sale or (item.show_locked and not item.archived_at) or is_known):
         raise Http404
     door = (
-        locked.for_person(
-            had, due=locked.invoices_behind(user, [had]), sale=sale, support_email=site_of(request).support_email
-        )
+        locked.at_the_door(user, had, sale=sale, support_email=site_of(request).support_email)
         if user and had
         else locked.for_visitor(sale)
     )

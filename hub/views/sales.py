@@ -48,6 +48,5 @@ def _door(
     """What stands before buying: a payment on its way, a card to update. None for whoever may buy."""
     if user is None or had is None or had.access:
         return None
-    due = locked.invoices_behind(user, [had])
-    door = locked.for_person(had, due=due, sale=sale, support_email=site_of(request).support_email)
+    door = locked.at_the_door(user, had, sale=sale, support_email=site_of(request).support_email)
     return None if door.is_new or door.step == "buy" else door

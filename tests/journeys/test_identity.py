@@ -107,7 +107,7 @@ def test_who_is_given_a_purchase_is_not_given_the_payers_cards(shop: Shop, ada: 
     assert billing_customer(ada) == ""
     with pytest.raises(portal.NotTheirs):
         portal.open_portal(ada, customer=bought["customer"])
-    account = account_of(ada, customers=portal.customers_of(ada), connection=shop.connection)
+    account = account_of(ada, customers=portal.customers_of(ada), connection=shop.connection, now=shop.now())
     assert not any(row.customer_id or row.can_cancel for row in account.subscriptions)
 
 

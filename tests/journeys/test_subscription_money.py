@@ -2,8 +2,11 @@
 
 import pytest
 
-from billing.models import AccessPolicy
-from tests.members import Member
+from billing.models import AccessPolicy, Attention
+from hub import grants
+from hub.models import User
+from hub.reasons import say
+from tests.members import Member, signed_in
 from tests.shops import Json, Shop
 
 
@@ -169,3 +172,83 @@ def test_a_trial_without_access_opens_when_it_is_over(shop: Shop, member: Member
     shop.advance("8d")
     assert member.has(shop.club)
     assert member.mails() == ["access"]
+
+
+def lose_a_dispute(shop: Shop) -> str:
+    """Of the newest payment; returns the dispute's id."""
+    made = shop.sandbox.post(f"/sandbox/charges/{newest_charge(shop)}/dispute", {"status": "needs_response"})
+    shop.sandbox.set_fields(made["id"], status="lost")
+    shop.deliver()
+    return str(made["id"])
+
+
+def asked(member: Member) -> list[Attention]:
+    """What waits for somebody to decide: who is charged for nothing."""
+    waiting = Attention.objects.filter(kind=Attention.Kind.CHARGED, resolved_at__isnull=True)
+    return list(waiting.filter(user=member.user))
+
+
+def test_who_is_charged_on_after_a_lost_dispute_is_put_before_a_person_and_told(
+    shop: Shop, member: Member, owner: User
+) -> None:
+    subscription = subscribed(member, shop)
+    assert asked(member) == []
+    dispute = lose_a_dispute(shop)
+    shop.advance("32d")
+    assert not member.has(shop.club)
+    [question] = asked(member)
+    assert (question.subject, question.details["charges"]) == (subscription["id"], "€24.00 a month")
+
+    staff, ada = signed_in(owner), signed_in(member.user)
+    page = staff.get("/console/decide/").content.decode()
+    assert "Stripe goes on charging this person though access is over." in page
+    assert f'href="{shop.sandbox.url}/sandbox/subscriptions/{subscription["id"]}"' in page
+    assert "Charged without access" in staff.get("/console/").content.decode()
+    person = staff.get(f"/console/people/{member.user.pk}/").content.decode()
+    assert "Stripe goes on charging for it all the same." in person
+    assert "Your access to it is closed, and its payments go on until you cancel it." in member.account_page()
+    assert "Its payments go on all the same." in ada.get(shop.club.get_absolute_url()).content.decode()
+
+    shop.sandbox.set_fields(dispute, status="won")
+    shop.deliver()
+    assert member.has(shop.club)
+    assert asked(member) == []
+    assert "its payments go on" not in member.account_page()
+
+
+def test_it_is_no_question_any_more_when_the_subscription_is_to_end(shop: Shop, member: Member) -> None:
+    subscription = subscribed(member, shop)
+    lose_a_dispute(shop)
+    assert len(asked(member)) == 1
+    member.change(subscription, cancel_at_period_end=True)
+    assert asked(member) == []
+    assert "its payments go on" not in member.account_page()
+    member.change(subscription, cancel_at_period_end=False)
+    assert len(asked(member)) == 1
+    shop.sandbox.api.subscriptions.cancel(subscription["id"])
+    shop.deliver()
+    assert asked(member) == []
+
+
+def test_whatever_rule_closes_what_is_charged_on_is_asked_about(shop: Shop, member: Member) -> None:
+    subscribed(member, shop, sub_full_refund="revoke")
+    refund(shop)
+    assert [question.details["why"] for question in asked(member)] == [say("refunded")]
+    shop.advance("32d")
+    assert asked(member) == []
+
+
+def test_who_was_let_in_by_hand_is_not_charged_for_nothing(shop: Shop, member: Member, owner: User) -> None:
+    subscribed(member, shop)
+    grants.give(member.user, shop.club, actor=owner, reason="made up", now=shop.now())
+    lose_a_dispute(shop)
+    assert member.has(shop.club)
+    assert asked(member) == []
+
+
+def test_a_debit_that_is_awaited_and_a_late_card_are_other_questions(shop: Shop, member: Member) -> None:
+    subscription = subscribed(member, shop, past_due_policy="none")
+    shop.sandbox.post(f"/sandbox/customers/{subscription['customer']}/card", {"card": "4000000000000341"})
+    shop.advance("32d")
+    assert not member.has(shop.club)
+    assert asked(member) == []
