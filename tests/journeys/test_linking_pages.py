@@ -1,5 +1,6 @@
 """The owner's pages that link a product with Stripe, and end the link."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.test import Client
 
 from activities.models import Activity
 from billing.intake.draining import drain
-from billing.models import Connection, ProductLink, Subscription
+from billing.models import Connection, Pass, ProductLink, Subscription
 from billing.shop import linking
 from billing.sweeping.reconcile import catch_up, full_pass
 from hub import grants
@@ -195,9 +196,18 @@ def club_is_linked() -> bool:
     return ProductLink.objects.filter(product__slug="studio", unlinked_at=None).exists()
 
 
-def test_of_a_large_account_that_no_night_has_read_nothing_is_unlinked(large: Shop, desk: Client) -> None:
+@pytest.mark.parametrize("night", [None, {"hours": -1}, {"hours": 1, "stopped": "Stripe was away"}])
+def test_of_a_large_account_that_no_night_has_read_nothing_is_unlinked(
+    large: Shop, desk: Client, night: dict[str, Any] | None
+) -> None:
+    """One before the link, or one that was broken off, has read nothing of it, and the events are long listed."""
     sell_on_the_spot(large)
     subscribe_others(large)
+    large.sandbox.advance("2h")
+    Connection.objects.update(cursor=large.now())
+    if night is not None:
+        at = large.monthly.link.created_at + timedelta(hours=night["hours"])
+        Pass.objects.create(kind="full", started_at=at, finished_at=at, stopped=night.get("stopped", ""))
     page = desk.get(f"{_address(large.club)}unlink/").content.decode()
     assert "more subscriptions than can be read while you wait" in page and "Unlink</button>" not in page
     answer = press_unlink(desk, "studio", follow=True).content.decode()
