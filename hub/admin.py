@@ -167,12 +167,17 @@ def _most(request: HttpRequest) -> int:
 class GrantAdmin(ReadOnlyAdmin):
     """Access. What is decided about it here is done as in the console, with a reason for the ledger."""
 
-    list_display = ("user", "product", "source", "state", "reason", "starts_at", "until", "ends_at")
+    list_display = ("user", "product", "source", "state", "why", "starts_at", "until", "ends_at")
     list_filter = ("state", "source", "product")
     list_select_related = ("user", "product")
     search_fields = ("user__email", "user__name", "source_ref")
     person = "user"
     actions = ("take_back", "give_back")
+
+    @admin.display(description="reason")
+    def why(self, row: Grant) -> str:
+        """Of what is closed, why it was closed."""
+        return row.reason if row.is_open else row.close_reason
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return actor_of(request).may(Permission.CHANGE_ACCESS)

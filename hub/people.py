@@ -263,11 +263,9 @@ def _write(person: User) -> str:
 def _rows(person: User) -> Iterator[Sequence[str]]:
     who = (person.name, person.email, person.get_role_display(), _utc(person.joined_at), _utc(person.last_seen))
     grants: list[Grant] = getattr(person, "open_grants")  # noqa: B009  prefetched by _access
-    for grant in grants:
-        why = say(grant.reason, until=grant.until)
-        yield (*who, grant.product.name, grant.get_state_display(), _utc(grant.until), why)
-    if not grants:
-        yield (*who, "", "None", "", "")
+    lines = [(g.product.name, g.get_state_display(), _utc(g.until), say(g.reason, until=g.until)) for g in grants]
+    for line in dict.fromkeys(lines or [("", "None", "", "")]):  # what two purchases say alike is said once
+        yield (*who, *line)
 
 
 def _utc(at: datetime | None) -> str:

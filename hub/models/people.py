@@ -16,6 +16,8 @@ from hub.addresses import normalise_email, validate_unmistakable
 
 # Where those who were never here stand in a list by last visit.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+# What overrides the direction of writing, and what isolates or ends that.
+TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 NAME_OR_ADDRESS = Coalesce(NullIf("name", Value("")), "email", output_field=models.CharField())
 
 
@@ -102,19 +104,24 @@ class User(AbstractBaseUser):
         ]
 
     def __str__(self) -> str:
-        return f"Erased person {self.pk}" if self.erased_at else self.name or self.email
+        return f"Erased person {self.pk}" if self.erased_at else self._plain_name or self.email
 
     def clean(self) -> None:
         self.email = normalise_email(self.email)
 
     @property
     def short_name(self) -> str:
-        return self.name.split()[0] if self.name else self.email.partition("@")[0]
+        return next(iter(self._plain_name.split()), self.email.partition("@")[0])
 
     @property
     def initials(self) -> str:
-        words = self.name.split() or [self.email]
+        words = self._plain_name.split() or [self.email]
         return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+    @property
+    def _plain_name(self) -> str:
+        """Whoever pays at Stripe writes their name: without the marks that would turn the sentence it stands in."""
+        return self.name.translate(TURNING).strip()
 
     @property
     def is_staff(self) -> bool:

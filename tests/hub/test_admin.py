@@ -220,6 +220,13 @@ def test_a_list_is_filtered_by_its_filters_and_by_nothing_that_would_tell_a_secr
     assert asked > 500 and offered > 20
 
 
+def test_of_a_closed_grant_the_list_says_why_it_was_closed(studio: Studio, ada: User, ben: User) -> None:
+    studio.subscribe(ada, studio.course, state="grace", reason="past_due_grace")
+    studio.end(ben, studio.course)
+    page = inside(User.Role.SUPPORT).get("/admin/hub/grant/").content.decode()
+    assert re.findall(r'class="field-why">(\w+)<', page) == ["canceled", "past_due_grace"]
+
+
 @pytest.mark.parametrize("role", [User.Role.OWNER, User.Role.ADMIN])
 def test_products_and_pages_are_changed_in_the_console_alone(db: None, role: User.Role) -> None:
     page = PageFactory(is_published=False)

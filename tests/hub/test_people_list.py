@@ -215,3 +215,26 @@ def test_who_acted_is_looked_up_by_the_same_index(owner: User) -> None:
     with CaptureQueriesContext(connection) as queries:
         list(feed.page(feed.Filters(words="son7777")).activities)
     assert "hub_pieces_of" in queries[0]["sql"]
+
+
+def test_what_two_gifts_say_alike_stands_in_the_spreadsheet_once(
+    studio: Studio, ada: User, owner: User, signed_in: Enter
+) -> None:
+    studio.give(ada, studio.course)
+    studio.give(ada, studio.course)
+    answer = signed_in(owner).get("/console/people/export/", {"q": "ada@"})
+    assert b"".join(answer.streaming_content).decode().count("ada@example.org") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "short", "initials"),
+    [
+        ("Ada Lind", "Ada Lind", "Ada", "AL"),
+        ("\u202edniL adA\u202c", "dniL adA", "dniL", "DA"),
+        ("\u2067\u202e\u2069", "turned@example.org", "turned", "T"),
+        ("דנה לוי", "דנה לוי", "דנה", "דל"),
+    ],
+)
+def test_no_name_turns_the_sentence_that_it_stands_in(name: str, said: str, short: str, initials: str) -> None:
+    person = User(name=name, email="turned@example.org")
+    assert (str(person), person.short_name, person.initials) == (said, short, initials)
