@@ -207,7 +207,7 @@ def test_a_batch_its_letters_and_its_undoing_are_a_line_each(
     deliver_due(now=timezone.now(), limit=100)
     assert Delivery.objects.filter(state=Delivery.State.SENT).count() == 60
     batch.refresh_from_db()
-    carrying_out.undo(batch, actor=owner)
+    carrying_out.undo(batch, actor=owner, now=now)
     carrying_out.carry_on_all()
     html = words(desk.get(FEED, {"live": "0"}).content.decode())
     many = "Ada Lind, Ben Kato, Cleo Marsh and 57 others"

@@ -124,8 +124,9 @@ def unlink_when_nobody_subscribes(stack: Stack, desk: Page, api: stripe.V1Servic
     expect(desk.get_by_role("heading", name="It cannot be unlinked yet")).to_be_visible()
     expect(desk.get_by_text("1 subscription is still live")).to_be_visible()
     check(desk)
-    desk.get_by_role("link", name="See who has access").click()
+    desk.get_by_role("link", name="See it").click()
     expect(desk.get_by_text(BUYER)).to_be_visible()
+    check(desk)
     customer = api.customers.list({"email": BUYER}).data[0].id
     api.subscriptions.cancel(api.subscriptions.list({"customer": customer}).data[0].id)
     eventually(lambda: not stack.why(BUYER, slug).get("access"), seconds=40)
