@@ -121,7 +121,8 @@ class User(AbstractBaseUser):
     @property
     def _plain_name(self) -> str:
         """Whoever pays at Stripe writes their name: without the marks that would turn the sentence it stands in."""
-        return self.name.translate(TURNING).strip()
+        name = self.name.translate(TURNING)
+        return name if name.strip() else ""
 
     @property
     def is_staff(self) -> bool:
