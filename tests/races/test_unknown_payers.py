@@ -32,7 +32,7 @@ def question(transactional_shop: Shop) -> Attention:
 
 
 def decide(question: Attention, person: User, actor: User) -> Any:
-    return lambda: attach(question, person, actor=actor, now=clock.now())
+    return lambda: attach(question, person, reason="They wrote", actor=actor, now=clock.now())
 
 
 def test_of_two_who_decide_at_once_one_does(question: Attention) -> None:
@@ -42,7 +42,7 @@ def test_of_two_who_decide_at_once_one_does(question: Attention) -> None:
 
     def second() -> None:
         try:
-            outcomes.append(attach(question, ben, actor=owner, now=clock.now()))
+            outcomes.append(attach(question, ben, reason="They wrote", actor=owner, now=clock.now()))
         except Taken as error:
             outcomes.append(error)
         finally:
