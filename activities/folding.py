@@ -95,12 +95,11 @@ def forget(gone: QuerySet[Activity]) -> None:
         Activity.objects.filter(pk__in=list(next_one.values_list("pk", flat=True))).update(is_folded=False)
 
 
-# Not the empty name: said so that the indexes of lines are used.
-
-
 def _heads(among: QuerySet[Activity], folds: Collection[str]) -> QuerySet[Activity]:
+    # Not the empty name: said so that the index of heads is used.
     return among.filter(fold__in=folds, is_folded=False).exclude(fold="")
 
 
 def _of_line(fold: Any) -> QuerySet[Activity]:
+    # Not the empty name: said so that the index of lines is used.
     return Activity.objects.filter(fold=fold).exclude(fold="")

@@ -29,7 +29,7 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "product": product,
         "made": made,
-        "rows": [(row, page_of(row.stripe_id, connection=row.connection)) for row in found[:PAGE]],
+        "rows": [(row, page_of(row.stripe_id, connection=made.connection)) for row in found[:PAGE]],
         "older": f"?after={found[PAGE - 1].pk}" if len(found) > PAGE else "",
         "product_at_stripe": page_of(made.stripe_product, connection=made.connection),
     }

@@ -69,10 +69,12 @@ def count_known_live(made: ProductLink) -> int:
 
 
 def known_live(made: ProductLink, *, after: int = 0) -> Iterator[Subscription]:
-    """Those that we know of, in the order in which we heard of them, beyond the one with this key."""
+    """Those that we know of, in the order in which we heard of them, beyond the one with this key: each with its
+    person, and without what Stripe said of it, which is long.
+    """
     key = str(made.product_id)
     decided = Subscription.objects.filter(connection=made.connection, status__in=LIVE, reasons__has_key=key)
-    rows = decided.filter(pk__gt=after).select_related("user", "connection").order_by("pk")
+    rows = decided.filter(pk__gt=after).select_related("user").defer("data").order_by("pk")
     for row in rows.iterator(chunk_size=CHUNK):
         if row.reasons[key]["reason"] != "not_on_subscription":
             yield row
