@@ -25,8 +25,16 @@ from hub.roles import Role
 KEY = "sees_as"
 LASTS = timedelta(minutes=30)
 SAFE = frozenset({"GET", "HEAD"})
-# Where whoever looks is themselves. Signing out ends everything.
-OWN = ("/console/", "/admin/", "/accounts/logout/", "/static/")
+# Where whoever looks is themselves: what they do there, and proving that it is them. Signing out ends everything.
+OWN = (
+    "/console/",
+    "/admin/",
+    "/accounts/reauthenticate/",
+    "/accounts/2fa/reauthenticate/",
+    "/accounts/2fa/webauthn/reauthenticate/",
+    "/accounts/logout/",
+    "/static/",
+)
 # What is the member's alone: how they sign in, their money, and what leaves the house.
 CLOSED = ("/accounts/", "/portal/", "/checkout/", "/account/data/", "/account/erase/")
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.core import mail
 from django.test import Client
+from django.urls import reverse
 
 from activities.models import Activity, Delivery
 from activities.sentences import Voice, tell
@@ -13,6 +15,7 @@ from hub.models import PageProgress, User
 from hub.roles import Role
 from tests import cast
 from tests.hub.conftest import Studio
+from tests.hub.test_signing_in import code_sent
 
 Enter = Callable[[User], Client]
 BANNER = "You see the site as <strong>Ada Lind</strong> does"
@@ -113,6 +116,37 @@ def test_in_the_console_the_banner_says_that_what_they_do_counts(seen: Client, a
         assert "Here you are yourself, and what you do counts." in page, path
         assert "Nothing can be changed" not in page and 'action="/console/seeing/stop/"' in page, path
     assert "Here you are yourself" not in seen.get("/account/").content.decode()
+
+
+@pytest.mark.usefixtures("mails_in_memory")
+def test_a_dangerous_thing_in_the_console_asks_who_they_are_and_goes_on(
+    studio: Studio, ada: User, ben: User, owner: User, signed_in: Enter
+) -> None:
+    client = signed_in(owner)
+    client.post(f"/console/people/{ben.pk}/see/")
+    deed = f"/console/people/{ada.pk}/address/"
+    asked = client.post(deed, {"address": "ada@elsewhere.example", "why": "lost her mailbox"})
+    page = client.get(asked["Location"])
+    assert page.status_code == 200 and "Here you are yourself" in page.content.decode()
+    reenter = asked["Location"].partition("?")[0]
+    client.post(reenter, {"action": "send", "next": deed})
+    assert mail.outbox[-1].to == [owner.email]
+    done = client.post(reenter, {"code": code_sent(), "next": deed})
+    assert (done.status_code, done["Location"]) == (303, f"/console/people/{ada.pk}/")
+    ada.refresh_from_db()
+    assert ada.email == "ada@elsewhere.example"
+    assert "You see the site as <strong>Ben" in client.get("/").content.decode()
+
+
+def test_every_way_of_proving_who_they_are_is_their_own(seen: Client) -> None:
+    for name in ("account_reauthenticate", "hub:reenter", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"):
+        for method in ("GET", "POST"):
+            assert templates(seen, method, reverse(name))[1] is False, f"{method} {name}"
+
+
+def test_what_is_the_members_alone_says_how_to_be_oneself_again(seen: Client, ada: User) -> None:
+    page = seen.get("/accounts/email/").content.decode()
+    assert "Stop seeing as Ada" in page and page.count('action="/console/seeing/stop/"') == 2
 
 
 def test_it_stops_when_they_say_so(seen: Client, ada: User) -> None:
