@@ -70,8 +70,8 @@ def apply_snapshots(snapshots: Mapping[str, Snapshot], *, connection: Connection
 
     customers = [subject for subject in snapshots if _is_customer(subject)]
     return settle(
-        list(Subscription.objects.filter(customer_id__in=customers)) if customers else [],
-        list(Order.objects.filter(subject__in=list(snapshots))),
+        list(Subscription.objects.filter(customer_id__in=customers).order_by("pk")) if customers else [],
+        list(Order.objects.filter(subject__in=list(snapshots)).order_by("pk")),
         connection=connection,
         look=look,
         before=before,

@@ -23,12 +23,15 @@ def look_for_doubles(people: set[int], *, now: datetime) -> None:
 
 
 def _doubles(people: set[int]) -> dict[Key, list[Grant]]:
-    """By person, product and source: the open grants behind it, oldest first, where there are several."""
+    """By person, product and source: the open grants behind it, oldest first, where there are several.
+
+    Of two from one second Stripe's ids decide: what is asked may not hang on the order in which they were written.
+    """
     paid = Grant.objects.filter(user_id__in=people, state__in=Grant.OPEN).exclude(source=Grant.Source.MANUAL)
     paid = paid.exclude(source=Grant.Source.ORDER, until__isnull=False)
     paid = paid.exclude(reason__in=ENDINGS).select_related("user", "product")
     by_key: dict[Key, list[Grant]] = defaultdict(list)
-    for grant in paid.order_by("starts_at", "pk"):
+    for grant in paid.order_by("starts_at", "source_ref"):
         by_key[grant.user_id, grant.product_id, grant.source].append(grant)
     several = {key: grants for key, grants in by_key.items() if len(grants) > 1}
     refs = [grant.source_ref for grants in several.values() for grant in grants]

@@ -157,8 +157,8 @@ def _is_imported(want: Wanted) -> bool:
 
 
 def _bought_by(subjects: list[str]) -> tuple[list[Subscription], list[Order]]:
-    rows = Subscription.objects.filter(customer_id__in=subjects)
-    return list(rows), list(Order.objects.filter(subject__in=subjects))
+    rows = Subscription.objects.filter(customer_id__in=subjects).order_by("pk")
+    return list(rows), list(Order.objects.filter(subject__in=subjects).order_by("pk"))
 
 
 def _open_to(pairs: Iterable[Pair], *, now: datetime) -> set[Pair]:

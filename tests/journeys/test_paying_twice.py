@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from billing.desk.dashboard import page_of
 from billing.models import Attention, Checkout, Connection, Order
+from billing.refreshing.twice import look_for_doubles
 from billing.sweeping.reconcile import full_pass
-from hub.models import User
+from hub.models import Grant, Product, User
 from tests.members import press_buy, signed_in
 from tests.shops import Shop
 
@@ -48,6 +50,18 @@ def test_two_live_subscriptions_to_one_product_wait_for_a_person(shop: Shop, ada
     shop.sandbox.api.subscriptions.update(second["subscription"], {"cancel_at_period_end": False})
     shop.deliver()
     assert Attention.objects.filter(resolved_at=None).count() == 1, "it goes on after all, and is asked anew"
+
+
+@pytest.mark.parametrize("written", [("sub_1", "sub_2"), ("sub_2", "sub_1")])
+def test_of_two_from_one_second_the_same_one_is_asked_about(ada: User, product: Product, written: list[str]) -> None:
+    now = timezone.now()
+    for ref in written:
+        Grant.objects.create(
+            user=ada, product=product, source="subscription", source_ref=ref, state="active", starts_at=now
+        )
+    look_for_doubles({ada.pk}, now=now)
+    asked = Attention.objects.get()
+    assert (asked.details["first"], asked.details["last"]) == ("sub_1", "sub_2")
 
 
 def test_what_a_person_answered_is_not_asked_again_while_it_lasts(shop: Shop, ada: User) -> None:
