@@ -8,28 +8,31 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.formats import date_format
+from django.utils.text import Truncator
 
 # Where in the list somebody stands, and how it moves: no filter, and not kept when one goes.
 PLACES = ("after", "newer")
+LONGEST = 40  # characters of what cannot be read
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """ "Product: The Wheel", and the list's query without it."""
+    """ "Product: The Wheel", and the list's query without it. `is_misread`: what stands there cannot be read."""
 
     label: str
     words: str
     without: str
+    is_misread: bool = False
 
 
 def chips(form: forms.Form, given: QueryDict, *, besides: Sequence[str] = ()) -> list[Chip]:
     """One for each value that narrows the list. `besides`: fields of the form that only sort it."""
     form.is_valid()
     return [
-        Chip(str(form[name].label), words, _without(given, name, raw))
+        Chip(str(form[name].label), words, _without(given, name, raw), name in form.errors)
         for name in form.fields
-        if name not in besides
-        for raw, words in _values(form, name)
+        if name not in besides or name in form.errors
+        for raw, words in (_values(form, name) if name not in form.errors else _misread(given, name))
     ]
 
 
@@ -58,6 +61,11 @@ def _values(form: forms.Form, name: str) -> Iterator[tuple[str, str]]:
         yield "", field.label_from_instance(value)
     else:
         yield "", date_format(value, "j M Y") if isinstance(value, date) else str(value)
+
+
+def _misread(given: QueryDict, name: str) -> Iterator[tuple[str, str]]:
+    """All its values at once: which of them is wrong is not known."""
+    yield "", f"“{Truncator(', '.join(given.getlist(name))).chars(LONGEST)}”"
 
 
 def _choices(field: forms.ChoiceField) -> Iterator[tuple[str, str]]:

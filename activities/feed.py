@@ -26,7 +26,8 @@ FEW = 100
 class Filters:
     """What to show. Days are whole days in the current time zone, both included; words all have to match.
 
-    `fold`: only what is of this line of the feed, one by one.
+    `fold`: only what is of this line of the feed, one by one. `is_misread`: one of them cannot be read, so that nothing
+    is shown.
     """
 
     verbs: Sequence[str] = ()
@@ -36,6 +37,7 @@ class Filters:
     since: date | None = None
     until: date | None = None
     fold: str = ""
+    is_misread: bool = False
 
     @property
     def is_folded(self) -> bool:
@@ -81,6 +83,8 @@ class Page:
 def find(filters: Filters) -> QuerySet[Activity]:
     """Everything, newest first, with user, product and actor."""
     found = Activity.objects.select_related("user", "product", "actor").order_by("-at", "-pk")
+    if filters.is_misread:
+        return found.none()
     if filters.verbs:
         found = found.filter(verb__in=filters.verbs)
     if filters.user_id is not None:

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from django import forms
 from django.apps import apps
@@ -13,6 +15,27 @@ from activities.models import Activity
 IN_REACH = (MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(9000, 1, 1)))
 
 
+WRONG = {"invalid_choice": "This is not one of the choices.", "max_length": "At most %(limit_value)d letters."}
+
+
+class FilterForm(forms.Form):
+    """The filters of a list, as they stand in its address.
+
+    One that cannot be read is said, and the list is empty then, on the page and wherever it is taken from there: what
+    leaves a condition out holds people who were not asked for.
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        super().__init__(data)
+        for field in self.fields.values():
+            field.error_messages |= WRONG
+
+    @property
+    def misread(self) -> list[str]:
+        """What cannot be read, and why: a sentence for each filter."""
+        return [f"{self[name].label}: {' '.join(map(str, why))}" for name, why in self.errors.items()]
+
+
 class OneLine(forms.ModelChoiceField):  # type: ignore[type-arg]
     """One line of the feed in which many stand."""
 
@@ -20,7 +43,7 @@ class OneLine(forms.ModelChoiceField):  # type: ignore[type-arg]
         return f"{obj.get_verb_display()}, {date_format(timezone.localtime(obj.at), 'j M Y, H:i')}"
 
 
-class FeedForm(forms.Form):
+class FeedForm(FilterForm):
     """The filters of the feed, as they stand in its address."""
 
     q = forms.CharField(
@@ -53,10 +76,9 @@ class FeedForm(forms.Form):
     )
 
     def filters(self) -> Filters:
-        """What can be understood of the address; the rest is said in `errors`."""
-        self.is_valid()
-        given = self.cleaned_data
+        is_misread, given = not self.is_valid(), self.cleaned_data
         return Filters(
+            is_misread=is_misread,
             verbs=given.get("verb") or (),
             words=given.get("q") or "",
             product_id=product.pk if (product := given.get("product")) else None,

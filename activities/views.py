@@ -1,5 +1,6 @@
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -46,11 +47,16 @@ def feed(request: HttpRequest) -> HttpResponse:
 @staff_only("export_activity")
 @never_cache
 def export(request: HttpRequest) -> HttpResponseBase:
-    """The selection as CSV. Personal data leaves the house: not by support, and the feed itself says who took it."""
+    """The selection as CSV. Personal data leaves the house: not by support, and the feed itself says who took it.
+    What cannot be read is said on the page.
+    """
+    filters = FeedForm(request.GET).filters()
+    if filters.is_misread:
+        return HttpResponseRedirect(f"{reverse('activities:feed')}{address(request.GET)}")
     record_deed("Exported the activity feed", actor_id=request.user.pk, now=clock.now())
     name = f"activity-{timezone.localdate():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        feeds.export_csv(FeedForm(request.GET).filters()),
+        feeds.export_csv(filters),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

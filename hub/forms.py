@@ -18,6 +18,7 @@ from allauth.mfa.webauthn.forms import SignupWebAuthnForm
 from django import forms
 from django.utils import timezone
 
+from activities.forms import IN_REACH, FilterForm
 from activities.zones import places
 from hub import codes
 from hub.addresses import LONGEST, NO_ADDRESS, normalise_email, validate_unmistakable
@@ -266,7 +267,7 @@ class GiveBackForm(ReasonForm):
     reason = forms.CharField(max_length=240, required=False)
 
 
-class PeopleForm(forms.Form):
+class PeopleForm(FilterForm):
     """The filters of the list of people, as they stand in its address."""
 
     q = forms.CharField(
@@ -284,8 +285,12 @@ class PeopleForm(forms.Form):
     )
     role = forms.ChoiceField(label="Role", required=False, choices=[("", "Every role"), *ROLES.items()])
     seen = forms.ChoiceField(label="Last here", required=False, choices=[("", "Any time"), *SEEN.items()])
-    since = forms.DateField(label="Joined from", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="Joined to", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = forms.DateField(
+        label="Joined from", required=False, validators=IN_REACH, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = forms.DateField(
+        label="Joined to", required=False, validators=IN_REACH, widget=forms.DateInput(attrs={"type": "date"})
+    )
     order = forms.ChoiceField(
         label="Sorted by",
         required=False,
@@ -293,10 +298,9 @@ class PeopleForm(forms.Form):
     )
 
     def filters(self) -> Filters:
-        """What can be understood of the address; the rest is said in `errors`."""
-        self.is_valid()
-        given = self.cleaned_data
+        is_misread, given = not self.is_valid(), self.cleaned_data
         return Filters(
+            is_misread=is_misread,
             words=given.get("q") or "",
             state=given.get("state") or "",
             stage=given.get("stage") or "",

@@ -32,7 +32,7 @@ class Filters:
     """Whom to show. Days are whole days in the current time zone, both included; words all have to match.
 
     `state` is one of STATES, `stage` one of `hub.payments.stages`, `seen` one of SEEN, `role` one of ROLES, `order` one
-    of ORDERS.
+    of ORDERS. `is_misread`: one of them cannot be read, so that nobody is shown.
     """
 
     words: str = ""
@@ -44,6 +44,7 @@ class Filters:
     until: date | None = None
     seen: str = ""
     order: str = "joined"
+    is_misread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +155,12 @@ def at_risk(*, now: datetime, limit: int) -> list[Grant]:
 
 def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:
     """Everybody that matches, in no order."""
+    if filters.is_misread:
+        return User.objects.none()
     people = _in_state(_matching(filters.words), filters, now=now)
     if filters.since:
         people = people.filter(joined_at__gte=start_of(filters.since))
-    if filters.until and filters.until < date.max:
+    if filters.until:
         people = people.filter(joined_at__lt=end_of(filters.until))
     if stage := stages().get(filters.stage):
         people = people.filter(stage.people)

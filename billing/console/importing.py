@@ -3,7 +3,7 @@
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -65,14 +65,14 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     form = ImportRowsForm(request.GET, options=showing.options(batch))
     context = {"batch": batch, "progress": _progress(batch)}
     if batch.fingerprint:
-        show, words = form.narrowed()
-        page = showing.find(batch, show=show, words=words, after=request.GET.get("after", ""))
+        filters = form.filters()
+        page = showing.find(batch, filters, after=request.GET.get("after", ""))
         context |= {
             "form": form,
             "page": page,
             "next": address(request.GET, after=page.after) if page.after else "",
             "csv": address(request.GET),
-            "is_filtered": bool(show or words),
+            "is_filtered": filters != showing.Filters(),
             "states": _states(batch),
             "summary": showing.summary(batch),
         }
@@ -82,13 +82,17 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @staff_only(Permission.IMPORT_PURCHASES)
 @never_cache
-def rows(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    """The rows that are shown, as CSV. Personal data leaves the house: the feed says who took it."""
+def rows(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The rows that are shown, as CSV. Personal data leaves the house: the feed says who took it. What cannot be read
+    is said on the page.
+    """
     batch, actor, now = _batch(pk), actor_of(request), clock.now()
+    filters = ImportRowsForm(request.GET, options=showing.options(batch)).filters()
+    if filters.is_misread:
+        return HttpResponseRedirect(f"{_page(batch)}{address(request.GET)}#rows")
     record_deed(f"Exported the rows of import {batch.pk}", actor_id=actor.pk, now=now)
-    show, words = ImportRowsForm(request.GET, options=showing.options(batch)).narrowed()
     return StreamingHttpResponse(
-        showing.export(batch, show=show, words=words),
+        showing.export(batch, filters),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="import-{batch.pk}.csv"'},
     )

@@ -1,9 +1,11 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
 
+from activities.forms import FilterForm
 from billing.importing.asking import Choice
+from billing.importing.showing import Filters
 
 
 class ImportForm(forms.Form):
@@ -26,19 +28,18 @@ class ImportForm(forms.Form):
         return Choice(subscriptions=said["subscriptions"], orders=said["orders"], emails=said["emails"])
 
 
-class ImportRowsForm(forms.Form):
+class ImportRowsForm(FilterForm):
     """Which rows of an import are shown."""
 
     q = forms.CharField(label="Person or Stripe id", required=False, max_length=200)
     show = forms.ChoiceField(label="Show", required=False)
 
-    def __init__(self, data: Any = None, *, options: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, data: Mapping[str, Any], *, options: Iterable[tuple[str, str]]) -> None:
         super().__init__(data)
         field = self.fields["show"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [("", "All rows"), *options]
 
-    def narrowed(self) -> tuple[str, str]:
-        """What to show, and words; nothing for what makes no sense."""
-        self.full_clean()
-        return self.cleaned_data.get("show", ""), self.cleaned_data.get("q", "")
+    def filters(self) -> Filters:
+        is_misread, given = not self.is_valid(), self.cleaned_data
+        return Filters(show=given.get("show", ""), words=given.get("q", ""), is_misread=is_misread)

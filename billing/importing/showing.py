@@ -22,6 +22,17 @@ OPENING = RENEWING | {"trial", "ending", "canceled_paid_through", "past_due_grac
 COLUMNS = ("Person", "Stripe id", "What", "State", "Access", "Why", "E-mail", "Error")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which rows. `show`: one of `options`; words all have to match. `is_misread`: one of them cannot be read, so that
+    no row is shown.
+    """
+
+    show: str = ""
+    words: str = ""
+    is_misread: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     product: str
@@ -93,9 +104,9 @@ def options(batch: ImportBatch) -> list[tuple[str, str]]:
     return found
 
 
-def find(batch: ImportBatch, *, show: str, words: str, after: str = "") -> Page:
+def find(batch: ImportBatch, filters: Filters, *, after: str = "") -> Page:
     """A page of the rows that match, a person's together. Costs the same on every page."""
-    rows = _select(batch, show=show, words=words).order_by("who", "pk")
+    rows = _select(batch, filters).order_by("who", "pk")
     who, _, pk = after.rpartition("_")
     last = read_number(pk)
     if last is not None and "\0" not in who:
@@ -105,17 +116,17 @@ def find(batch: ImportBatch, *, show: str, words: str, after: str = "") -> Page:
     return Page(list(_lines(batch, page)), f"{page[-1].who}_{page[-1].pk}" if len(found) > PAGE else "")
 
 
-def export(batch: ImportBatch, *, show: str, words: str) -> Iterator[bytes]:
-    rows = _select(batch, show=show, words=words).order_by("who", "pk").defer("snapshot")
+def export(batch: ImportBatch, filters: Filters) -> Iterator[bytes]:
+    rows = _select(batch, filters).order_by("who", "pk").defer("snapshot")
     return spreadsheet.lines(COLUMNS, _cells(_lines(batch, rows.iterator(chunk_size=1000))))
 
 
-def _select(batch: ImportBatch, *, show: str, words: str) -> QuerySet[ImportRow]:
-    rows = batch.rows.all()
-    for word in words.split()[:6]:
+def _select(batch: ImportBatch, filters: Filters) -> QuerySet[ImportRow]:
+    rows = batch.rows.all() if not filters.is_misread else batch.rows.none()
+    for word in filters.words.split()[:6]:
         rows = rows.filter(Q(who__icontains=word) | Q(subject=word))
-    name, _, value = show.partition(":")
-    if show == CHANGED:
+    name, _, value = filters.show.partition(":")
+    if filters.show == CHANGED:
         return rows.filter(subject__in=batch.changed)
     return rows.filter(**{name: value}) if name in {"verdict", "state"} else rows
 

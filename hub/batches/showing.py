@@ -87,7 +87,9 @@ def export_rows(batch: Batch, *, state: str) -> Iterator[bytes]:
 
 def _in_state(batch: Batch, state: str) -> QuerySet[BatchRow]:
     rows = batch.rows.select_related("user")
-    return rows.filter(state=state) if state in Rows.values else rows
+    if state and state not in Rows.values:
+        return rows.none()
+    return rows.filter(state=state) if state else rows
 
 
 def _cells(row: BatchRow) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.forms.models import model_to_dict
 
+from activities.forms import FilterForm
 from hub.content import embed
 from hub.editing.addresses import keep_former_address
 from hub.editing.categories import find_or_make_category
@@ -67,7 +68,7 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
         return ", ".join(str(self[name].label).lower() for name in self.changed_data if name != "seen")
 
 
-class ProductsForm(forms.Form):
+class ProductsForm(FilterForm):
     """The filters of the list of products, as they stand in its address."""
 
     q = forms.CharField(
@@ -81,10 +82,9 @@ class ProductsForm(forms.Form):
     stripe = forms.ChoiceField(label="Stripe", required=False, choices=[("", "Linked or not"), *MARKS.items()])
 
     def filters(self) -> Filters:
-        """What can be understood of the address; the rest is said in `errors`."""
-        self.is_valid()
-        given = self.cleaned_data
+        is_misread, given = not self.is_valid(), self.cleaned_data
         return Filters(
+            is_misread=is_misread,
             words=given.get("q") or "",
             category_id=category.pk if (category := given.get("category")) else None,
             state=given.get("state") or "",

@@ -22,12 +22,16 @@ STATE_WORDS = {"live": "Live", "draft": "Drafts", "archived": "Archived"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What to show. `state` is one of STATES, `mark` one of hub.figures.MARKS; without a state all but the archived."""
+    """What to show. `state` is one of STATES, `mark` one of hub.figures.MARKS; without a state all but the archived.
+
+    `is_misread`: one of them cannot be read, so that nothing is shown.
+    """
 
     words: str = ""
     category_id: int | None = None
     state: str = ""
     mark: str = ""
+    is_misread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ def list_products(filters: Filters, *, after: int, now: datetime) -> Found:
 
 
 def _find(filters: Filters) -> QuerySet[Product]:
+    if filters.is_misread:
+        return Product.objects.none()
     products = Product.objects.filter(STATES.get(filters.state, Q(archived_at=None)))
     for word in filters.words.split():
         products = products.filter(Q(name__icontains=word) | Q(summary__icontains=word) | Q(slug__icontains=word))

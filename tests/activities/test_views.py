@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -61,11 +62,19 @@ def test_a_feed_that_matches_nothing_says_what_to_do(staff: Client) -> None:
     assert 'value="nobody"' in html
 
 
-def test_a_wrong_date_is_said_and_the_rest_still_filters(staff: Client, failed: Happening, now: datetime) -> None:
+@pytest.mark.parametrize(
+    "query", [{"since": "soon", "verb": "payment_failed"}, {"verb": ["payment_failed", "had"]}, {"q": "a" * 101}]
+)
+def test_a_filter_that_cannot_be_read_is_said_and_nothing_is_shown_or_exported(
+    staff: Client, failed: Happening, now: datetime, query: dict[str, object]
+) -> None:
     record([failed], now=now)
-    response = staff.get(FEED, {"since": "soon", "verb": "signed_in"})
-    assert response.status_code == 200
-    assert "Enter a valid date" in response.content.decode()
+    page = staff.get(FEED, query)
+    assert page.status_code == 200 and not page.context["page"].activities
+    assert all(sentence in page.content.decode() for sentence in ["Nothing is shown", *page.context["form"].misread])
+    exported = staff.get(CSV, query)
+    assert exported["Location"] == f"{FEED}?{urlencode(query, doseq=True)}"
+    assert not Activity.objects.filter(verb=Verb.STAFF_ACTION).exists()
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
@@ -83,7 +92,7 @@ def test_the_ends_of_the_calendar_are_no_error_of_ours(
 ) -> None:
     record([failed], now=now)
     User.objects.filter(pk=owner.pk).update(timezone=zone)
-    assert staff.get(FEED + address).status_code == staff.get(CSV + address).status_code == 200
+    assert staff.get(FEED + address).status_code == staff.get(CSV + address, follow=True).status_code == 200
 
 
 def test_the_rarer_filters_are_folded_until_one_is_set(staff: Client) -> None:

@@ -261,7 +261,7 @@ def test_people_are_narrowed_by_product_and_days(
     assert found(seen="never") == {"ben", "dan"}
     assert found(since=today) == {"ada"}
     assert found(until=today, seen="7") == {"ada"}
-    assert found(until="9999-12-31") == found(since="0001-01-01") == {"ada", "ben", "dan"}
+    assert found(until="9000-01-01") == found(since="1970-01-01") == {"ada", "ben", "dan"}
     page = client.get("/console/people/", {"since": "soon"})
     assert page.status_code == 200
     assert "Enter a valid date." in page.content.decode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from activities import clock, feed
+from activities.models import Activity
 from billing.models import Connection, Order, Subscription
 from hub.models import Batch, User
 from hub.people import Filters, select_people
@@ -62,7 +64,39 @@ def test_people_are_told_apart_by_how_they_pay(
     assert names(client, stage="ending") == {"eva"}
     assert names(client, stage="bought") == {"ada"}
     assert names(client, stage="none", role="member") == {"dan"}
-    assert names(client, stage="nonsense") == {"ada", "ben", "cleo", "dan", "eva", "owner"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"state": "had"},
+        {"state": "open", "stage": "nonsense"},
+        {"role": "boss"},
+        {"seen": "soon"},
+        {"product": "9999"},
+        {"since": "x"},
+        {"until": "9999-12-31"},
+        {"order": "shoe size"},
+        {"q": "a" * 101},
+        {"q": "\0"},
+    ],
+)
+def test_a_filter_that_cannot_be_read_shows_and_exports_and_changes_nobody(
+    studio: Studio, ada: User, owner: User, signed_in: Enter, query: dict[str, str]
+) -> None:
+    studio.give(ada, studio.course)
+    client, name = signed_in(owner), list(query)[-1]
+    page = client.get("/console/people/", query)
+    html = page.content.decode()
+    assert not page.context["found"].people
+    assert "Nothing is shown" in html and page.context["form"].misread[0] in html
+    assert [chip.is_misread for chip in page.context["chips"]][-1]
+    assert name not in page.context["chips"][-1].without
+    exported = client.get("/console/people/export/", query)
+    assert exported["Location"].startswith("/console/people/?")
+    body = {"deed": "take", "everybody": "1"}
+    client.post(f"/console/people/together/new/?{urlencode(query)}", body)
+    assert not Batch.objects.exists() and not Activity.objects.filter(verb="staff_action").exists()
 
 
 @pytest.mark.parametrize(

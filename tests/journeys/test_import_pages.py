@@ -216,6 +216,9 @@ def test_past_purchases_or_subscriptions_alone(past: Past, browser: Client) -> N
     past.connect()
     page = begin(browser, subscriptions="on")
     assert [row["Person"] for row in csv_of(browser, page)] == [ADA]
+    misread = browser.get(f"{page}?show=verdict:x")
+    assert not misread.context["page"].lines and "Nothing is shown" in misread.content.decode()
+    assert browser.get(f"{page}rows.csv?show=verdict:x")["Location"] == f"{page}?show=verdict%3Ax#rows"
     assert "This import leaves past purchases out, but keeps nobody out" in browser.get(page).content.decode()
     assert browser.post(f"{page}forget/").status_code == 303
     page = begin(browser, orders="on")

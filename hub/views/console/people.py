@@ -1,5 +1,6 @@
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -40,13 +41,17 @@ def people(request: HttpRequest) -> HttpResponse:
 @require_safe
 @staff_only(Permission.EXPORT_PEOPLE)
 @never_cache
-def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The selection as CSV. Personal data leaves the house: the feed says who took it."""
-    actor, now = actor_of(request), clock.now()
+def export(request: HttpRequest) -> HttpResponseBase:
+    """The selection as CSV. Personal data leaves the house: the feed says who took it. What cannot be read is said on
+    the page.
+    """
+    filters, actor, now = PeopleForm(request.GET).filters(), actor_of(request), clock.now()
+    if filters.is_misread:
+        return HttpResponseRedirect(f"{reverse('hub:console_people')}{address(request.GET)}")
     record_deed("Exported the list of people", actor_id=actor.pk, now=now)
     name = f"people-{timezone.localdate():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        export_people(PeopleForm(request.GET).filters(), now=now),
+        export_people(filters, now=now),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
