@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,8 @@ from hub.models import User
 
 Json = dict[str, Any]
 NEVER = 0
+LONGEST_KEY = 255
+KEY = re.compile(r"\w+", re.ASCII)
 LONGEST_TRIAL = 730  # Stripe's own limit
 BILLED = [
     ("once", "Once"),
@@ -46,6 +49,11 @@ class ConnectForm(forms.Form):
                 raise forms.ValidationError(words)
         if not key.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
             raise forms.ValidationError("A key begins with sk_ or rk_, then test_ or live_.")
+        # No max_length, with which browsers cut what is pasted and say nothing.
+        if len(key) > LONGEST_KEY:
+            raise forms.ValidationError(f"This is {len(key):,} letters long, and no key of Stripe’s is: copy it again.")
+        if not KEY.fullmatch(key):
+            raise forms.ValidationError("A key is made of letters, digits and _ alone: copy it again.")
         return key
 
 

@@ -3,22 +3,24 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from activities import spreadsheet
 from activities.numbers import read_number
 from billing.desk.dashboard import page_of
+from billing.importing import totals
 from billing.models import Attention, ImportBatch, ImportRow
-from hub.models import Grant, Product
-from hub.reasons import RENEWING, say
+from hub.grants import IMPORT_UNDONE
+from hub.models import Grant, Ledger, Product
+from hub.reasons import say
 
-PAGE = 50
+PAGE, PIECE = 50, 1000
 CHANGED = "changed"
 TO_DO = (ImportRow.Verdict.CREATE, ImportRow.Verdict.MATCH, ImportRow.Verdict.DOUBT)
-HERE, NOTHING = "Is here already.", "Opens nothing."
-# With these a purchase opens something; where nothing is to be done about one, it is open already.
-OPENING = RENEWING | {"trial", "ending", "canceled_paid_through", "past_due_grace", "invoice_late_grace", "bought"}
+HERE = "Has this access already."
+SKIPPED = {totals.NOTHING: "Opens nothing.", totals.SEVERAL: "Several purchases, none of which opens anything now."}
 COLUMNS = ("Person", "Stripe id", "What", "State", "Access", "Why", "E-mail", "Error")
 
 
@@ -66,29 +68,35 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a plan comes to: openings by product and state, doubts by kind, what is skipped by the reason; how many."""
+    """What a plan comes to: openings by product and state, doubts by kind, what is skipped by the reason; how many
+    people are written to, are new, are known and get something; how many rows there are, and how many do something.
+    """
 
     access: list[tuple[Opening, int]]
     doubts: list[tuple[str, int]]
     skipped: list[tuple[str, int]]
     letters: int
     new: int
+    known: int
+    rows: int
     to_do: int
 
 
 def summary(batch: ImportBatch) -> Summary:
-    totals, names = batch.totals, _names()
-    verdicts = totals.get("verdicts", {})
+    counted, names = batch.totals, _names()
+    verdicts = counted.get("verdicts", {})
     return Summary(
         access=[
             (Opening(names.get(slug, slug), state), count)
-            for slug, states in totals.get("access", {}).items()
+            for slug, states in counted.get("access", {}).items()
             for state, count in states.items()
         ],
-        doubts=[(Attention.Kind(kind).label, count) for kind, count in totals.get("doubts", {}).items()],
-        skipped=_say_skipped(totals.get("skipped", {})),
-        letters=totals.get("letters", 0),
-        new=totals.get("new", 0),
+        doubts=[(Attention.Kind(kind).label, count) for kind, count in counted.get("doubts", {}).items()],
+        skipped=_say_skipped(counted.get("skipped", {})),
+        letters=counted.get("letters", 0),
+        new=counted.get("new", 0),
+        known=counted.get("known", 0),
+        rows=sum(verdicts.values()),
         to_do=sum(verdicts.get(verdict, 0) for verdict in TO_DO),
     )
 
@@ -118,7 +126,7 @@ def find(batch: ImportBatch, filters: Filters, *, after: str = "") -> Page:
 
 def export(batch: ImportBatch, filters: Filters) -> Iterator[bytes]:
     rows = _select(batch, filters).order_by("who", "pk").defer("snapshot")
-    return spreadsheet.lines(COLUMNS, _cells(_lines(batch, rows.iterator(chunk_size=1000))))
+    return spreadsheet.lines(COLUMNS, _cells(_lines_in_pieces(batch, rows.iterator(chunk_size=PIECE))))
 
 
 def _select(batch: ImportBatch, filters: Filters) -> QuerySet[ImportRow]:
@@ -131,34 +139,61 @@ def _select(batch: ImportBatch, filters: Filters) -> QuerySet[ImportRow]:
     return rows.filter(**{name: value}) if name in {"verdict", "state"} else rows
 
 
-def _lines(batch: ImportBatch, rows: "Sequence[ImportRow] | Iterator[ImportRow]") -> Iterator[Line]:
-    names = _names()
+def _lines_in_pieces(batch: ImportBatch, rows: Iterator[ImportRow]) -> Iterator[Line]:
+    while piece := list(islice(rows, PIECE)):
+        yield from _lines(batch, piece)
+
+
+def _lines(batch: ImportBatch, rows: Sequence[ImportRow]) -> Iterator[Line]:
+    names, since = _names(), _since_undone(batch, rows)
     for row in rows:
         planned = row.planned
-        grants = planned.get("grants", [])
+        grants = [(slug, *since.get((ref, slug), (state, reason))) for _, slug, ref, _, state, reason in _grants(row)]
         reasons = [reason for *_, reason in grants] or planned.get("reasons", [])
         why = [Attention.Kind(doubt).label + "." for doubt in planned.get("doubts", [])]
         yield Line(
             row=row,
-            openings=[Opening(names.get(slug, slug), state) for _, slug, _, _, state, _ in grants],
+            openings=[Opening(names.get(slug, slug), state) for slug, state, _ in grants],
             why=[*why, *_sentences(row, reasons)],
             has_letter=bool(planned.get("letters")),
             url=page_of(row.subject, connection=batch.connection),
         )
 
 
+def _grants(row: ImportRow) -> list[list[str]]:
+    """What it opens, each as `importing.rehearsing.Outcome` has it."""
+    found: list[list[str]] = row.planned.get("grants", [])
+    return found
+
+
+def _since_undone(batch: ImportBatch, rows: Sequence[ImportRow]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Of an import that was undone, what became of all that these rows opened: (ref, product) to (state, reason)."""
+    if batch.state != ImportBatch.State.UNDONE:
+        return {}
+    refs = [ref for row in rows for _, _, ref, *_ in _grants(row)]
+    opened = Grant.objects.filter(source_ref__in=refs, ledger__batch=batch.name).distinct()
+    undone = Exists(Ledger.objects.filter(grant=OuterRef("pk"), batch=batch.name, reason=IMPORT_UNDONE))
+    found = opened.annotate(is_undone=undone).values_list(
+        "source_ref", "product__slug", "is_undone", "state", "reason", "close_reason"
+    )
+    return {
+        (ref, slug): (Grant.State.REVOKED, IMPORT_UNDONE) if is_undone else (state, close_reason or reason)
+        for ref, slug, is_undone, state, reason, close_reason in found
+    }
+
+
 def _sentences(row: ImportRow, reasons: Sequence[str]) -> list[str]:
     said = list(dict.fromkeys(say(reason) for reason in reasons))
     if row.verdict != ImportRow.Verdict.SKIP:
         return said
-    return [HERE, *said] if OPENING.intersection(reasons) else said or [NOTHING]
+    return [HERE, *said] if totals.OPENING.intersection(reasons) else said or [SKIPPED[totals.NOTHING]]
 
 
 def _say_skipped(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Those who are here already as one line, the others by what is over."""
+    """Those who have it already as one line, the others by what is over."""
     said = Counter[str]()
     for reason, count in counts.items():
-        said[HERE if reason in OPENING else NOTHING if reason == "nothing" else say(reason)] += count
+        said[HERE if reason in totals.OPENING else SKIPPED.get(reason) or say(reason)] += count
     return said.most_common()
 
 

@@ -1,17 +1,25 @@
 """What a plan comes to, counted once when it is made, so that its page costs the same for ten rows and a million."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
 
 from billing.models import ImportRow
+from hub.reasons import RENEWING
+
+# With these a purchase opens something; where nothing is to be done about one, it is open already.
+OPENING = RENEWING | {"trial", "ending", "canceled_paid_through", "past_due_grace", "invoice_late_grace", "bought"}
+NOTHING, SEVERAL = "nothing", "several"
 
 
 class Totals(TypedDict):
-    """How many: rows by verdict, doubt and reason to skip; people who are new or written to; openings by product."""
+    """How many: rows by verdict; those to skip by their one reason; questions by kind; people who are new, are known
+    and get something, or are written to; openings by product and state.
+    """
 
     verdicts: dict[str, int]
     new: int
+    known: int
     letters: int
     access: dict[str, dict[str, int]]
     doubts: dict[str, int]
@@ -24,6 +32,7 @@ def totals_of(rows: Iterable[ImportRow]) -> Totals:
     skipped: Counter[str] = Counter()
     access: dict[str, Counter[str]] = {}
     new: set[str] = set()
+    given: set[str] = set()
     letters: set[str] = set()
     for row in rows:
         planned: dict[str, Any] = row.planned
@@ -32,14 +41,23 @@ def totals_of(rows: Iterable[ImportRow]) -> Totals:
         new.update(planned.get("new", []))
         letters.update(planned.get("letters", []))
         if row.verdict == ImportRow.Verdict.SKIP:
-            skipped.update(planned.get("reasons", []) or ["nothing"])
-        for _, product, _, _, state, _ in planned.get("grants", []):
+            skipped[_reason_of(planned.get("reasons", []))] += 1
+        for address, product, _, _, state, _ in planned.get("grants", []):
+            given.add(address)
             access.setdefault(product, Counter())[state] += 1
     return Totals(
         verdicts=dict(verdicts),
         new=len(new),
+        known=len(given - new),
         letters=len(letters),
         access={product: dict(states) for product, states in sorted(access.items())},
         doubts=dict(doubts),
         skipped=dict(skipped),
     )
+
+
+def _reason_of(reasons: Sequence[str]) -> str:
+    """Why a row is skipped: counted once, so that the reasons come to as many as there are rows."""
+    if opening := next((reason for reason in reasons if reason in OPENING), ""):
+        return opening
+    return SEVERAL if len(reasons) > 1 else next(iter(reasons), NOTHING)

@@ -210,6 +210,8 @@ def test_only_owners_touch_the_connection(shop: Shop, role: User.Role | None) ->
         ("pk_test_51abc", "This is the publishable key"),
         ("whsec_abc123", "This is a webhook’s signing secret"),
         ("a key", "A key begins with sk_ or rk_"),
+        (f"sk_test_{'a' * 9_992}", "This is 10,000 letters long, and no key of Stripe’s is"),
+        ("sk_test_51\u0430bc", "A key is made of letters, digits and _ alone"),
     ],
 )
 def test_what_is_pasted_in_the_place_of_a_key_is_named(shop: Shop, desk: Client, pasted: str, words: str) -> None:

@@ -50,10 +50,35 @@ def test_one_email_for_each_person_and_the_dry_run_names_them(past: Past, browse
     batch = ImportBatch.objects.get()
     shown = [address for row in batch.rows.all() for address in row.planned["letters"]]
     assert sorted(shown) == [ADA, BEN]
-    assert "Import 3 and send 2 e-mails" in browser.get(page).content.decode()
+    assert "Import 3 rows and send 2 e-mails" in browser.get(page).content.decode()
     assert not Delivery.objects.exists()
     press_import(browser, page)
     assert sorted(Delivery.objects.values_list("user__email", flat=True)) == [ADA, BEN]
+
+
+def test_the_figures_of_a_plan_add_up(past: Past, browser: Client) -> None:
+    """Ada bought as a guest too, Ben is here, and what Cleo had is over twice, for two reasons."""
+    past.subscribe(ADA)
+    past.buy_once(ADA)
+    past.subscribe(BEN)
+    cast.UserFactory(email=BEN)
+    over = past.api.subscriptions.cancel(past.subscribe(CLEO))
+    incomplete = {"customer": over.customer, "items": [{"price": past.monthly}], "payment_behavior": "default_incomplete"}
+    past.api.subscriptions.create(incomplete)
+    past.connect()
+    page = begin(browser)
+    shown = browser.get(page)
+    summary, counts = shown.context["summary"], shown.context["batch"].totals["verdicts"]
+    assert counts == {"create": 2, "match": 1, "skip": 1}
+    assert summary.rows == len(csv_of(browser, page)) == 4
+    assert (summary.new, summary.known, summary.to_do) == (1, 1, 3)
+    assert sum(count for _, count in summary.skipped) == counts["skip"]
+    html = " ".join(shown.content.decode().split())
+    assert "<b>1</b> new person comes in, and <b>1</b> whom you know gets access" in html
+    assert "Several purchases, none of which opens anything now." in html and "Import 3 rows" in html
+    press_import(browser, page)
+    again = browser.get(begin(browser))
+    assert ("Has this access already.", 3) in again.context["summary"].skipped
 
 
 @pytest.mark.parametrize(("path", "shown"), [("", 200), ("1/", 200), ("1/rows.csv", 200), ("1/undo/", 302)])

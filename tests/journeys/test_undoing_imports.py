@@ -54,6 +54,10 @@ def test_what_has_happened_since_stays_and_is_named_before(past: Past, browser: 
     undo(browser, page)
     assert dict(Grant.objects.values_list("user__email", "state")) == {ADA: "active", BEN: "revoked", DAN: "revoked"}
     assert dict(Grant.objects.values_list("user__email", "close_reason"))[BEN] == "revoked"
+    rows = {row["Person"]: (row["Access"], row["Why"]) for row in csv_of(browser, page)}
+    assert rows[DAN] == ("Studio Membership: taken back", "The import that brought it was undone.")
+    assert rows[BEN] == ("Studio Membership: taken back", "Taken back by hand.")
+    assert rows[ADA][0] == "Studio Membership: open" and "was cancelled" in rows[ADA][1]
 
 
 def test_what_a_person_took_back_comes_again_by_no_import_and_by_no_night(
