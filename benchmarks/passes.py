@@ -28,7 +28,8 @@ def main() -> None:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        gateway = open_site(url, count=count)
+        gateway = linked_site(url, count=count)
+        bring_everybody()
         from billing.intake.draining import drain
         from billing.sweeping import reconcile
 
@@ -71,17 +72,14 @@ def timed(name: str, count: int, work: Callable[[], Any], *, memory: bool = Fals
     return took
 
 
-def open_site(url: str, *, count: int) -> Any:
-    """A connected site, with the seeded membership linked and its subscribers imported. Returns its gateway."""
+def linked_site(url: str, *, count: int) -> Any:
+    """A connected site, with the membership linked that so many subscribers were seeded for. Returns its gateway."""
     import json
     import urllib.request
-
-    from django.core.management import call_command
 
     from activities import clock
     from billing.connection import connect
     from billing.gateway import gateway_for
-    from billing.models import ImportBatch
     from billing.shop.linking import link
     from hub.models import Product
 
@@ -97,9 +95,16 @@ def open_site(url: str, *, count: int) -> Any:
     seeded = next(found for found in gateway.product_page()[0] if found["name"] == "Seeded membership")
     prices = [price["id"] for price in gateway.prices_of(seeded["id"])]
     link(club, stripe_product=seeded["id"], prices=prices, actor=None)
+    return gateway
+
+
+def bring_everybody() -> None:
+    from django.core.management import call_command
+
+    from billing.models import ImportBatch
+
     call_command("import_subscribers", "--dry-run", stdout=io.StringIO())
     call_command("import_subscribers", "--apply", ImportBatch.objects.get().plan, stdout=io.StringIO())
-    return gateway
 
 
 def list_everything(gateway: Any) -> None:
