@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "hub.middleware.parts_with_their_page",
     "hub.middleware.seen_as_member",
     "hub.middleware.visitor_timezone",
     "hub.middleware.refusals_with_a_face",

@@ -17,6 +17,7 @@ from hub.seeing import answer_as_member
 Handler = Callable[[HttpRequest], HttpResponse]
 ZONE_COOKIE = "zone"  # static/js/zone.js writes it
 SEEN_EVERY = timedelta(minutes=5)
+ELSEWHERE = frozenset({302, 303, 403, 404})
 
 
 def visitor_timezone(get_response: Handler) -> Handler:
@@ -54,6 +55,21 @@ def refusals_with_a_face(get_response: Handler) -> Handler:
         response = get_response(request)
         if isinstance(response, HttpResponseNotAllowed) and not response.content:
             response.content = render(request, "405.html").content
+        return response
+
+    return middleware
+
+
+def parts_with_their_page(get_response: Handler) -> Handler:
+    """A part of a page that is refused, gone or sent elsewhere, as to sign in, has the whole page asked for again.
+
+    htmx would follow into the part, or leave it as it is for good.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.headers.get("HX-Request") and response.status_code in ELSEWHERE:
+            return HttpResponse(headers={"HX-Refresh": "true"})
         return response
 
     return middleware

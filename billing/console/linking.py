@@ -113,7 +113,7 @@ def unlink(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def cannot(request: HttpRequest, product: Product, error: StripeError) -> HttpResponse:
-    """The page that says that Stripe is away or not connected, or what it does not allow."""
+    """The page, or its part, that says that Stripe is away or not connected, or what it does not allow."""
     match error:
         case NotConnected():
             words = str(error)
@@ -122,6 +122,8 @@ def cannot(request: HttpRequest, product: Product, error: StripeError) -> HttpRe
         case _:
             words = f"Stripe does not allow it: {error}"
     said = {"product": product, "words": words, "is_off": isinstance(error, NotConnected)}
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "billing/_away.html", said)  # as an answer: an error would leave the list of other words
     return render(request, "billing/away.html", said, status=503)
 
 

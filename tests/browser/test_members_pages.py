@@ -93,3 +93,16 @@ def throttled(page: Page, address: str) -> APIResponse | None:
     """The page that says no more for now, once there were too many."""
     answer = page.request.get(address)
     return answer if answer.status == 429 else None
+
+
+def test_a_page_that_waits_for_stripe_stays_while_it_is_put_off(page: Page, stack: Stack) -> None:
+    address = f"{stack.site}/checkout/return?session_id=cs_test_waits"
+    html = {"content-type": "text/html; charset=utf-8"}
+    waiting = '<p data-look-again>Checking</p><script src="/static/js/look-again.js"></script>'
+    answers = [(200, waiting), (429, "Too many"), (503, "Away"), (200, "Open"), (200, "Open now")]
+    page.route(address, lambda route: route.fulfill(status=answers[0][0], headers=html, body=answers.pop(0)[1]))
+    loaded: list[str] = []
+    page.on("domcontentloaded", lambda _: loaded.append(address))
+    page.goto(address)
+    page.get_by_text("Open now").wait_for()
+    assert len(loaded) == 2 and not answers, "it is loaded again once, when there is another answer"

@@ -58,6 +58,19 @@ def test_hundreds_of_products_come_a_page_at_a_time_for_one_call_each(shop: Shop
     assert "after=" not in last
 
 
+def test_a_search_that_stripe_does_not_answer_says_so_in_place_of_what_was_found(
+    shop: Shop, desk: Client, kit: Product
+) -> None:
+    make_products(shop, count=1)
+    shop.sandbox.answer_with(500, path="/v1/products")
+    away = desk.get(kit_page(), {"q": "glaze"}, headers={"hx-request": "true"})
+    page = away.content.decode()
+    assert away.status_code == 200, "an error would not be shown"
+    assert "Stripe does not answer right now" in page and "Try again" in page
+    assert "<html" not in page and not shown(page)
+    assert desk.get(kit_page(), {"q": "glaze"}).status_code == 503
+
+
 def test_without_javascript_more_is_a_page_of_its_own(shop: Shop, desk: Client, kit: Product) -> None:
     make_products(shop, count=21)
     link = re.search(r'href="([^"]+after=[^"]+)"', desk.get(kit_page()).content.decode())
