@@ -77,25 +77,25 @@ def _add(row: BatchRow, *, now: datetime) -> str:
             actor=batch.made_by,
             deed=batch.name,
         )
-    given = _give_all(row, user, now=now)
+    missing = _missing(row, user, now=now)
     row.user, row.email, row.person_name = user, "", ""
-    if not (is_new or given):
+    if missing and not may_favour(batch.made_by, user):
+        raise Left(NOT_TO_ONESELF)
+    if not (is_new or missing):
         raise Left("Has an account already, and everything that was to be given.")
+    for product in missing:
+        _give_one(row, user, product, writes=False, now=now)
     if batch.writes:
-        _invite_to(row, user, products=given, now=now)
+        _invite_to(row, user, products=missing, now=now)
     return "New account." if is_new else "Had an account already."
 
 
-def _give_all(row: BatchRow, user: User, *, now: datetime) -> list[Product]:
-    """What was given: not what is open already, and nothing to whoever may not have it from this hand."""
-    if not row.products or not may_favour(row.batch.made_by, user):
+def _missing(row: BatchRow, user: User, *, now: datetime) -> list[Product]:
+    """What is to be given and not open already."""
+    if not row.products:
         return []
     has = open_products(user, now=now)
-    given = []
-    for product in Product.objects.filter(pk__in=row.products).exclude(pk__in=has).order_by("position", "pk"):
-        _give_one(row, user, product, writes=False, now=now)
-        given.append(product)
-    return given
+    return list(Product.objects.filter(pk__in=row.products).exclude(pk__in=has).order_by("position", "pk"))
 
 
 def _give(row: BatchRow, *, now: datetime) -> str:

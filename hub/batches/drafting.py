@@ -1,38 +1,19 @@
-"""A draft: whom a batch is for, before anybody says what is to happen, and what would happen then."""
+"""A draft: whom a batch is for, before anybody says what is to happen."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
-from hub.access import open_grants, opening
 from hub.batches.reading import Line
-from hub.models import Batch, BatchRow, Grant, Product, User
-from hub.roles import Permission
+from hub.models import Batch, BatchRow, Product, User
 
 CHUNK = 2000
 DRAFTS_LIVE = timedelta(days=1)
 LINES_LIVE = timedelta(days=35)
 Deed, Rows = Batch.Deed, BatchRow.State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foreseen:
-    """How many people a draft would change, and how many not. `bought`: of whom it takes what they paid for."""
-
-    changes: int
-    left: int
-    bought: int = 0
-    known: int = 0
-    refused: int = 0
-
-    @property
-    def new(self) -> int:
-        return self.changes - self.known
 
 
 @transaction.atomic
@@ -74,44 +55,6 @@ def draft_from(
     return batch
 
 
-def foresee(batch: Batch, *, now: datetime) -> Foreseen:
-    """What would come of it now, counted by the database."""
-    waiting = batch.rows.filter(state=Rows.WAITING)
-    whole = waiting.count()
-    if batch.deed == Deed.ADD:
-        lines: Any = with_accounts(waiting)
-        known, shut = lines.filter(is_known=True).count(), lines.filter(is_shut=True).count()
-        refused = batch.rows.filter(state=Rows.FAILED).count()
-        return Foreseen(changes=whole - shut, left=shut, known=known - shut, refused=refused)
-    changes: Any = with_outlook(waiting, batch, now=now)
-    changes = changes.filter(changes=True)
-    count = changes.count()
-    bought = changes.filter(bought=True).count() if batch.deed == Deed.TAKE else 0
-    return Foreseen(changes=count, left=whole - count, bought=bought)
-
-
-def with_accounts(rows: QuerySet[BatchRow]) -> QuerySet[BatchRow]:
-    """Each row with `is_known` (its address has an account) and `is_shut` (a deactivated one, which gets nothing)."""
-    accounts = User.objects.filter(email=OuterRef("email"))
-    return rows.annotate(is_known=Exists(accounts), is_shut=Exists(accounts.filter(is_active=False)))
-
-
-def with_outlook(rows: QuerySet[BatchRow], batch: Batch, *, now: datetime) -> QuerySet[BatchRow]:
-    """Each row with `changes` (whether it would do anything) and `bought` (whether it takes what was paid for)."""
-    theirs = open_grants(now=now).filter(user=OuterRef("user"), product=batch.product)
-    bought = Exists(theirs.exclude(source=Grant.Source.MANUAL))
-    is_there = Exists(User.objects.filter(pk=OuterRef("user"), is_active=True))
-    match batch.deed:
-        case Deed.GIVE if batch.product:
-            has = opening(batch.product, now=now).filter(user=OuterRef("user"))
-            changes = is_there & ~Exists(has) & _may_have(batch)
-        case Deed.TAKE:
-            changes = Q(Exists(theirs))
-        case _:
-            changes = Q(is_there)
-    return rows.annotate(changes=Q(changes), bought=bought)
-
-
 def discard(batch: Batch) -> None:
     """A draft that nobody wants."""
     Batch.objects.filter(pk=batch.pk, state=Batch.State.DRAFT).delete()
@@ -121,11 +64,6 @@ def forget_old(*, now: datetime) -> None:
     """Drafts that were left lying, and what a file said of people who could not be added."""
     Batch.objects.filter(state=Batch.State.DRAFT, created_at__lt=now - DRAFTS_LIVE).delete()
     BatchRow.objects.filter(state=Rows.FAILED, batch__created_at__lt=now - LINES_LIVE).delete()
-
-
-def _may_have(batch: Batch) -> Q:
-    """As `hub.permissions.may_favour` says it of one."""
-    return Q() if batch.made_by.may(Permission.FAVOUR_ONESELF) else ~Q(user=batch.made_by)
 
 
 def _draft(deed: str, *, about: str, actor: User, now: datetime) -> Batch:

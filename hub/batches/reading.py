@@ -54,7 +54,8 @@ def read_people(data: bytes, *, products: Sequence[Product]) -> list[Line]:
         if len(found) == MOST_LINES:
             raise Unreadable(f"The file has more than {MOST_LINES:,} people. Split it.")
         line = _line(number, cells, columns=columns, named=named, seen=seen)
-        seen.setdefault(normalise_email(line.email), number)
+        if not line.problem:
+            seen[line.email] = number
         found.append(line)
     if not found:
         raise Unreadable("The file has a heading, and nobody below it.")
@@ -144,8 +145,6 @@ def _line(
     problem = check_person(email)
     if not problem and address in seen:
         problem = f"The same address stands in line {seen[address]}."
-    if not problem and name.startswith(FORMULA):
-        problem = "The name begins like a formula."
     if not problem and len(name) > LONGEST_NAME:
         problem = f"The name is longer than {LONGEST_NAME} letters."
     if not problem and unknown:

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from activities import spreadsheet
 from activities.numbers import read_number
-from hub.batches import drafting
+from hub.batches import foreseeing
 from hub.batches.carrying_out import TO_DO, count
 from hub.models import Batch, BatchRow, User
 
@@ -68,15 +68,16 @@ def tally(batch: Batch) -> Tally:
 
 
 def page(batch: Batch, *, state: str, after: str, now: datetime) -> Page:
-    """People in the order of the draft; of a draft that is about access, with what would come of it."""
+    """People in the order of the draft; where it is said what is to happen, each with what would come of it."""
     rows = _in_state(batch, state)
-    if batch.state == Batch.State.DRAFT and batch.deed != Batch.Deed.ADD and batch.reason:
-        rows = drafting.with_outlook(rows, batch, now=now)
-    elif batch.state == Batch.State.DRAFT and batch.deed == Batch.Deed.ADD:
-        rows = drafting.with_accounts(rows)
+    is_foreseen, adds = batch.state == Batch.State.DRAFT and bool(batch.reason), batch.deed == Batch.Deed.ADD
+    if is_foreseen and not adds:
+        rows = foreseeing.with_outlook(rows, batch, now=now)
     if (last := read_number(after)) is not None:
         rows = rows.filter(pk__gt=last)
     found = list(rows.order_by("pk")[: PAGE + 1])
+    if is_foreseen and adds:
+        foreseeing.look_ahead(batch, found, now=now)
     return Page(found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else None)
 
 

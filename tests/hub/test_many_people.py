@@ -1,6 +1,7 @@
 """Choosing many people in the list, adding a file of them: looked at first, then done, and undone."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from activities.models import Activity, Delivery
 from hub import grants
 from hub.access import can_open
 from hub.batches import carrying_out
+from hub.batches.foreseeing import GOES_ON
 from hub.models import Batch, BatchRow, Grant, User
 from tests import cast
 from tests.hub.conftest import Studio
@@ -240,6 +242,49 @@ def test_a_file_is_shown_line_for_line_before_anybody_is_added(
     client.post(f"{draft}undo/")
     assert not can_open(nora, studio.kit, now=timezone.now())
     assert User.objects.filter(email="nora@example.org").exists()
+
+
+@pytest.mark.parametrize(
+    ("deed", "foreseen"),
+    [
+        ("give", {"ada": "has", "ben": "has", "cleo": "has", "dan": "shut", "eva": "changes", "admin": "own"}),
+        (
+            "take",
+            {"ada": "changes", "ben": "through", "cleo": "partly"} | dict.fromkeys(["dan", "eva", "admin"], "nothing"),
+        ),
+        ("invite", {"dan": "shut"} | dict.fromkeys(["ada", "ben", "cleo", "eva", "admin"], "changes")),
+        (
+            "add",
+            dict.fromkeys(["ada", "ben", "cleo"], "whole")
+            | {"dan": "shut", "eva": "changes", "admin": "own", "new": "new"},
+        ),
+    ],
+)
+def test_what_is_foreseen_of_each_is_what_comes_of_them(
+    studio: Studio, ada: User, ben: User, cleo: User, dan: User, signed_in: Enter, deed: str, foreseen: dict[str, str]
+) -> None:
+    eva, admin = (cast.UserFactory(email=f"{name}@example.org") for name in ("eva", "admin"))
+    User.objects.filter(pk=admin.pk).update(role=User.Role.ADMIN)
+    User.objects.filter(pk=dan.pk).update(is_active=False)
+    studio.give(ada, studio.kit)
+    studio.subscribe(ben, studio.club)
+    studio.give(cleo, studio.kit)
+    studio.subscribe(cleo, studio.club)
+    client, said = signed_in(User.objects.get(pk=admin.pk)), {"product": studio.kit.pk, "reason": "a fair"}
+    if deed == "add":
+        file = file_of("\n".join(["email", *(f"{name}@example.org" for name in foreseen)]))
+        given = {"file": file, "products": [studio.kit.pk], "reason": "a fair"}
+        draft = client.post("/console/people/add/file/", given)["Location"]
+    else:
+        draft = choose(client, deed, ada, ben, cleo, dan, eva, admin)
+        client.post(f"{draft}details/", said)
+    page = client.get(draft)
+    rows = {(row.user.email if row.user else row.email): row.outlook for row in page.context["rows"].rows}
+    assert rows == {f"{name}@example.org": outlook for name, outlook in foreseen.items()}
+    assert page.context["foreseen"].outlooks == Counter(foreseen.values())
+    client.post(f"{draft}start/")
+    became = {row.user.email: row.state for row in Batch.objects.get().rows.select_related("user") if row.user}
+    assert became == {email: "done" if outlook in GOES_ON else "left" for email, outlook in rows.items()}
 
 
 def test_a_file_that_is_none_says_so_in_its_place(studio: Studio, owner: User, signed_in: Enter) -> None:

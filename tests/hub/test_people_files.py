@@ -2,6 +2,7 @@
 
 import pytest
 
+from activities import spreadsheet
 from hub.batches import reading
 from hub.batches.reading import Line, Unreadable, read_people
 from hub.models import Product
@@ -59,9 +60,22 @@ def test_an_address_that_is_none_says_why(products: list[Product], line: str, pr
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "@SUM(A1)", "+1", "'=1+1"])
-def test_a_name_that_is_a_formula_is_refused(products: list[Product], name: str) -> None:
+def test_a_name_that_is_a_formula_is_a_name_and_leaves_as_none(products: list[Product], name: str) -> None:
     (line,) = read_people(f"email,name\nada@example.org,{name}\n".encode(), products=products)
-    assert line.problem == "The name begins like a formula."
+    assert (line.name, line.problem) == (name.removeprefix("'"), "")
+    written = b"".join(spreadsheet.lines(["E-mail", "Name"], [[line.email, line.name]]))
+    assert f'"\'{line.name}"' in written.decode()
+    (again,) = read_people(written, products=products)
+    assert again.name == line.name
+
+
+def test_only_a_line_that_is_taken_keeps_another_with_its_address_out(products: list[Product]) -> None:
+    data = b"email,products\nada@example.org,Kiln\nada@example.org,wheel\nada@example.org,wheel\n"
+    assert [line.problem for line in read_people(data, products=products)] == [
+        "There is no product called Kiln.",
+        "",
+        "The same address stands in line 3.",
+    ]
 
 
 def test_products_are_named_in_a_column_by_name_or_by_their_part_of_the_address(products: list[Product]) -> None:

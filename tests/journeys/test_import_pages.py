@@ -63,8 +63,8 @@ def test_the_figures_of_a_plan_add_up(past: Past, browser: Client) -> None:
     past.subscribe(BEN)
     cast.UserFactory(email=BEN)
     over = past.api.subscriptions.cancel(past.subscribe(CLEO))
-    incomplete = {"customer": over.customer, "items": [{"price": past.monthly}], "payment_behavior": "default_incomplete"}
-    past.api.subscriptions.create(incomplete)
+    unpaid = {"customer": over.customer, "items": [{"price": past.monthly}], "payment_behavior": "default_incomplete"}
+    past.api.subscriptions.create(unpaid)
     past.connect()
     page = begin(browser)
     shown = browser.get(page)

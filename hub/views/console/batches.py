@@ -16,7 +16,7 @@ from activities.chips import chips
 from activities.days import end_of
 from activities.numbers import read_number
 from activities.record import record_deed
-from hub.batches import carrying_out, drafting, showing
+from hub.batches import carrying_out, drafting, foreseeing, showing
 from hub.batches.forms import details_form
 from hub.errors import Refused
 from hub.forms import PeopleForm
@@ -60,7 +60,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "batch": found,
         "form": details_form(found, _said(found), now=now) if asks else None,
-        "foreseen": drafting.foresee(found, now=now) if found.state == Batch.State.DRAFT and not asks else None,
+        "foreseen": foreseeing.foresee(found, now=now) if found.state == Batch.State.DRAFT and not asks else None,
         "count": found.rows.count() if asks else 0,
         "tally": showing.tally(found),
         "rows": showing.page(found, state=state, after=request.GET.get("after", ""), now=now),
