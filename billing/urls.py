@@ -49,6 +49,7 @@ urlpatterns = [
     path("console/decide/<int:pk>/brake/close/", braking.close, name="close_brake"),
     path("console/decide/<int:pk>/brake/again/", braking.compare, name="compare_again"),
     path("console/decide/events/", failing.events, name="failed_events"),
+    path("console/decide/events/try/", failing.try_events, name="try_events"),
     path("console/decide/events/<int:pk>/", failing.event, name="failed_event"),
     path("console/decide/events/<int:pk>/replay/", failing.replay, name="replay"),
     path("console/decide/events/<int:pk>/replay/all/", failing.replay_all, name="replay_all"),

@@ -13,6 +13,7 @@ from activities.sentences import MAILS
 from hub import codes
 from hub.factors import factors_of
 from hub.models import User
+from hub.reasons import say_moment
 from hub.seller import seller
 
 NAMES = {"totp": "an authenticator app", "webauthn": "a passkey", "recovery_codes": "recovery codes"}
@@ -49,7 +50,7 @@ def _mail(person: User, *, now: datetime) -> Iterator[Fact]:
         what = capfirst(MAILS.get(delivery.notice, "an e-mail"))
         became = "could not be delivered" if delivery.state == Delivery.State.FAILED else "perhaps did not arrive"
         why = f": {delivery.error}" if delivery.error else ""
-        yield Fact("bad", f"{what} of {_day(delivery.created_at)} {became}{why}".rstrip(".") + ".")
+        yield Fact("bad", f"{what} of {say_moment(delivery.created_at)} {became}{why}".rstrip(".") + ".")
 
 
 def _signing_in(person: User) -> Iterator[Fact]:
@@ -58,7 +59,7 @@ def _signing_in(person: User) -> Iterator[Fact]:
         yield Fact("warn", f"A sign-in code was sent at {at} and has not been used: perhaps it lies among the spam.")
     last = Activity.objects.filter(user=person, verb=Activity.Verb.SIGNED_IN).order_by("-at", "-pk").first()
     if last:
-        yield Fact("good", f"Signed in on {_day(last.at)}{_from(last)}.")
+        yield Fact("good", f"Signed in on {say_moment(last.at)}{_from(last)}.")
     elif person.last_seen is None:
         yield Fact("info", f"Has never signed in: a code sent to {person.email} is all it takes.")
     if factors := factors_of(person):
@@ -67,7 +68,3 @@ def _signing_in(person: User) -> Iterator[Fact]:
 
 def _from(activity: Activity) -> str:
     return f" from {activity.details['ip']}" if activity.details.get("ip") else ""
-
-
-def _day(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "j F Y, H:i")

@@ -40,12 +40,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """Something that waits for a person, and where it is settled. `tone`: warn or bad."""
+    """Something that waits for a person, and where it is settled. `tone`: warn or bad. `press`: what whoever sees it
+    may have done at once: the word on a button, and the address that it posts to.
+    """
 
     words: str
     url: str
     action: str
     tone: str = "warn"
+    press: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

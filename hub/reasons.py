@@ -167,5 +167,9 @@ def _way_back(reason: str) -> str:
 
 def say_day(moment: datetime) -> str:
     """The day in words, in the reader's time zone."""
-    local = timezone.localtime(moment)
-    return date_format(local, "j F Y")
+    return date_format(timezone.localtime(moment), "j F Y")
+
+
+def say_moment(moment: datetime) -> str:
+    """The day and the hour, in the reader's time zone."""
+    return date_format(timezone.localtime(moment), "j F Y, H:i")

@@ -7,6 +7,7 @@ from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from activities import clock
@@ -18,6 +19,7 @@ from billing.connecting.keys import NEEDS, Need, PermissionsMissing
 from billing.connection import active_connection
 from billing.console.asking import TOO_OFTEN, is_asked_often
 from billing.console.words import AWAY
+from billing.desk.held_up import held_up
 from billing.errors import StripeError, StripeRefused, StripeUnavailable
 from billing.forms import ConnectForm, PortalForm, SecretForm
 from billing.intake import event_types
@@ -60,6 +62,7 @@ def stripe(request: HttpRequest) -> HttpResponse:
         "connection": used,
         "was": Connection.objects.filter(state=Connection.State.OFF).order_by("-pk").first(),
         "health": health_of_connection() if used else None,
+        "held_up": held_up(now=timezone.now()) if used else None,
         "endpoint_url": webhook_url(used, site_url=settings.SITE_URL) if used else "",
         "event_types": sorted(event_types.TYPES),
         "version": settings.STRIPE_API_VERSION,

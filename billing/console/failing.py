@@ -1,4 +1,6 @@
-"""Events that could not be worked off: their errors, one event with what a replay would change, and the replay."""
+"""Events that could not be worked off, for good or for now: their errors, one event with what a replay would change,
+the replay, and a try before its time.
+"""
 
 import structlog
 from django.contrib import messages
@@ -6,6 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from activities import clock
@@ -13,6 +16,7 @@ from billing.connection import active_connection
 from billing.console.words import AWAY
 from billing.desk import failed_events
 from billing.desk.dashboard import page_of
+from billing.desk.held_up import held_up, try_now
 from billing.desk.payloads import readable
 from billing.errors import StripeError, StripeUnavailable
 from billing.intake.event_types import NOBODYS
@@ -43,11 +47,30 @@ def events(request: HttpRequest) -> HttpResponse:
     """Every error with its events; or the events of one error, the oldest first."""
     found = failed_events.batches()
     chosen = next((batch for batch in found if str(batch.sample) == request.GET.get("error")), None)
-    context = {"batches": found, "count": sum(batch.count for batch in found), "chosen": chosen}
+    context = {
+        "batches": found,
+        "count": sum(batch.count for batch in found),
+        "chosen": chosen,
+        "held_up": held_up(now=timezone.now()),
+    }
     if chosen is not None:
         alike = failed_events.beside(InboxEvent.objects.get(pk=chosen.sample))
         context |= {"page": Paginator(alike, SHOWN).get_page(request.GET.get("page"))}
     return render(request, "billing/failed_events.html", context)
+
+
+@require_POST
+@staff_only(Permission.HELP_PEOPLE)
+def try_events(request: HttpRequest) -> HttpResponse:
+    """All that waits for a later try, in the background."""
+    if happens_too_often("all", what="try_events", per_minute=ASKED_PER_MINUTE):
+        messages.warning(request, "They were tried a moment ago. Wait a minute.")
+    elif count := try_now(actor=actor_of(request), now=clock.now()):
+        words = f"Being tried now: {count} event{'' if count == 1 else 's'}. What Stripe does not answer to waits on."
+        messages.success(request, words)
+    else:
+        messages.info(request, "Nothing waits any more.")
+    return SeeOther(reverse("billing:failed_events"))
 
 
 @require_safe

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from billing.connection import active_connection
 from billing.desk.evidence import counts
 from billing.desk.failed_events import failed
+from billing.desk.held_up import AWAY, held_up
 from billing.models import Attention, Connection, ImportBatch, Offer, ProductLink
 from hub.overview import Matter, Step
 
@@ -21,8 +23,13 @@ def steps() -> Iterator[Step]:
 
 
 def matters() -> Iterator[Matter]:
+    waiting = held_up(now=timezone.now())
+    if waiting:
+        words = f"{waiting} Nobody loses access because of this."
+        press = ("Try now", reverse("billing:try_events"))
+        yield Matter(words, reverse("billing:failed_events"), "See more", "bad", press)
     if used := active_connection():
-        yield from _troubled(used)
+        yield from _troubled(used, is_told=bool(waiting))
     if dead := failed().count():
         words = "1 event from Stripe" if dead == 1 else f"{dead} events from Stripe"
         yield Matter(f"{words} could not be worked off.", reverse("billing:failed_events"), "See events", "bad")
@@ -35,10 +42,11 @@ def matters() -> Iterator[Matter]:
         yield Matter(f"{words}: {count}" if count > 1 else words, address, "Decide")
 
 
-def _troubled(connection: Connection) -> Iterator[Matter]:
+def _troubled(connection: Connection, *, is_told: bool) -> Iterator[Matter]:
+    """`is_told`: that Stripe cannot be asked is said already, with what waits for it."""
     address = reverse("billing:console")
-    if connection.state in {Connection.State.REFUSED, Connection.State.UNREACHABLE}:
-        words = f"Stripe: {connection.get_state_display().lower()}. Nobody loses access because of this."
+    if connection.state in AWAY and not is_told:
+        words = f"{connection.get_state_display()}. Nobody loses access because of this."
         yield Matter(words, address, "See Stripe", "bad")
     if not connection.sealed_webhook_secrets:
         yield Matter("Stripe tells this site nothing yet: it has no webhook endpoint.", address, "See Stripe", "bad")

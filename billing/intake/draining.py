@@ -105,6 +105,7 @@ def _drain_by_listing(connection: Connection, *, seconds: float) -> int | None:
 
 def sweep() -> None:
     """Stands behind every doorbell and acts on every deadline, asking Stripe first where Stripe knows."""
+    _send_a_scout()
     drain()
     now = clock.now()
     if active_connection() is None:
@@ -112,6 +113,13 @@ def sweep() -> None:
     close_what_is_over()
     Connection.objects.exclude(state=Connection.State.OFF).update(swept_at=timezone.now())
     log.debug("swept", business_now=now.isoformat())
+
+
+def _send_a_scout() -> None:
+    """While Stripe is away one of those that wait for a later try asks first: once it is answered, all are tried."""
+    connection = active_connection()
+    if connection and connection.state != Connection.State.OK and (scout := inbox.next_put_off()):
+        refresh(scout)
 
 
 def close_what_is_over() -> None:

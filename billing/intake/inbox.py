@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from activities.inserting import insert_new
+from billing.errors import StripeForbidden, StripePaused, StripeRefused, StripeUnavailable
 from billing.intake import event_types
 from billing.intake.event_types import Facet
 from billing.intake.signers import find_signer
@@ -24,6 +25,9 @@ Json = dict[str, Any]
 MAX_BYTES = 512 * 1024
 LONGEST = 255  # characters of an id
 AT_ONCE = 500  # subjects in a statement
+# How the errors begin that are kept with a subject while Stripe cannot be asked.
+AWAY = (StripeUnavailable, StripePaused, StripeRefused, StripeForbidden)
+UNANSWERED = rf"^({'|'.join(kind.__name__ for kind in AWAY)})\("
 TOO_LATE = 32_503_680_000  # the year 3000
 BOUGHT = (
     "checkout.session.completed",
@@ -149,6 +153,12 @@ def put_off() -> QuerySet[Subject]:
     """Subjects that somebody looks at just now, or that are not to be tried again yet."""
     now = timezone.now()
     return Subject.objects.filter(Q(retry_at__gt=now) | Q(lease_until__gt=now))
+
+
+def next_put_off() -> str | None:
+    """Whose next try comes first, of those that wait for it because Stripe was away. Payments and customers alone."""
+    found = Subject.objects.filter(retry_at__gt=timezone.now(), error__regex=UNANSWERED).exclude(key__contains=":")
+    return found.exclude(of_a_disconnected_account()).order_by("retry_at", "pk").values_list("key", flat=True).first()
 
 
 def belongs_elsewhere(key: str) -> bool:

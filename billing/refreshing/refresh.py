@@ -17,7 +17,7 @@ from django.utils import timezone
 from activities import clock
 from billing.connection import active_connection, adopt_portal_configuration
 from billing.desk import attention
-from billing.errors import StripeMissing, StripeRefused, StripeUnavailable
+from billing.errors import StripeInvalid, StripeMissing, StripeRefused, StripeUnavailable
 from billing.gateway import Gateway, gateway_for
 from billing.intake import leases
 from billing.intake.errands import Errand, Move, errand_for
@@ -112,6 +112,7 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | Non
         subject = leases.held(errand.lease)
         if subject is None:
             raise LeaseLost(key)
+        overcome = subject.error
         subject.due_at = applying.apply_snapshot(
             snapshot,
             subject=key,
@@ -120,6 +121,7 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | Non
         )
         _finish(subject, errand)
     note_answer(connection)
+    _bring_forward_alike(overcome)
     return None
 
 
@@ -248,6 +250,12 @@ def _retry_later(
         subject.lease_token = subject.lease_until = None
         subject.save()
     return subject
+
+
+def _bring_forward_alike(error: str) -> None:
+    """What Stripe refused and now allows, it allows the others too that it refused in the same words."""
+    if error.startswith(StripeInvalid.__name__):
+        Subject.objects.filter(retry_at__gt=timezone.now(), error=error).update(retry_at=None)
 
 
 def note_answer(connection: Connection) -> None:

@@ -189,6 +189,7 @@ WHO: dict[str, Public | Permission] = {
     "billing:compare_again": May.SETTLE_QUESTIONS,
     "billing:failed_events": May.SEE_QUESTIONS,
     "billing:failed_event": May.SEE_QUESTIONS,
+    "billing:try_events": May.HELP_PEOPLE,
     "billing:replay": May.REPLAY_EVENTS,
     "billing:replay_all": May.REPLAY_EVENTS,
     "billing:dismiss_event": May.REPLAY_EVENTS,
