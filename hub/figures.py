@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from activities.money import format_money
 from hub.seller import seller
 
-LINKED, SELLS, DEAD, NOT_LINKED = "linked", "sells", "dead", "none"
+LINKED, SELLS, PARTLY, DEAD, NOT_LINKED = "linked", "sells", "partly", "dead", "none"
 MARKS = {
     SELLS: "On sale at Stripe",
+    PARTLY: "On sale, but not at every price",
     LINKED: "Linked, nothing on sale",
     DEAD: "Linked, cannot be bought",
     NOT_LINKED: "Not linked",

@@ -7,7 +7,7 @@ from django.db.models import Sum
 
 from billing.insight.recurring import to_minor_units
 from billing.models import Connection, Offer, ProductLink, RecurringLine
-from hub.figures import DEAD, LINKED, SELLS, Figures, Money
+from hub.figures import DEAD, LINKED, PARTLY, SELLS, Figures, Money
 
 
 def figures_of(product_ids: Sequence[int]) -> Iterator[tuple[int, Figures]]:
@@ -15,7 +15,7 @@ def figures_of(product_ids: Sequence[int]) -> Iterator[tuple[int, Figures]]:
     links = ProductLink.objects.filter(product__in=product_ids, unlinked_at__isnull=True).select_related("connection")
     known = list(links)
     offers: dict[int, list[Offer]] = defaultdict(list)
-    for offer in Offer.objects.filter(link__in=known, is_live=True):
+    for offer in Offer.objects.filter(link__in=known):
         offers[offer.link_id].append(offer)
     revenue = _revenue([link.stripe_product for link in known])
     for link in known:
@@ -37,8 +37,10 @@ def _revenue(stripe_products: Sequence[str]) -> dict[str, list[Money]]:
 
 
 def _mark(link: ProductLink, offers: Sequence[Offer]) -> str:
-    """Dead: nobody can buy it, though it is linked, or a price on sale has no payment link."""
-    is_off = link.connection.state == Connection.State.OFF
-    if is_off or not link.is_active_at_stripe or any(not offer.url for offer in offers):
+    """Dead: nobody can buy it, though it was put on sale. Partly: one price sells, and another does not."""
+    if link.connection.state == Connection.State.OFF or not link.is_active_at_stripe:
         return DEAD
-    return SELLS if offers else LINKED
+    sells = any(offer.is_live and offer.url for offer in offers)
+    if any(offer.problem or (offer.is_live and not offer.url) for offer in offers):
+        return PARTLY if sells else DEAD
+    return SELLS if sells else LINKED

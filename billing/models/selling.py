@@ -95,6 +95,11 @@ class Offer(models.Model):
         return self.is_live and self.link.connection.state != Connection.State.OFF
 
     @property
+    def is_broken(self) -> bool:
+        """Put on sale, and kept from being sold by what somebody did at Stripe."""
+        return bool(self.problem) and self.link.unlinked_at is None
+
+    @property
     def is_recurring(self) -> bool:
         return bool(self.interval)
 

@@ -57,6 +57,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "archived": ("", "archive", "Archived"),
     "sells": ("good", "shopping-bag", "On sale"),
     "linked": ("info", "link", "Linked"),
+    "partly": ("warn", "triangle-alert", "On sale in part"),
     "dead": ("bad", "unlink", "Cannot be bought"),
     "create": ("good", "plus", "New person"),
     "match": ("info", "user-check", "Known person"),

@@ -71,7 +71,16 @@ def test_what_cannot_be_bought_is_marked(studio: Studio, owner: User, signed_in:
     assert mark() == "dead"  # its payment link was never made
     Offer.objects.filter(pk=offer.pk).update(url="https://buy.example/1")
     assert mark() == "sells"
-    Offer.objects.filter(pk=offer.pk).update(is_live=False)
+    other = studio.sell(studio.course, 9900, interval="year", url="https://buy.example/2")
+    assert "€99.00" in client.get(PATH).content.decode()
+    Offer.objects.filter(pk=other.pk).update(is_live=False, problem=Offer.Problem.LINK_OFF)
+    page = " ".join(client.get(PATH).content.decode().split())
+    assert mark() == "partly" and "On sale in part" in page
+    assert "€99.00 a year</span>, not sold" in page
+    assert [row.product for row in client.get(f"{PATH}?stripe=partly").context["found"].rows] == [studio.course]
+    Offer.objects.filter(pk=offer.pk).update(is_live=False, problem=Offer.Problem.LINK_OFF)
+    assert mark() == "dead"
+    Offer.objects.update(problem="")
     assert mark() == "linked"
     ProductLink.objects.update(is_active_at_stripe=False)
     assert mark() == "dead"

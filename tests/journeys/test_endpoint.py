@@ -31,6 +31,13 @@ def endpoint(sandbox: Sandbox) -> Any:
 # The endpoint
 
 
+def test_it_is_ready_once_an_event_has_come_and_not_by_having_been_made(shop: Shop, desk: Client) -> None:
+    assert "Nothing heard yet" in read(desk)
+    shop.buy(shop.once, email="ada@example.org")
+    shop.deliver()
+    assert "Nothing heard yet" not in read(desk) and "Ready" in read(desk)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -51,7 +58,7 @@ def test_what_is_wrong_with_the_endpoint_is_said_and_repaired(
     assert words in desk.post(f"{ENDPOINT}look/", follow=True).content.decode()
     assert f"Stripe’s webhook endpoint: {words}" in desk.get("/console/").content.decode()
     page = desk.post(f"{ENDPOINT}repair/", follow=True).content.decode()
-    assert "Mended" in page and words not in page and "Ready" in page
+    assert "Mended" in page and words not in page and "Nothing heard yet" in page
     found = endpoint(shop.sandbox)
     assert (found.id, found.status) == (before.webhook_endpoint_id, "enabled")
     assert set(found.enabled_events) == event_types.TYPES.keys() and str(before.webhook_uuid) in found.url
