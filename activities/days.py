@@ -12,3 +12,8 @@ def start_of(day: date) -> datetime:
 def end_of(day: date) -> datetime:
     """The first moment of the next one."""
     return start_of(day) + timedelta(days=1)
+
+
+def last_moment(until: datetime) -> datetime:
+    """The last moment before an end: what ends at midnight was open through the day before, and until then is said."""
+    return until - timedelta(microseconds=1)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Self
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from activities import spreadsheet
 from activities.days import end_of, start_of
@@ -169,10 +170,12 @@ COLUMNS = (
 
 def export_csv(filters: Filters) -> Iterator[bytes]:
     """The whole selection as CSV, read from the database in pieces."""
-    return spreadsheet.lines(COLUMNS, map(_cells, find(filters).iterator(chunk_size=1000)))
+    zone = timezone.get_current_timezone()  # the reader's: when the lines are read, the request is over
+    rows = find(filters).iterator(chunk_size=1000)
+    return spreadsheet.lines(COLUMNS, (list(_cells(row, zone=zone)) for row in rows))
 
 
-def _cells(activity: Activity) -> Iterator[str]:
+def _cells(activity: Activity, *, zone: tzinfo) -> Iterator[str]:
     amount, currency = activity.details.get("amount"), str(activity.details.get("currency") or "").upper()
     yield activity.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     yield activity.recorded_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -180,7 +183,9 @@ def _cells(activity: Activity) -> Iterator[str]:
     yield str(activity.user or "")
     yield activity.user.email if activity.user else ""
     yield str(activity.product or "")
-    yield str(tell(activity, voice=Voice.STAFF))
+    with timezone.override(zone):
+        words = str(tell(activity, voice=Voice.STAFF))
+    yield words
     yield _decimal(amount, currency) if isinstance(amount, int) else ""
     yield currency
     yield str(activity.actor or "")

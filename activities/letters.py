@@ -20,6 +20,7 @@ from django.utils.safestring import mark_safe
 from django.utils.text import get_text_list
 
 from activities import links, notices
+from activities.days import last_moment
 from activities.letter_texts import BUTTON, LETTERS, Letter, as_html, as_text, fill
 from activities.models import Delivery, LetterText
 from activities.money import format_money
@@ -175,7 +176,7 @@ def _way(letter: Letter, context: dict[str, Any]) -> tuple[str, str]:
 def _values(context: dict[str, Any]) -> dict[str, str]:
     """What each name in braces stands for. A sentence that has nothing to say is empty."""
     site, name = context["our_site"], context["product"].name if context["product"] else ""
-    trial, keep, opened = _day(context["trial_end"]), _day(context["keep_until"]), context["products"]
+    trial, keep, opened = _last_day(context["trial_end"]), _last_day(context["keep_until"]), context["products"]
     return {
         "site": site.name,
         "support": site.support_email,
@@ -199,6 +200,10 @@ def _values(context: dict[str, Any]) -> dict[str, str]:
 
 def _day(at: datetime | None, *, form: str = "j F Y") -> str:
     return date_format(timezone.localtime(at), form) if at else ""
+
+
+def _last_day(until: datetime | None) -> str:
+    return _day(last_moment(until)) if until else ""
 
 
 def _what_then(context: dict[str, Any]) -> str:

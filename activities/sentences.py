@@ -6,7 +6,7 @@ Kept apart from the model: the same row reads differently to different people.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 
 from activities import links
+from activities.days import last_moment
 from activities.folding import Crowd
 from activities.models import Activity
 from activities.money import format_money
@@ -287,9 +288,9 @@ def _by_whom(activity: Activity, *, voice: Voice) -> Iterator[str]:
 
 
 def _end(activity: Activity) -> str:
-    """When it ends; of access the last open day, which is the day before an end at midnight."""
-    is_access = activity.verb == Verb.ACCESS_GRANTED
-    return _day(activity.details.get("ends_at"), earlier=timedelta(microseconds=1 if is_access else 0))
+    """The last day before it ends."""
+    at = parse_datetime(activity.details.get("ends_at") or "")
+    return _written(last_moment(at)) if at else ""
 
 
 def _amount(details: dict[str, Any]) -> str:
@@ -305,9 +306,13 @@ def _reason(code: str) -> str:
     return said.rstrip(".")
 
 
-def _day(moment: str | None, *, earlier: timedelta = timedelta()) -> str:
-    at: datetime | None = parse_datetime(moment) if moment else None
-    return date_format(timezone.localtime(at - earlier), "j F Y") if at else ""
+def _day(moment: str | None) -> str:
+    at = parse_datetime(moment or "")
+    return _written(at) if at else ""
+
+
+def _written(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "j F Y")
 
 
 def _capitalised(text: str) -> str:

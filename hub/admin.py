@@ -20,6 +20,7 @@ from django.urls import reverse
 from activities import clock
 from activities.admin import Link, ReadOnlyAdmin, RecordAdmin, person_finders
 from activities.admin_reason import MOST, asks_why
+from activities.days import last_moment
 from activities.record import record_deed
 from hub import grants
 from hub.joining import Newcomer, add_members
@@ -38,6 +39,7 @@ from hub.models import (
 )
 from hub.payments import find_by_id
 from hub.permissions import Permission, actor_of, may_favour, may_preview
+from hub.reasons import say_day
 
 admin.site.index_title = "Records"
 person_finders.append(find_by_id)
@@ -167,12 +169,18 @@ def _most(request: HttpRequest) -> int:
 class GrantAdmin(ReadOnlyAdmin):
     """Access. What is decided about it here is done as in the console, with a reason for the ledger."""
 
-    list_display = ("user", "product", "source", "state", "why", "starts_at", "until", "ends_at")
+    list_display = ("user", "product", "source", "state", "why", "starts_at", "open_until", "ends_at")
+    exclude = ("until",)
+    readonly_fields = ("open_until",)
     list_filter = ("state", "source", "product")
     list_select_related = ("user", "product")
     search_fields = ("user__email", "user__name", "source_ref")
     person = "user"
     actions = ("take_back", "give_back")
+
+    @admin.display(description="until", ordering="until")
+    def open_until(self, row: Grant) -> str:
+        return say_day(last_moment(row.until)) if row.until else ""
 
     @admin.display(description="reason")
     def why(self, row: Grant) -> str:

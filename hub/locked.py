@@ -3,14 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
-
 from hub.access import Explanation
 from hub.invoiced import invoices_due
 from hub.models import Grant, User
 from hub.payments import charged_for_nothing
-from hub.reasons import BY_ITSELF
+from hub.reasons import BY_ITSELF, say_date
 from hub.sale import Sale
 
 # The step for a reason, in the order of preference; the first that is possible is the one shown.
@@ -30,7 +27,15 @@ ASK = {
 WAIT = {"payment_processing"}
 RESUME = {"trial_ended_no_payment_method", "awaiting_first_invoice"}
 # What was had for a time, and can be had again.
-BACK = {"canceled", "canceled_unpaid", "canceled_invoice_unpaid", "time_over", "gift_over", "refunded"}
+BACK = {
+    "canceled",
+    "canceled_unpaid",
+    "canceled_invoice_unpaid",
+    "trial_canceled_no_payment_method",
+    "time_over",
+    "gift_over",
+    "refunded",
+}
 UNPAID = {"payment_failed", "first_payment_never_made"}
 
 # Reader's words where the staff's sentence would be curt. {date} is the day it ended.
@@ -51,8 +56,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Your invoices were not paid, and your subscription was ended on {date}.",
         "Your invoices were not paid, and your subscription was ended.",
     ),
-    "time_over": ("Your time with it was over on {date}.", "Your time with it is over."),
-    "gift_over": ("Your time with it was over on {date}.", "Your time with it is over."),
+    "time_over": ("You had it until {date}, and that time is over.", "Your time with it is over."),
+    "gift_over": ("You had it until {date}, and that time is over.", "Your time with it is over."),
     "no_word_from_stripe": ("Stripe has not told us that it goes on. If you have paid, it opens by itself soon.",) * 2,
     "refunded": ("Your payment was refunded, so this is closed.",) * 2,
     "revoked": ("Your access was taken back by the people who run this site.",) * 2,
@@ -68,6 +73,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "trial_ended_no_payment_method": (
         "Your free trial ended on {date}, and there was no card to go on with. Add one in your account to come back.",
         "Your free trial ended, and there was no card to go on with. Add one in your account to come back.",
+    ),
+    "trial_canceled_no_payment_method": (
+        "Your free trial ended on {date}, there was no card to go on with, and so your subscription ended with it.",
+        "Your free trial ended, there was no card to go on with, and so your subscription ended with it.",
     ),
     "collection_paused": (
         "The payments of your subscription are paused until {date}, and so is your access.",
@@ -181,5 +190,5 @@ def _sentence(explanation: Explanation) -> str:
     if explanation.reason not in WORDS:
         return explanation.sentence
     dated, plain = WORDS[explanation.reason]
-    words = dated.format(date=date_format(localtime(explanation.until), "j F Y")) if explanation.until else plain
+    words = dated.format(date=say_date(explanation.reason, explanation.until)) if explanation.until else plain
     return f"It was part of {explanation.via.name}. {words}" if explanation.via else words

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db.models import Count, Exists, Expression, F, OuterRef, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower
+from django.utils import timezone
 
 from activities import spreadsheet
-from activities.days import end_of, start_of
+from activities.days import end_of, last_moment, start_of
 from activities.naming import named
 from activities.numbers import read_number, write_count
 from hub.access import open_grants
@@ -105,7 +106,7 @@ ORDERS = {
     "seen": Order(Coalesce("last_seen", Value(NEVER)), True, _moment),
     "name": Order(Lower(NAME_OR_ADDRESS), False, str),
 }
-COLUMNS = ("Name", "E-mail", "Role", "Member since (UTC)", "Last here (UTC)", "Product", "Access", "Until (UTC)", "Why")
+COLUMNS = ("Name", "E-mail", "Role", "Member since (UTC)", "Last here (UTC)", "Product", "Access", "Until", "Why")
 
 
 def find_people(filters: Filters, *, after: str = "", now: datetime) -> Found:
@@ -133,7 +134,8 @@ def export_people(filters: Filters, *, now: datetime) -> Iterator[bytes]:
     """The whole selection as CSV, a line for each product somebody has, and one for who has none."""
     people = _sorted(select_people(filters, now=now), ORDERS[filters.order])
     everybody = people.prefetch_related(_access(now=now)).iterator(chunk_size=1000)
-    return spreadsheet.lines(COLUMNS, (row for person in everybody for row in _rows(person)))
+    zone = timezone.get_current_timezone()  # the reader's: when the lines are read, the request is over
+    return spreadsheet.lines(COLUMNS, (row for person in everybody for row in _rows(person, zone=zone)))
 
 
 def count_people(*, now: datetime) -> dict[str, int]:
@@ -263,12 +265,20 @@ def _write(person: User) -> str:
     return f"{words}_{person.pk}"
 
 
-def _rows(person: User) -> Iterator[Sequence[str]]:
+def _rows(person: User, *, zone: tzinfo) -> Iterator[Sequence[str]]:
     who = (person.name, person.email, person.get_role_display(), _utc(person.joined_at), _utc(person.last_seen))
     grants: list[Grant] = getattr(person, "open_grants")  # noqa: B009  prefetched by _access
-    lines = [(g.product.name, g.get_state_display(), _utc(g.until), say(g.reason, until=g.until)) for g in grants]
+    with timezone.override(zone):
+        lines = [
+            (g.product.name, g.get_state_display(), _last_day(g.until), say(g.reason, until=g.until)) for g in grants
+        ]
     for line in dict.fromkeys(lines or [("", "None", "", "")]):  # what two purchases say alike is said once
         yield (*who, *line)
+
+
+def _last_day(until: datetime | None) -> str:
+    """As the words beside it say it, in the same time zone."""
+    return f"{timezone.localtime(last_moment(until)):%Y-%m-%d}" if until else ""
 
 
 def _utc(at: datetime | None) -> str:

@@ -1,9 +1,11 @@
 """Reasons in plain words: one sentence for each code that policy, people and clocks leave on a grant."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 from django.utils.formats import date_format
+
+from activities.days import last_moment
 
 # {date} is the day the reason turns on; the second form is said where none is known.
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -69,6 +71,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "unpaid": ("The subscription’s payments failed, and Stripe gave up on them.",) * 2,
     "invoices_unpaid": ("The subscription’s invoices were not paid.",) * 2,
     "trial_ended_no_payment_method": ("The trial ended and there was no card to continue with.",) * 2,
+    "trial_canceled_no_payment_method": (
+        "The trial ended on {date}, there was no card to continue with, and so the subscription ended with it.",
+        "The trial ended, there was no card to continue with, and so the subscription ended with it.",
+    ),
     "canceled": ("The subscription ended on {date}.", "The subscription has ended."),
     "canceled_unpaid": (
         "Its payments failed, and the subscription was ended on {date}.",
@@ -82,8 +88,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "unknown_at_stripe": ("Stripe does not know the subscription any more; nothing was changed.",) * 2,
     "payment_processing": ("The payment is still being processed.",) * 2,
     "payment_failed": ("The payment failed.",) * 2,
-    "time_over": ("The time that was bought was over on {date}.", "The time that was bought is over."),
-    "gift_over": ("The time for which it was given was over on {date}.", "The time for which it was given is over."),
+    "time_over": ("It was bought until {date}, and that time is over.", "The time that was bought is over."),
+    "gift_over": ("It was given until {date}, and that time is over.", "The time for which it was given is over."),
     "no_word_from_stripe": ("Stripe could not tell us that it was renewed.",) * 2,
     "not_theirs": ("The payment turned out to be somebody else’s.",) * 2,
     "revoked": ("Taken back by hand.",) * 2,
@@ -105,6 +111,7 @@ LETTERS: dict[str, str] = {
     "invoices_unpaid": "Your {invoice} was not paid.",
     "canceled_invoice_unpaid": "Your {invoice} was not paid, and your subscription was ended on {date}.",
     "trial_ended_no_payment_method": "Your free trial is over, and there was no card to go on with.",
+    "trial_canceled_no_payment_method": "Your free trial is over, and there was no card to go on with.",
     "canceled": "Your subscription was ended on {date}.",
     "trial_not_granted": "Your free trial does not include it any more.",
     "trial_cancelled": "Your free trial does not include it any more.",
@@ -129,21 +136,19 @@ RENEWING = frozenset({"active", "active_debit", "active_invoiced", "active_pause
 AHEAD = frozenset({"collection_paused", "trial_cancelled"})
 # What is over when the gate has closed by time, by the source of the grant.
 OVER_BY_TIME = {"subscription": "no_word_from_stripe", "order": "time_over", "manual": "gift_over"}
-# Their date is the last open day, not the day on which something else begins.
-OPEN_THROUGH = frozenset({"given", "bought"})
-
-
-def last_moment(until: datetime) -> datetime:
-    """The last moment before an end: what ends at midnight was open through the day before."""
-    return until - timedelta(microseconds=1)
+# Their date is the day on which something begins; of every other it is the last day before an end.
+BEGINNINGS = RENEWING | {"collection_paused"}
 
 
 def say(reason: str, *, until: datetime | None = None) -> str:
     """The sentence for a reason code, with its date in the reader's time zone."""
     dated, plain = SENTENCES.get(reason, (reason.replace("_", " ").capitalize() + ".",) * 2)
-    if until and reason in OPEN_THROUGH:
-        until = last_moment(until)
-    return dated.format(date=say_day(until)) if until else plain
+    return dated.format(date=say_date(reason, until)) if until else plain
+
+
+def say_date(reason: str, until: datetime) -> str:
+    """The day that a reason turns on: of an end the last one before it."""
+    return say_day(until if reason in BEGINNINGS else last_moment(until))
 
 
 def say_in_letter(reason: str, *, at: datetime, invoiced_on: datetime | None = None) -> tuple[str, str]:
@@ -152,7 +157,7 @@ def say_in_letter(reason: str, *, at: datetime, invoiced_on: datetime | None = N
     `invoiced_on`: the day of the newest invoice, where one is sent and its day is known.
     """
     invoice = f"invoice of {say_day(invoiced_on)}" if invoiced_on else "last invoice"
-    return LETTERS[reason].format(date=say_day(at), invoice=invoice), _way_back(reason)
+    return LETTERS[reason].format(date=say_date(reason, at), invoice=invoice), _way_back(reason)
 
 
 def _way_back(reason: str) -> str:

@@ -218,7 +218,7 @@ def _settle(
         rows,
         orders,
         connection=_all(rows, orders)[0].connection,
-        look=Look(f"person:{actor.pk}", happened_at=now, now=now, actor=actor),
+        look=Look(f"person:{actor.pk}", now=now, actor=actor),
         before={row.stripe_id: row for row in rows},
     )
     asked.refresh_from_db()

@@ -111,7 +111,7 @@ def bring(
     deadlines = apply_snapshots(
         {row.subject: snapshot_of(row, asked_at=batch.asked_at) for row in rows},
         connection=batch.connection,
-        look=Look(batch.name, happened_at=now, now=now, batch=batch.name),
+        look=Look(batch.name, now=now, batch=batch.name),
     )
     told = mark.newer(Activity).filter(cause=batch.name, verb=Activity.Verb.ACCESS_GRANTED, product__isnull=False)
     brought = mark.newer(Ledger).filter(batch=batch.name)

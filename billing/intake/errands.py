@@ -30,7 +30,7 @@ class Errand:
     requests: int
     ask: Ask
     cause: str
-    happened_at: datetime
+    news: Mapping[str, datetime]
     known: Mapping[str, list[Payment]]
 
 
@@ -63,9 +63,14 @@ def errand_for(lease: Lease, *, facets: Set[Facet], cause: str, moved: Move | No
         requests=subject.requests,
         ask=_ask(lease.key, rows, wanted=wanted),
         cause=cause or (f"{last.type} {last.event_id}" if last else "sweep"),
-        happened_at=max(row.created for row in rows) if rows else business_now,
+        news=newest_of_each(rows),
         known=moved.payments if moved and _is_newest(moved, subject) else {},
     )
+
+
+def newest_of_each(rows: Iterable["_Row | InboxEvent"]) -> dict[str, datetime]:
+    """The types of waiting events, and when the newest of each was made."""
+    return {row.type: row.created for row in sorted(rows, key=lambda row: row.created)}
 
 
 def _waiting(key: str) -> list[_Row]:

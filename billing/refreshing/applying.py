@@ -116,10 +116,10 @@ def _bind(
     references: Mapping[str, str],
 ) -> tuple[Decided, dict[str, datetime]]:
     """What each purchase opens, and whose it is; and the customers whose session has to be seen first."""
-    rules, at = Rules.of(connection, now=look.now), look.happened_at
+    rules = Rules.of(connection, now=look.now)
     found = {
-        **entitle_subscriptions(subscriptions, rules=rules, happened_at=at),
-        **entitle_orders(orders, rules=rules, happened_at=at),
+        **entitle_subscriptions(subscriptions, rules=rules, news=look.news),
+        **entitle_orders(orders, rules=rules, news=look.news),
     }
     decided = Decided(subscriptions, orders, found, _customers_of([*subscriptions, *orders]))
     waiting = bind(decided, look=look, references=references)
@@ -128,7 +128,7 @@ def _bind(
         Order.objects.bulk_update(orders, ["user"], batch_size=200)
         lock_buyers(orders)
         orders = with_other_purchases(orders)
-        found = found | entitle_orders(orders, rules=rules, happened_at=at)
+        found = found | entitle_orders(orders, rules=rules, news=look.news)
         decided = replace(decided, orders=orders, found=found)
     return decided, waiting
 

@@ -18,10 +18,11 @@ from billing.refreshing.deciding_links import (
     links_of,
     what_is_known,
 )
+from billing.refreshing.since import NO_NEWS, Before, News, order_since, subscription_since
 from billing.rules import policies
 from billing.rules.facts import order_facts, subscription_facts
 from billing.rules.policies import Policies
-from billing.rules.policy import Access, Decision, OrderFacts, SubscriptionFacts, decide_order, decide_subscription
+from billing.rules.policy import Access, Decision, SubscriptionFacts, decide_order, decide_subscription
 from hub.grants import CLOSED, Wanted
 from hub.models import Grant, User
 
@@ -99,10 +100,10 @@ def is_past(found: list[Entitlement]) -> bool:
     return bool(found) and all(entitlement.is_past for entitlement in found)
 
 
-def entitle_subscriptions(rows: Iterable[Subscription], *, rules: Rules, happened_at: datetime | None = None) -> Found:
+def entitle_subscriptions(rows: Iterable[Subscription], *, rules: Rules, news: News = NO_NEWS) -> Found:
     """Subscription id to its entitlements: for each linked product on it, and for those it used to grant.
 
-    `happened_at`: when the news was made by which it is asked; without news, now.
+    `news`: by which it is asked.
     """
     rows = list(rows)
     known = what_is_known(Grant.Source.SUBSCRIPTION, (row.stripe_id for row in rows), in_force=rules.links)
@@ -111,13 +112,12 @@ def entitle_subscriptions(rows: Iterable[Subscription], *, rules: Rules, happene
         facts = subscription_facts(row)
         chosen = links_for_subscription(row, {item.product for item in facts.items}, known=known)
         found[row.stripe_id] = [
-            _entitle_subscription(row, facts, link, known=known, rules=rules, happened_at=happened_at or rules.now)
-            for link in _in_order(chosen)
+            _entitle_subscription(row, facts, link, known=known, rules=rules, news=news) for link in _in_order(chosen)
         ]
     return found
 
 
-def entitle_orders(rows: Iterable[Order], *, rules: Rules, happened_at: datetime | None = None) -> Found:
+def entitle_orders(rows: Iterable[Order], *, rules: Rules, news: News = NO_NEWS) -> Found:
     """Order key to its entitlements: one for each product of ours that it opens, or ever opened."""
     rows = list(rows)
     known = what_is_known(Grant.Source.ORDER, (row.key for row in rows), in_force=rules.links)
@@ -126,7 +126,7 @@ def entitle_orders(rows: Iterable[Order], *, rules: Rules, happened_at: datetime
     chains = _Chains.of(rows if is_limited else [], rules=rules)
     return {
         row.key: [
-            _entitle_order(row, link, known=known, chains=chains, rules=rules, happened_at=happened_at or rules.now)
+            _entitle_order(row, link, known=known, chains=chains, rules=rules, news=news)
             for link in _in_order(chosen[row.key])
         ]
         for row in rows
@@ -162,25 +162,35 @@ def _entitle_subscription(
     *,
     known: Known,
     rules: Rules,
-    happened_at: datetime,
+    news: News,
 ) -> Entitlement:
     policy = rules.policies.of(link.product_id)
     decision = decide_subscription(facts, product=link.stripe_product, policy=policy, now=rules.now)
+    past = _is_past(row, link, ref=facts.id, known=known, bought_at=facts.created)
     return Entitlement(
         link=link,
         decision=decision,
         source=Grant.Source.SUBSCRIPTION,
         source_ref=facts.id,
         starts_at=facts.created,
-        true_at=_subscription_true_at(facts, decision, happened_at=happened_at),
+        true_at=subscription_since(
+            row,
+            facts,
+            decision,
+            product=link.stripe_product,
+            before=_decided_before(row, link, decision, known=known),
+            is_past=past,
+            news=news,
+            now=rules.now,
+        ),
         policy_version=policy.version,
-        is_past=_is_past(row, link, ref=facts.id, known=known, bought_at=facts.created),
+        is_past=past,
         foreseen=_was_asked_to_end(facts),
     )
 
 
 def _entitle_order(
-    row: Order, link: ProductLink, *, known: Known, chains: "_Chains", rules: Rules, happened_at: datetime
+    row: Order, link: ProductLink, *, known: Known, chains: "_Chains", rules: Rules, news: News
 ) -> Entitlement:
     facts, policy, days = order_facts(row), rules.policies.of(link.product_id), _days_of(row, link)
     extends = chains.end_before(row, product_id=link.product_id) if days else None
@@ -188,13 +198,14 @@ def _entitle_order(
         facts, product=link.stripe_product, policy=policy, now=rules.now, access_days=days, extends=extends
     )
     starts_at = facts.paid_at or row.created
+    before = _decided_before(row, link, decision, known=known)
     return Entitlement(
         link=link,
         decision=decision,
         source=Grant.Source.ORDER,
         source_ref=row.key,
         starts_at=starts_at,
-        true_at=_order_true_at(facts, decision, happened_at=happened_at),
+        true_at=order_since(facts, decision, before=before, news=news, now=rules.now),
         policy_version=policy.version,
         is_past=_is_past(row, link, ref=row.key, known=known, bought_at=starts_at),
         days=days,
@@ -222,24 +233,11 @@ def _is_past(row: Subscription | Order, link: ProductLink, *, ref: str, known: K
     return bought_at < link.created_at - LEEWAY and not was_decided
 
 
-def _subscription_true_at(facts: SubscriptionFacts, decision: Decision, *, happened_at: datetime) -> datetime:
-    """When it became so at Stripe, where Stripe says; else when the news was made."""
-    match decision.reason:
-        case "canceled" | "canceled_unpaid" | "canceled_invoice_unpaid":
-            return facts.ended_at or happened_at
-        case "ending":
-            return facts.canceled_at or happened_at
-        case "past_due_grace" | "invoice_late_grace":
-            return facts.past_due_since or happened_at
-        case "past_due_expired" | "invoice_late_expired":
-            return decision.until or happened_at
-    return happened_at
-
-
-def _order_true_at(facts: OrderFacts, decision: Decision, *, happened_at: datetime) -> datetime:
-    if decision.access is Access.OPEN:
-        return facts.paid_at or happened_at
-    return decision.until if decision.reason == "time_over" and decision.until else happened_at
+def _decided_before(row: Subscription | Order, link: ProductLink, decision: Decision, *, known: Known) -> Before:
+    """What nothing was opened by has not begun yet, whatever was decided of it."""
+    before = Before.read(row.reasons.get(str(link.product_id)))
+    is_granted = link.product_id in known.granted.get(row.ref, {})
+    return before if is_granted or not before.says(decision) else Before()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from activities.models import Activity
 from activities.record import Happening
 from billing.models import Order, Subscription
 from billing.refreshing.snapshots import Payment
+from billing.rules.facts import subscription_facts
 from billing.shop.prices import describe_discounts, describe_price
 from billing.stripe_objects import LATE, expanded, items_of, moment, required_moment, sid
 from hub.models import Product
@@ -131,7 +132,7 @@ def _of_cancelling(
             f"{row.stripe_id}:{row.canceled_at.timestamp():.0f}",
             at=row.canceled_at,
             ends_at=ends_at and ends_at.isoformat(),
-            reason=(row.data.get("cancellation_details") or {}).get("reason"),
+            reason=_why_cancelled(row),
             **about,
         )
     was_ending = before is not None and (before.cancel_at or before.data.get("cancel_at_period_end"))
@@ -139,6 +140,13 @@ def _of_cancelling(
         yield teller.tell(Verb.SUBSCRIPTION_RESUMED, f"{row.stripe_id}:{before.canceled_at.timestamp():.0f}", **about)
     if row.status == "canceled":
         yield teller.tell(Verb.SUBSCRIPTION_ENDED, row.stripe_id, at=row.ended_at, **about)
+
+
+def _why_cancelled(row: Subscription) -> str | None:
+    """In Stripe's word, but where it has none that is true: nobody asked for what ends for want of a card."""
+    if subscription_facts(row).is_over_without_card:
+        return "trial_canceled_no_payment_method"
+    return (row.data.get("cancellation_details") or {}).get("reason")
 
 
 def _of_paying(

@@ -117,7 +117,7 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | Non
             snapshot,
             subject=key,
             connection=connection,
-            look=Look(errand.cause, happened_at=errand.happened_at, now=clock.now()),
+            look=Look(errand.cause, now=clock.now(), news=errand.news),
         )
         _finish(subject, errand)
     note_answer(connection)

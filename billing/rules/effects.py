@@ -72,7 +72,7 @@ def settle(subjects: list[str], *, connection: Connection, cause: str, now: date
             rows,
             orders,
             connection=connection,
-            look=Look(cause, happened_at=now, now=now),
+            look=Look(cause, now=now),
             before={row.stripe_id: row for row in rows},
         )
     told = mark.newer(Ledger).filter(cause=cause).select_related("grant__user", "grant__product")

@@ -40,6 +40,7 @@ def subscription_facts(row: Subscription) -> SubscriptionFacts:
         is_invoiced=sub.get("collection_method") == "send_invoice",
         last_payment_refunded=row.last_paid_invoice in row.refunded_invoices,
         disputes=_disputes(row.disputes, row.dispute_lost_at),
+        is_over_without_card=_is_over_without_card(sub),
         missing_since=row.missing_since,
     )
 
@@ -61,6 +62,22 @@ def _latest_status(sub: Json) -> str:
     """Of the invoice for what the subscription is; an upgrade that waits for its payment is not part of it yet."""
     latest = expanded(sub.get("latest_invoice")) or {}
     return "" if sub.get("pending_update") else latest.get("status") or ""
+
+
+def _is_over_without_card(sub: Json) -> bool:
+    """Whether Stripe ended it with its trial because there was nothing to charge, as the trial's settings say.
+
+    Stripe names no reason for it; an end that somebody asked for was asked for earlier, or has its own moment.
+    """
+    behaviour = (sub.get("trial_settings") or {}).get("end_behavior") or {}
+    trial_end, ended_at, invoice = sub.get("trial_end"), sub.get("ended_at"), expanded(sub.get("latest_invoice")) or {}
+    if behaviour.get("missing_payment_method") != "cancel" or not trial_end or not ended_at or ended_at < trial_end:
+        return False
+    is_asked_for = (
+        sub.get("cancel_at") or sub.get("cancel_at_period_end") or (sub.get("canceled_at") or ended_at) < trial_end
+    )
+    was_billed = (invoice.get("created") or 0) >= trial_end
+    return not (is_asked_for or was_billed or sub.get("default_payment_method") or sub.get("default_source"))
 
 
 def _disputes(statuses: dict[str, str], lost_at: datetime | None) -> Disputes:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from activities import clock
+from activities.days import last_moment
 from activities.money import format_money
 from billing.models import Order, Subscription
 from billing.refreshing.charged import charged_for_nothing
@@ -50,7 +51,7 @@ def _of_subscription(row: Subscription, *, reason: str) -> str:
     ends = [item.current_period_end for item in subscription_facts(row).items if item.current_period_end]
     if not ends or max(ends) - row.ended_at <= AT_ONCE:
         return ""
-    return f"It was paid until {say_day(max(ends))} and cancelled at once."
+    return f"It was paid until {say_day(last_moment(max(ends)))}, and cancelled at once on {say_day(row.ended_at)}."
 
 
 def _asked(amount: str, *, at: str) -> str:

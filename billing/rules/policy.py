@@ -95,6 +95,7 @@ class SubscriptionFacts:
     last_invoice_status: str = ""
     is_invoiced: bool = False  # the customer is sent invoices to pay, and nothing is collected
     last_payment_refunded: bool = False
+    is_over_without_card: bool = False  # ended with its trial, for want of a way to pay
     disputes: Disputes = Disputes()
     missing_since: datetime | None = None  # Stripe does not know it any more
 
@@ -284,9 +285,13 @@ def _decide_canceled(facts: SubscriptionFacts, items: list[Item], *, policy: Pol
         return Decision(
             Access.OPEN, "canceled_paid_through", "subscription:17", until=until, ends_at=until, review_at=until
         )
-    unpaid = facts.cancellation_reason == "payment_failed"
-    reason = _late(facts, "canceled_unpaid") if unpaid else "canceled"
-    return _closed("subscription:18", reason, until=facts.ended_at)
+    return _closed("subscription:18", _why_canceled(facts), until=facts.ended_at)
+
+
+def _why_canceled(facts: SubscriptionFacts) -> str:
+    if facts.is_over_without_card:
+        return "trial_canceled_no_payment_method"
+    return _late(facts, "canceled_unpaid") if facts.cancellation_reason == "payment_failed" else "canceled"
 
 
 def _late(facts: SubscriptionFacts, reason: str) -> str:

@@ -57,7 +57,7 @@ class Difference:
 def rehearse(snapshot: Snapshot, *, subject: str, connection: Connection, now: datetime) -> list[Difference]:
     """The grants that applying the snapshot would change. Nothing is left behind."""
     with rehearsed(Ledger) as mark:
-        look = Look(CAUSE, happened_at=now, now=now)
+        look = Look(CAUSE, now=now)
         applying.apply_snapshot(snapshot, subject=subject, connection=connection, look=look)
         # By cause: what others commit meanwhile is newer too, and no rehearsal but this one can be seen from here.
         rows = list(mark.newer(Ledger).filter(cause=CAUSE).select_related("grant__user", "grant__product"))

@@ -15,6 +15,7 @@ from activities import clock
 from billing.desk import attention
 from billing.gateway import Gateway, gateway_for
 from billing.intake import leases
+from billing.intake.errands import newest_of_each
 from billing.intake.event_types import Facet
 from billing.intake.inbox import put_off
 from billing.models import Connection, InboxEvent, StripeCustomer, Subscription
@@ -202,7 +203,7 @@ def _settle_one(lease: leases.Lease, snapshot: Snapshot, *, connection: Connecti
             snapshot,
             subject=lease.key,
             connection=connection,
-            look=Look(f"{last.type} {last.event_id}", happened_at=last.created, now=clock.now()),
+            look=Look(f"{last.type} {last.event_id}", now=clock.now(), news=newest_of_each(waiting)),
         )
         pending.filter(pk__in=[row.pk for row in waiting]).update(
             state=InboxEvent.State.DONE, done_at=timezone.now(), error=""

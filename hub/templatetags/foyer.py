@@ -14,13 +14,13 @@ from django.utils.timezone import localtime
 from lucide.templatetags.lucide import lucide
 
 from activities import clock
+from activities.days import last_moment
 from hub.access import Explanation, LedgerLine
 from hub.covers import draw_cover
 from hub.models import Product
 from hub.overview import count_waiting
 from hub.pictures.keeping import address_of, url_of_cover
 from hub.pictures.preparing import COVER, LOGO
-from hub.reasons import last_moment
 
 register = template.Library()
 

@@ -50,6 +50,7 @@ def test_dan_is_led_to_the_collection_that_is_sold(studio: Studio, dan: User, si
         ("unpaid", "update_card"),
         ("canceled_invoice_unpaid", "buy"),
         ("canceled", "buy"),
+        ("trial_canceled_no_payment_method", "buy"),
         ("refunded", "buy"),
         ("disputed", "ask"),
         ("payment_processing", "wait"),

@@ -43,7 +43,7 @@ def test_a_year_cancelled_at_once_was_paid_for_longer(shop: Shop) -> None:
     shop.deliver()
     assert told(ada, shop.club) == (
         f"The subscription ended on {day(shop.now())}. "
-        f"It was paid until {paid_until(subscription)} and cancelled at once."
+        f"It was paid until {paid_until(subscription)}, and cancelled at once on {day(shop.now())}."
     )
 
 

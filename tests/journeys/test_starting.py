@@ -1,9 +1,21 @@
 """A subscription's first days: the first payment, and the trial."""
 
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+
+from hub.reasons import say_day
 from tests.members import Member
 from tests.shops import Shop
 
+DOOR = "/products/studio/"
+
 FIRST = ("product_purchased", "subscription_started", "access_granted")
+
+
+def read(browser: Client, path: str) -> str:
+    return " ".join(browser.get(path).content.decode().split())
 
 
 def test_case_10_an_incomplete_subscription_that_is_paid_grants_once(shop: Shop, member: Member) -> None:
@@ -86,6 +98,37 @@ def test_case_11_a_trial_without_a_card_pauses_and_a_card_resumes_it(shop: Shop,
     assert member.verbs(*FIRST) == [*FIRST, "access_granted"]
     assert member.mails() == ["access", "access_ended"]
     assert "renews on" in member.account_page()
+
+
+def test_a_trial_that_ends_for_want_of_a_card_says_so_to_everybody(shop: Shop, member: Member, desk: Client) -> None:
+    at_end = {"end_behavior": {"missing_payment_method": "cancel"}}
+    subscription = member.subscribe(shop.monthly.price_id, card="", trial_period_days=14, trial_settings=at_end)
+    shop.deliver()
+    shop.advance("15d")
+    row = member.row(subscription)
+    assert (row.status, member.why(shop.club)) == ("canceled", "trial_canceled_no_payment_method")
+    ended = say_day(datetime.fromtimestamp(row.data["trial_end"], tz=UTC))
+    said = f"The trial ended on {ended}, there was no card to continue with, and so the subscription ended with it."
+    page = read(desk, f"/console/people/{member.user.pk}/")
+    assert said in page
+    assert "as asked for" not in page
+    assert f"Your free trial ended on {ended}, there was no card to go on with" in read(member.browser(), DOOR)
+    assert member.mails() == ["access", "access_ended"]
+    assert "Your free trial is over, and there was no card to go on with." in member.letter("access_ended")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_trial_that_somebody_cancelled_ended_for_no_want_of_a_card(shop: Shop, member: Member, at_once: bool) -> None:
+    at_end = {"end_behavior": {"missing_payment_method": "cancel"}}
+    subscription = member.subscribe(shop.monthly.price_id, card="", trial_period_days=14, trial_settings=at_end)
+    shop.deliver()
+    if at_once:
+        shop.sandbox.api.subscriptions.cancel(subscription["id"])
+        shop.deliver()
+    else:
+        member.change(subscription, cancel_at_period_end=True)
+    shop.advance("15d")
+    assert member.why(shop.club) == "canceled"
 
 
 def test_a_trial_that_is_cancelled_runs_to_its_end_and_costs_nothing(shop: Shop, member: Member) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from activities import clock
+from activities.days import last_moment
 from billing.models import AccessPolicy
 from billing.sweeping.reconcile import differences
 from hub import grants
@@ -87,7 +88,7 @@ def test_a_gift_that_is_over_was_not_bought(shop: Shop, owner: User, ada: User) 
     grants.give(ada, shop.course, actor=owner, reason="a present", now=clock.now(), ends_at=ends_at)
     shop.advance("3d")
     sentence = explain(ada, shop.course, at=clock.now(), now=clock.now()).sentence
-    assert sentence.startswith("The time for which it was given was over on")
+    assert sentence == f"It was given until {say_day(last_moment(ends_at))}, and that time is over."
 
 
 def test_while_nobody_works_no_end_is_made_up(shop: Shop, member: Member) -> None:

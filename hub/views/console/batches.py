@@ -1,7 +1,5 @@
 """Changing many people at once: chosen in a list, looked at, begun, watched, undone."""
 
-from datetime import timedelta
-
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -13,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from activities import clock
 from activities.chips import chips
-from activities.days import end_of
+from activities.days import end_of, last_moment
 from activities.numbers import read_number
 from activities.record import record_deed
 from hub.batches import carrying_out, drafting, foreseeing, showing
@@ -192,7 +190,7 @@ def _said(batch: Batch) -> dict[str, object] | None:
     """What was said of a draft before, to be changed; None where nothing was."""
     if not batch.reason:
         return None
-    last = timezone.localtime(batch.ends_at) - timedelta(days=1) if batch.ends_at else None
+    last = timezone.localtime(last_moment(batch.ends_at)) if batch.ends_at else None
     return {
         "product": batch.product_id,
         "reason": batch.reason,

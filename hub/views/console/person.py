@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
-from activities.days import end_of
+from activities.days import end_of, last_moment
 from hub import access, causes, grants
 from hub.errors import Refused
 from hub.factors import factors_of
@@ -130,7 +130,7 @@ def show(
     """The person's page; with a form that was refused, its errors too."""
     now = clock.now()
     day = DayForm(request.GET).chosen(now=now)
-    at = end_of(day) if day else now
+    at = last_moment(end_of(day)) if day else now
     explanations = access.explain_all(user, list(access.worth_explaining(user)), at=at, now=now)
     if at >= now:
         explanations = with_notes(explanations, user)
