@@ -6,6 +6,7 @@ from sandbox.answers import Answers, take_answers
 from sandbox.cards import IBAN, find_method, new_card_method, new_debit_method, new_iban_method
 from sandbox.choosing import apply_code, choose_amount, refuse_unchosen
 from sandbox.clock import due
+from sandbox.coupons import Purchase, find_coupon
 from sandbox.errors import InvalidRequest
 from sandbox.sessions import new_session
 from sandbox.taking import take_payment, take_setup, take_subscription
@@ -177,6 +178,7 @@ def complete(account: Account, session: Obj, *, authenticated: bool | None) -> O
     """Take the money by the session's mode, then close it."""
     payer, told = (account.notes(session["id"])[name] for name in ("payer", "told"))
     contact = told["contact"]
+    refuse_spent(account, session)
     method = account.find("payment_method", payer["method"])
     take = {"payment": take_payment, "subscription": take_subscription, "setup": take_setup}[session["mode"]]
     fields = take(account, session, method, authenticated=authenticated)
@@ -207,6 +209,14 @@ def complete(account: Account, session: Obj, *, authenticated: bool | None) -> O
     account.emit("checkout.session.completed", session)
     count_completed(account, session)
     return session
+
+
+def refuse_spent(account: Account, session: Obj) -> None:
+    """What was entered while it could be redeemed may have run out since."""
+    amount = session["amount_subtotal"]
+    purchase = Purchase(session["currency"], amount, session["customer"])
+    for entry in session["discounts"] or []:
+        find_coupon(account, entry, param="discounts", purchase=purchase)
 
 
 def count_completed(account: Account, session: Obj) -> None:

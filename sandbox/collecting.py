@@ -166,6 +166,15 @@ def plan_advance(account: Account, invoice: Obj) -> None:
         account.schedule("invoice_retry", invoice["id"], at=at)
 
 
+def leave_alone(account: Account, invoice: Obj) -> None:
+    """Nothing happens by itself any more to a draft or an open invoice whose subscription or customer is gone."""
+    if invoice["status"] in ("open", "draft"):
+        stopped = {"auto_advance": False, "automatically_finalizes_at": None, "next_payment_attempt": None}
+        account.change(invoice, event="invoice.updated", **stopped)
+        for appointment in ("invoice_finalizes", "invoice_retry"):
+            account.schedule(appointment, invoice["id"], at=None)
+
+
 def failed(account: Account, invoice: Obj) -> None:
     """An attempt failed: plan the next one, tell the world and, unless the debt was written off, the subscription."""
     subscription = _subscription(account, invoice)

@@ -7,8 +7,8 @@ from sandbox.types import Obj
 
 def act_in_portal(account: Account, session_id: str, act: str, wishes: Obj) -> Obj:
     """cancel {subscription, feedback, comment} · resume {subscription} · update_card {card} ·
-    update_details {email, name} · switch_price {subscription, price, quantity, promotion_code} · confirm_update ·
-    accept_offer"""
+    update_details {email, name} · switch_price {subscription, price, quantity, promotion_code} ·
+    keep_plan {subscription} · confirm_update · accept_offer"""
     session = account.get("billing_portal.session", session_id)
     if act == "cancel":
         details = {name: wishes.get(name) for name in ("feedback", "comment")}
@@ -21,6 +21,9 @@ def act_in_portal(account: Account, session_id: str, act: str, wishes: Obj) -> O
         return portal.update_details(account, session_id, email=wishes.get("email"), name=wishes.get("name"))
     if act == "switch_price":
         return switch(account, session, wishes)
+    if act == "keep_plan":
+        subscription = portal.own_subscription(account, session, wishes["subscription"])
+        return portal_plans.keep_plan(account, session, subscription)
     if act == "confirm_update":
         plan = portal_plans.flow_plan(session)
         wanted = session["flow"]["subscription_update_confirm"]["subscription"]

@@ -12,16 +12,12 @@ from sandbox.types import Obj, Params
 
 def new_lines(account: Account, invoice: Obj, wish: Params) -> list[Obj]:
     """The note's lines, each of an invoice's line crediting what the notes before have left of it."""
-    credited = Counter[str]()
-    for note in issued_notes(account, invoice):
-        for line in note["lines"]["data"]:
-            credited[line.get("invoice_line_item", "")] += line["amount"]
-    lines = []
+    earlier = [line for note in issued_notes(account, invoice) for line in note["lines"]["data"]]
+    lines: list[Obj] = []
     for at, wished in enumerate(wished_lines(wish)):
         source = invoice_line(invoice, wished, at=at) if wished["type"] == "invoice_line_item" else None
-        line = new_line(account, wished, source=source, before=credited[source["id"]] if source else 0, at=at)
-        credited[line.get("invoice_line_item", "")] += line["amount"]
-        lines.append(line)
+        before = [line for line in earlier + lines if source and line.get("invoice_line_item") == source["id"]]
+        lines.append(new_line(account, wished, source=source, before=before, at=at))
     return lines
 
 
@@ -49,8 +45,8 @@ def invoice_line(invoice: Obj, wish: Params, *, at: int) -> Obj:
     )
 
 
-def new_line(account: Account, wish: Params, *, source: Obj | None, before: int, at: int) -> Obj:
-    """`source`: the invoice's line that is credited, of which earlier lines credited `before`, discounts left out."""
+def new_line(account: Account, wish: Params, *, source: Obj | None, before: list[Obj], at: int) -> Obj:
+    """`source`: the invoice's line that is credited; `before`: the lines that credited some of it already."""
     quantity = wish.get("quantity")
     if source:
         part = Fraction(quantity or 1, source["quantity"]) if quantity and source["quantity"] else Fraction(1)
@@ -87,27 +83,30 @@ def new_line(account: Account, wish: Params, *, source: Obj | None, before: int,
     }
 
 
-def check_left(source: Obj, *, before: int, amount: int, at: int) -> None:
+def check_left(source: Obj, *, before: list[Obj], amount: int, at: int) -> None:
     """No more of a line is credited than it asked for."""
-    whole = source["amount"]
-    if (before + amount) * whole < 0 or abs(before + amount) > abs(whole):
+    whole, credited = source["amount"], sum(line["amount"] for line in before)
+    if (credited + amount) * whole < 0 or abs(credited + amount) > abs(whole):
         raise InvalidRequest(
             f"The amount to credit ({amount}) is greater than what is left of the invoice line item "
-            f"({whole - before}).",
+            f"({whole - credited}).",
             param=f"lines[{at}][amount]",
         )
 
 
-def discounts_credited(source: Obj, *, before: int, amount: int) -> list[Obj]:
-    """The part of a line's discounts that goes with `amount` of it: all of them once all of it is credited."""
+def discounts_credited(source: Obj, *, before: list[Obj], amount: int) -> list[Obj]:
+    """The part of a line's discounts that goes with `amount` of it: all that is left of them with the last of it."""
     if not source["amount"]:
         return []
-    start, end = Fraction(before, source["amount"]), Fraction(before + amount, source["amount"])
+    upto = Fraction(sum(line["amount"] for line in before) + amount, source["amount"])
+    given = Counter[str]()
+    for line in before:
+        given.update({part["discount"]: part["amount"] for part in line["discount_amounts"]})
     shares = [
-        {"amount": part_of(part["amount"], end) - part_of(part["amount"], start), "discount": part["discount"]}
+        {"amount": part_of(part["amount"], upto) - given[part["discount"]], "discount": part["discount"]}
         for part in source["discount_amounts"]
     ]
-    return [share for share in shares if share["amount"]]
+    return [share for share in shares if share["amount"] > 0]
 
 
 def shared_off(invoice: Obj, lines: list[Obj]) -> int:

@@ -72,6 +72,8 @@ def delete_customer(account: Account, customer: Obj) -> Obj:
     for schedule in account.list("subscription_schedule", customer=customer["id"]):
         if schedule["status"] == "not_started":
             schedules.cancel(account, schedule)
+    for invoice in account.list("invoice", customer=customer["id"]):
+        collecting.leave_alone(account, invoice)
     for method in account.list("payment_method", customer=customer["id"]):
         account.change(method, customer=None)
     account.emit("customer.deleted", customer)

@@ -5,6 +5,7 @@ from sandbox.account import Account
 from sandbox.cards import attach, find_method
 from sandbox.customers import set_default_card, use_method
 from sandbox.errors import InvalidRequest
+from sandbox.putting_off import take_back
 from sandbox.types import Obj, Params
 
 CANCEL_REASONS = (
@@ -51,6 +52,8 @@ def new_features(wish: Params, old: Obj | None = None) -> Obj:
             "trial_update_behavior": "end_trial",
         },
     )
+    later = update["schedule_at_period_end"]
+    update["schedule_at_period_end"] = {"conditions": later.get("conditions") or []}
     fixed = {"enabled": False, "maximum": None, "minimum": 1}
     update["products"] = [
         {**product, "adjustable_quantity": {**fixed, **(product.get("adjustable_quantity") or {})}}
@@ -150,6 +153,7 @@ def cancel(
     details = {"comment": comment or None, "feedback": feedback or None}
     if feature["mode"] == "immediately" or subscription["status"] in ("incomplete", "paused"):
         return renewing.end_subscription(account, subscription, details=details)
+    take_back(account, subscription)
     end = max(item["current_period_end"] for item in subscription["items"]["data"])
     flexible = subscription["billing_mode"]["type"] == "flexible"
     return renewing.schedule_end(

@@ -9,6 +9,7 @@ from sandbox.discounts import discount_subscription
 from sandbox.errors import InvalidRequest
 from sandbox.portal import configuration_of, own_subscription
 from sandbox.previews import Preview, preview_invoice
+from sandbox.putting_off import is_put_off, own_schedule, preview_put_off, put_off, take_back, waiting_phase
 from sandbox.types import Obj, Params
 
 CHANGEABLE = ("active", "trialing", "past_due")
@@ -29,14 +30,15 @@ def update_feature(account: Account, session: Obj) -> Obj:
 
 
 def can_change(account: Account, session: Obj, subscription: Obj) -> bool:
-    """Whether the portal lets a subscription be changed: one item, and nothing else planned for it."""
+    """Whether the portal lets a subscription be changed: one item, and nothing planned for it but by the portal."""
     feature = update_feature(account, session)
     return bool(
         feature["enabled"]
         and feature["default_allowed_updates"]
         and subscription["status"] in CHANGEABLE
         and len(subscription["items"]["data"]) == 1
-        and not (subscription["schedule"] or subscription["pending_update"])
+        and not subscription["pending_update"]
+        and (not subscription["schedule"] or own_schedule(account, subscription))
     )
 
 
@@ -101,18 +103,39 @@ def flow_plan(session: Obj) -> Plan:
     return Plan(wish, tuple(discounts))
 
 
+def comes_later(account: Account, session: Obj, subscription: Obj, plan: Plan) -> bool:
+    """Whether the configuration puts a plan off to the end of the period."""
+    conditions = update_feature(account, session)["schedule_at_period_end"]["conditions"]
+    return is_put_off(account, subscription, plan.wish, conditions=conditions)
+
+
 def see_plan(account: Account, session: Obj, subscription: Obj, plan: Plan) -> Obj:
     """The bill that a plan would bring: at once, or the next one. Raises what `make_plan` would."""
-    change = plan_change(account, session, subscription, plan.wish)
     discounts = list(plan.discounts)
+    if comes_later(account, session, subscription, plan):
+        return preview_put_off(account, subscription["id"], plan.wish, discounts=discounts)
+    change = plan_change(account, session, subscription, plan.wish)
     return preview_invoice(account, Preview(subscription["customer"], subscription["id"], change, discounts=discounts))
 
 
 def make_plan(account: Account, session: Obj, subscription: Obj, plan: Plan) -> Obj:
-    """Change the subscription, as the configuration says."""
-    if plan.discounts:
-        discount_subscription(account, subscription, list(plan.discounts), param="discounts")
+    """Change the subscription, as the configuration says: now, or at the end of its period."""
+    discounts = list(plan.discounts)
+    if comes_later(account, session, subscription, plan):
+        put_off(account, subscription, plan.wish, discounts=discounts)
+        return subscription
+    take_back(account, subscription)
+    if discounts:
+        discount_subscription(account, subscription, discounts, param="discounts")
     apply_change(account, subscription, plan_change(account, session, subscription, plan.wish))
+    return subscription
+
+
+def keep_plan(account: Account, session: Obj, subscription: Obj) -> Obj:
+    """Take back what was put off. Raises InvalidRequest where nothing waits."""
+    if not update_feature(account, session)["enabled"] or not waiting_phase(account, subscription):
+        raise InvalidRequest("No change of this plan waits.", param="subscription")
+    take_back(account, subscription)
     return subscription
 
 

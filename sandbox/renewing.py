@@ -202,11 +202,7 @@ def end_subscription(
     plan(account, subscription)
     account.schedule("first_payment_window", subscription["id"], at=None)
     for invoice in account.list("invoice", subscription=subscription["id"]):
-        if invoice["status"] in ("open", "draft"):
-            stopped = {"auto_advance": False, "automatically_finalizes_at": None, "next_payment_attempt": None}
-            account.change(invoice, event="invoice.updated", **stopped)
-            for appointment in ("invoice_finalizes", "invoice_retry"):
-                account.schedule(appointment, invoice["id"], at=None)
+        collecting.leave_alone(account, invoice)
     account.emit("customer.subscription.deleted", subscription)
     for listener in ON_ENDED:
         listener(account, subscription)

@@ -11,7 +11,7 @@ from sandbox.coupons import Purchase, find_coupon
 from sandbox.errors import InvalidRequest, StripeRefusal
 from sandbox.pages.notes import leave_note
 from sandbox.pages.portal_visit import Visit, in_portal, show, show_done
-from sandbox.pages.rows import item_text, product_name
+from sandbox.pages.rows import item_text, product_name, waiting_plan
 from sandbox.pages.wording import day, money, price_text
 from sandbox.portal_plans import Plan
 from sandbox.types import Obj
@@ -118,7 +118,7 @@ def confirm(request: HttpRequest, visit: Visit, subscription: Obj, plan: Plan, b
         "coupons": [find_coupon(account, wish, param="discounts", purchase=Purchase())[0] for wish in plan.discounts],
         "asked": {name: request.GET[name] for name in CHOICES if request.GET.get(name)},
         "bill": bill_rows(account.now(), bill),
-        "effect": change_effect(account.now(), bill),
+        "effect": change_effect(account.now(), bill, later=is_later(visit, subscription, plan)),
         "back_url": None if visit.flow.get("subscription_update_confirm") else request.path,
     }
     return show(request, visit, "update_confirm", context)
@@ -140,10 +140,17 @@ def bill_rows(now: int, bill: Obj) -> Obj:
     }
 
 
-def change_effect(now: int, bill: Obj) -> str:
+def is_later(visit: Visit, subscription: Obj, plan: Plan) -> bool:
+    return engine.comes_later(visit.account, visit.session, subscription, plan)
+
+
+def change_effect(now: int, bill: Obj, *, later: bool) -> str:
     """What happens to the money when a plan changes."""
     due, at = money(bill["amount_due"], bill["currency"]), bill["created"]
-    return f"{due} is charged now." if at <= now else f"Your next payment is {due}, on {day(at)}."
+    next_payment = f"Your next payment is {due}, on {day(at)}."
+    if later:
+        return f"Until then you keep your present plan. {next_payment}"
+    return f"{due} is charged now." if at <= now else next_payment
 
 
 def find_item(subscription: Obj, plan: Plan) -> Obj:
@@ -158,8 +165,22 @@ def make(request: HttpRequest, visit: Visit, subscription: Obj, plan: Plan) -> H
         engine.make_plan(visit.account, visit.session, subscription, plan)
     except StripeRefusal as refusal:
         return leave_note(visit.go_home(), text=str(refusal), tone="bad")
+    if waits := waiting_plan(visit.account, subscription):
+        return show_done(request, visit, title="Your plan will change", text=f"{waits}.")
     item = find_item(subscription, plan)
     return show_done(request, visit, title="Your plan has changed", text=f"You now pay {item_text(item)}.")
+
+
+@require_POST
+@never_cache
+@in_portal(feature="subscription_update")
+def keep(request: HttpRequest, visit: Visit, subscription_id: str) -> HttpResponse:
+    """Take back a change that waits for the end of the period."""
+    try:
+        engine.keep_plan(visit.account, visit.session, visit.own_subscription(subscription_id))
+    except StripeRefusal as refusal:
+        return leave_note(visit.go_home(), text=str(refusal), tone="bad")
+    return leave_note(visit.go_home(), text="You keep your present plan.")
 
 
 @require_POST

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sandbox.account import Account
 from sandbox.pages.wording import day, money, price_text
+from sandbox.putting_off import waiting_phase
 from sandbox.types import Obj
 
 # A subscription in one of these can still be cancelled; the others are over.
@@ -51,7 +52,19 @@ def subscription_row(account: Account, subscription: Obj) -> Obj:
         "can_resume": live and ending is not None,
         "can_cancel": live and ending is None,
         "overdue": overdue_text(account, subscription),
+        "waits": waiting_plan(account, subscription),
     }
+
+
+def waiting_plan(account: Account, subscription: Obj) -> str:
+    """What the portal put off to the end of the period, else nothing."""
+    phase = waiting_phase(account, subscription)
+    if phase is None:
+        return ""
+    item = phase["items"][0]
+    price = account.get("price", item["price"])
+    name, text = product_name(account, price), item_text({"price": price, "quantity": item["quantity"]})
+    return f"Changes to {name}, {text}, on {day(phase['start_date'])}"
 
 
 def item_text(item: Obj) -> str:

@@ -38,6 +38,7 @@ urlpatterns = [
     path("p/session/<str:token>/<str:subscription_id>/cancel", portal.cancel, name="portal-cancel"),
     path("p/session/<str:token>/<str:subscription_id>/resume", portal.resume, name="portal-resume"),
     path("p/session/<str:token>/<str:subscription_id>/change", portal_plan.change, name="portal-change"),
+    path("p/session/<str:token>/<str:subscription_id>/keep", portal_plan.keep, name="portal-keep"),
     path("p/session/<str:token>/<str:subscription_id>/stay", portal_plan.accept_offer, name="portal-stay"),
     path("sandbox/", dashboard.overview, name="dashboard"),
     path("sandbox/fill", dashboard.fill, name="dashboard-fill"),

@@ -145,6 +145,8 @@ def update_invoice(call: Call) -> Obj:
         sent = method == "send_invoice"
         changes["due_date"] = due_date_of(terms, sent=sent, now=account.now(), created=invoice["created"])
         changes.pop("days_until_due", None)
+    if changes.get("auto_advance"):
+        account.get("customer", invoice["customer"])  # nobody is asked who is gone
     if "metadata" in changes:
         changes["metadata"] = merge_metadata(invoice["metadata"], changes["metadata"])
     if "discounts" in changes:

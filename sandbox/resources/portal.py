@@ -15,6 +15,7 @@ from sandbox.validation import Choice, Field, Flag, Hash, Listed, Text, Url, Who
 
 ON: dict[str, Field] = {"enabled": needed(Flag())}
 PRORATION = Choice(options=("always_invoice", "create_prorations", "none"))
+CONDITIONS = ("decreasing_item_amount", "shortening_interval")
 DETAILS = ("address", "email", "name", "phone", "shipping", "tax_id")
 
 
@@ -22,6 +23,7 @@ def features(*, complete: bool) -> Hash:
     """The `features` hash; on update its parts need not be switched explicitly."""
     switch: dict[str, Field] = ON if complete else {"enabled": Flag()}
     reasons = Listed(each=Choice(options=CANCEL_REASONS))
+    conditions = Listed(each=Hash(fields={"type": needed(Choice(options=CONDITIONS))}))
     return Hash(
         fields={
             "customer_update": Hash(fields={"allowed_updates": unset(Listed(each=Choice(options=DETAILS))), **switch}),
@@ -54,6 +56,9 @@ def features(*, complete: bool) -> Hash:
                             ),
                             most=10,
                         )
+                    ),
+                    "schedule_at_period_end": Hash(
+                        fields={"conditions": conditions if complete else unset(conditions)}
                     ),
                     "trial_update_behavior": Choice(options=("continue_trial", "end_trial")),
                     "proration_behavior": PRORATION,

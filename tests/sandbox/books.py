@@ -28,7 +28,6 @@ def check_books(rows: Rows) -> None:
         check_invoice(invoice, payments[invoice["id"]])
         check_credit(invoice, notes[invoice["id"]])
     check_numbers(rows["invoices"])
-    check_coupons(rows["coupons"], rows["promotion_codes"])
 
 
 def check_refunds(charges: dict[str, Json], refunds: list[Json]) -> None:
@@ -111,22 +110,6 @@ def check_credit(invoice: Json, notes: list[Json]) -> None:
         assert note["amount"] == note["total"] == gross - note["discount_amount"]
         assert note["discount_amount"] == sum(line["discount_amount"] for line in note["lines"]["data"])
         assert note["discount_amount"] == sum(part["amount"] for part in note["discount_amounts"])
-    check_lines_credited(invoice, issued)
-
-
-def check_lines_credited(invoice: Json, notes: list[Json]) -> None:
-    """No line gives back more than it took, and of its discounts what goes with it."""
-    gross: Counter[str] = Counter()
-    off: Counter[str] = Counter()
-    for line in (line for note in notes for line in note["lines"]["data"] if line["type"] == "invoice_line_item"):
-        gross[line["invoice_line_item"]] += line["amount"]
-        off[line["invoice_line_item"]] += line["discount_amount"]
-    for line in invoice["lines"]["data"]:
-        taken_off = sum(part["amount"] for part in line["discount_amounts"])
-        assert abs(gross[line["id"]]) <= abs(line["amount"])
-        if line["amount"] and gross[line["id"]] == line["amount"]:
-            assert off[line["id"]] == taken_off
-        assert off[line["id"]] <= taken_off
 
 
 def check_numbers(invoices: list[Json]) -> None:
@@ -137,14 +120,6 @@ def check_numbers(invoices: list[Json]) -> None:
             numbers[invoice["customer"]].append(int(invoice["number"].rpartition("-")[2]))
     for found in numbers.values():
         assert sorted(found) == list(range(1, len(found) + 1))
-
-
-def check_coupons(coupons: list[Json], codes: list[Json]) -> None:
-    """A coupon counts the uses of its codes too, and no code is used more often than it may be."""
-    for coupon in coupons:
-        used = [code["times_redeemed"] for code in codes if code["promotion"]["coupon"] == coupon["id"]]
-        assert coupon["times_redeemed"] >= sum(used)
-    assert all(code["times_redeemed"] <= (code["max_redemptions"] or 1_000) for code in codes)
 
 
 def check_balance(customer: Json, transactions: list[Json], invoices: list[Json]) -> None:

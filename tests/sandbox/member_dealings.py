@@ -10,6 +10,7 @@ from tests.sandbox.stage import (
     ANY_CARD,
     ASKS,
     CARDS,
+    COUPONS,
     DEBIT,
     LIVE,
     PICK,
@@ -35,11 +36,28 @@ class MemberDealings(Stage):
         approved=st.sampled_from([True, True, False]),
     )
     def buy(self, link: str, card: str, code: str, approved: bool) -> None:
-        valid = code and link == "plain" and self.those("coupons", id={self.coupons[0]})
+        valid = link == "plain" and self.those("promotion_codes", code={code}, active=[True])
         more: Json = {"promotion_code": code} if valid else {}
         if card == DEBIT and link not in ("plain", "once"):
             card = GOOD
         self.pay(link, card, **({"authenticated": approved} if card == ASKS else more))
+
+    @when("promotion_codes", active=[True])
+    @dealing(friends=st.integers(2, 3), hesitates=st.sampled_from([True, True, False]))
+    def pass_a_code_on(self, friends: int, hesitates: bool) -> None:
+        """Until it was used as often as it may be, and by one who entered it before and is slow to answer the bank."""
+        wish = {"mode": "subscription", "line_items": [{"price": self.shelf.monthly, "quantity": 1}]}
+        more = {"allow_promotion_codes": True, "success_url": "https://shop.example/"}
+        sessions = [self.api.checkout.sessions.create({**wish, **more}).id for _ in range(friends)]
+        late = sessions[0] if hesitates else ""
+        for session in sessions:
+            self.people += 1
+            payer = {"email": f"member{self.people}@example.org", "card": ASKS if session == late else GOOD}
+            path = f"/sandbox/checkout/{session}/pay"
+            self.try_to(self.sandbox.post, path, {**payer, "promotion_code": "WELCOME"})
+        if late:
+            self.look()
+            self.try_to(self.sandbox.post, f"/sandbox/checkout/{late}/authenticate", {"approved": True})
 
     @dealing(then=st.sampled_from(["card", "pay", "out_of_band", "write_off"]), card=CARDS)
     def fall_behind(self, then: str, card: str) -> None:
@@ -105,6 +123,11 @@ class MemberDealings(Stage):
 
     # Time
 
+    @dealing()
+    def wait_half_a_month(self) -> None:
+        """Chosen most often, as what chooses begins with what needs no choice."""
+        self.sandbox.advance("15d")
+
     @dealing(days=st.integers(1, 25))
     def wait(self, days: int) -> None:
         self.sandbox.advance(f"{days}d")
@@ -161,7 +184,9 @@ class MemberDealings(Stage):
 
     @when("subscriptions", status={"active", "trialing"})
     @dealing(
-        pick=PICK, act=st.sampled_from(["cancel", "resume", "switch_price", "update_card"]), price=st.integers(0, 2)
+        pick=PICK,
+        act=st.sampled_from(["cancel", "resume", "switch_price", "keep_plan", "update_card"]),
+        price=st.integers(0, 2),
     )
     def visit_the_portal(self, pick: int, act: str, price: int) -> None:
         if row := self.one("subscriptions", pick, status={"active", "trialing"}):
@@ -216,10 +241,10 @@ class MemberDealings(Stage):
             self.update(row, {"pause_collection": {"behavior": behavior} if behavior else ""})
 
     @when("subscriptions", status=LIVE)
-    @dealing(pick=PICK, coupon=st.integers(0, 3))
-    def discount(self, pick: int, coupon: int) -> None:
+    @dealing(pick=PICK, chosen=COUPONS)
+    def discount(self, pick: int, chosen: list[int]) -> None:
         if row := self.one("subscriptions", pick, status=LIVE):
-            wish: Any = [{"coupon": self.coupons[coupon]}] if coupon < len(self.coupons) else ""
+            wish: Any = self.usable(chosen) or ""
             self.update(row, {"discounts": wish})
 
     @when("subscriptions", status={"trialing"})

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 import stripe
 from hypothesis import strategies as st
+from hypothesis.stateful import precondition
 
+from tests.sandbox.books import LEAST
 from tests.sandbox.promises import subscription_of
 from tests.sandbox.shelf import DAY
-from tests.sandbox.stage import LIVE, OVER, PICK, Stage, dealing, when
+from tests.sandbox.stage import AMOUNTS, COUPONS, LIVE, OVER, PICK, WAYS, Stage, dealing, when
 from tests.sandboxes import Json
 
 MOVES = {
@@ -52,13 +54,27 @@ class OwnerDealings(Stage):
                 self.try_to(self.api.invoices.finalize_invoice, invoice.id)
                 self.try_to(getattr(self.api.invoices, then), invoice.id)
 
+    @when("customers")
+    @dealing(
+        pick=PICK,
+        amounts=AMOUNTS,
+        own=COUPONS,
+        shared=COUPONS,
+        how=st.sampled_from(["visa", "out_of_band", "finalize_invoice"]),
+    )
+    def bill_several_for_less(self, pick: int, amounts: list[int], own: list[int], shared: list[int], how: str) -> None:
+        """Things of uneven prices, with coupons for the first of them and for the whole bill."""
+        if row := self.one("customers", pick):
+            bill = self.bill(row["id"], amounts, own=self.usable(own), shared=self.usable(shared))
+            if self.try_to(self.api.invoices.finalize_invoice, bill) and how in WAYS:
+                self.try_to(self.api.invoices.pay, bill, WAYS[how])
+
     @when("invoices", status={"open", "uncollectible"})
     @dealing(pick=PICK, how=st.sampled_from(["pay", "visa", "out_of_band", "void_invoice", "mark_uncollectible"]))
     def settle(self, pick: int, how: str) -> None:
         if row := self.one("invoices", pick, status={"open", "uncollectible"}):
-            if how in ("visa", "out_of_band"):
-                way: Json = {"paid_out_of_band": True} if how == "out_of_band" else {"payment_method": "pm_card_visa"}
-                self.try_to(self.api.invoices.pay, row["id"], way)
+            if how in WAYS:
+                self.try_to(self.api.invoices.pay, row["id"], WAYS[how])
             else:
                 self.try_to(getattr(self.api.invoices, how), row["id"])
 
@@ -75,12 +91,17 @@ class OwnerDealings(Stage):
             self.try_to(self.api.invoices.update, row["id"], {"auto_advance": not row["auto_advance"]})
 
     @when("invoices", status={"open", "paid", "void", "uncollectible"})
-    @dealing(pick=PICK, how=st.sampled_from(["finalize_invoice", "delete"]))
+    @dealing(pick=PICK, how=st.sampled_from(["finalize_invoice", "delete", *WAYS, "void_invoice"]))
     def undo_what_is_final(self, pick: int, how: str) -> None:
-        final = {"paid", "void", "uncollectible"}
-        if row := self.one("invoices", pick, status={"open"}) or self.one("invoices", pick, status=final):
+        """Nothing final is a draft again; nobody owes what is void, or pays twice."""
+        wanted = ("void", "paid") if how in {*WAYS, "void_invoice"} else ("open", "void", "paid", "uncollectible")
+        rows = [row for status in wanted if (row := self.one("invoices", pick, status={status}))]
+        if rows:
             with pytest.raises(stripe.InvalidRequestError):
-                getattr(self.api.invoices, how)(row["id"])
+                if how in WAYS:
+                    self.api.invoices.pay(rows[0]["id"], WAYS[how])  # type: ignore[arg-type]
+                else:
+                    getattr(self.api.invoices, how)(rows[0]["id"])
 
     @when("invoiceitems", invoice=[None])
     @dealing(pick=PICK)
@@ -105,6 +126,14 @@ class OwnerDealings(Stage):
             left = row["amount_captured"] - row["amount_refunded"]
             self.try_to(self.api.refunds.create, {"charge": row["id"], "amount": max(1, left // part)})
 
+    @when("charges", paid=[True])
+    @dealing(pick=PICK, more=st.integers(1, 500))
+    def ask_for_too_much(self, pick: int, more: int) -> None:
+        if row := self.one("charges", pick, paid=[True]):
+            left = row["amount_captured"] - row["amount_refunded"]
+            with pytest.raises(stripe.InvalidRequestError):
+                self.api.refunds.create({"charge": row["id"], "amount": left + more})
+
     @when("invoices", status={"open", "paid"})
     @dealing(pick=PICK, part=st.integers(1, 4), how=st.sampled_from(["refund", "credit", "out_of_band"]))
     def credit(self, pick: int, part: int, how: str) -> None:
@@ -116,20 +145,49 @@ class OwnerDealings(Stage):
     @when("invoices", status={"open", "paid"})
     @dealing(pick=PICK, line=PICK, part=st.integers(1, 3), how=st.sampled_from(["refund", "credit", "out_of_band"]))
     def credit_a_line(self, pick: int, line: int, part: int, how: str) -> None:
-        """All of a line, discounts and all, or a part of it: what that comes to, Stripe says where it refuses."""
+        """All of a line, discounts and all, or a part of it."""
         if row := self.one("invoices", pick, status={"open", "paid"}):
             chosen = row["lines"]["data"][line % len(row["lines"]["data"])]
-            wish: Json = {"type": "invoice_line_item", "invoice_line_item": chosen["id"]}
-            if part > 1:
-                wish["amount"] = max(0, chosen["amount"] // part)
-            note: Any = {"invoice": row["id"], "lines": [wish]}
-            try:
-                self.api.credit_notes.create(note)
-            except stripe.InvalidRequestError as refusal:
-                if found := re.search(r"must equal the total amount of the credit note \((\d+)\)", str(refusal)):
-                    self.try_to(self.api.credit_notes.create, {**note, f"{how}_amount": int(found[1])})
-                else:
-                    self.tell(done=False)
+            self.credit_part(row, chosen, amount=max(0, chosen["amount"] // part) if part > 1 else None, how=how)
+
+    @precondition(lambda self: self.discounted())
+    @dealing(pick=PICK, parts=st.integers(2, 3), how=st.sampled_from(["credit", "out_of_band"]))
+    def credit_bit_by_bit(self, pick: int, parts: int, how: str) -> None:
+        """A line that cost less than its price, in uneven parts until nothing of it is left."""
+        found = self.discounted()
+        row, chosen = found[pick % len(found)]
+        how = how if self.those("customers", id={row["customer"]}) else "out_of_band"
+        bit = chosen["amount"] // parts - 1
+        for amount in (*[bit] * (parts - 1), chosen["amount"] - bit * (parts - 1)):
+            self.credit_part(row, chosen, amount=amount, how=how)
+            self.look()
+
+    def discounted(self) -> list[tuple[Json, Json]]:
+        """(invoice, line) of what cost something all the same, and of which nothing was given back yet."""
+        refunded = {charge["payment_intent"] for charge in self.rows["charges"] if charge["amount_refunded"]}
+        payments = self.rows["invoice_payments"]
+        touched = {row["invoice"] for row in payments if row["payment"]["payment_intent"] in refunded}
+        touched |= {note["invoice"] for note in self.rows["credit_notes"]}
+        return [
+            (row, line)
+            for row in self.those("invoices", status={"open", "paid"})
+            for line in row["lines"]["data"]
+            if row["id"] not in touched
+            and 0 < sum(part["amount"] for part in line["discount_amounts"]) < line["amount"] - LEAST
+            and line["amount"] <= row["amount_due"]
+        ]
+
+    def credit_part(self, row: Json, line: Json, *, amount: int | None, how: str) -> None:
+        """Of a paid bill's line; what that comes to, Stripe says where it refuses."""
+        wish: Json = {"type": "invoice_line_item", "invoice_line_item": line["id"]}
+        note: Any = {"invoice": row["id"], "lines": [wish if amount is None else {**wish, "amount": amount}]}
+        try:
+            self.api.credit_notes.create(note)
+        except stripe.InvalidRequestError as refusal:
+            if found := re.search(r"must equal the total amount of the credit note \((\d+)\)", str(refusal)):
+                self.try_to(self.api.credit_notes.create, {**note, f"{how}_amount": int(found[1])})
+            else:
+                self.tell(done=False)
 
     @when("invoices", status={"open"})
     @dealing(pick=PICK, part=st.integers(2, 4))
@@ -214,16 +272,15 @@ class OwnerDealings(Stage):
                     self.api.subscriptions.update(row["id"], wish)
 
     @when("subscriptions", status=OVER)
-    @dealing(pick=PICK, how=st.sampled_from(["pay", "out_of_band", "mark_uncollectible", "void_invoice"]))
+    @dealing(pick=PICK, how=st.sampled_from(["visa", "out_of_band", "mark_uncollectible", "void_invoice"]))
     def settle_what_is_over(self, pick: int, how: str) -> None:
         """The last bill of an ended subscription may still be paid: it does not come back for that."""
         over = {row["id"] for row in self.those("subscriptions", status=OVER)}
         rows = [row for row in self.those("invoices", status={"open", "uncollectible"}) if subscription_of(row) in over]
         if rows:
             invoice = rows[pick % len(rows)]["id"]
-            if how in ("pay", "out_of_band"):
-                way: Json = {"paid_out_of_band": True} if how == "out_of_band" else {"payment_method": "pm_card_visa"}
-                self.try_to(self.api.invoices.pay, invoice, way)
+            if how in WAYS:
+                self.try_to(self.api.invoices.pay, invoice, WAYS[how])
             else:
                 self.try_to(getattr(self.api.invoices, how), invoice)
 

@@ -1,7 +1,6 @@
 """What was promised and has to come, or to come once: attempts to collect, drafts that advance, discounts."""
 
-from collections import defaultdict
-from decimal import ROUND_HALF_UP, Decimal
+from collections import Counter, defaultdict
 
 from tests.sandbox.looking import Rows
 from tests.sandboxes import Json
@@ -57,7 +56,7 @@ def why_not_tried(invoice: Json, intent: Json | None, owner: Json) -> str | None
 
 def check_discounts(rows: Rows, discounts: list[Json], *, coupons: dict[str, Json]) -> None:
     """`discounts`: those that events told of; `coupons`: by id, also deleted ones. What is for once is for one bill,
-    what is for some months for bills of those months, and a percentage is that share of its line."""
+    what is for some months for bills of those months."""
     given = {row["id"]: row for row in discounts}
     bills: dict[str, list[Json]] = defaultdict(list)
     for invoice in rows["invoices"]:
@@ -68,16 +67,17 @@ def check_discounts(rows: Rows, discounts: list[Json], *, coupons: dict[str, Jso
         coupon, end = coupons[given[name]["source"]["coupon"]], given[name]["end"]
         assert coupon["duration"] != "once" or len(found) == 1, name
         assert all(end is None or invoice["created"] < end for invoice in found), name
-        if coupon["percent_off"]:
-            for line in (line for invoice in found for line in invoice["lines"]["data"]):
-                check_share(line, name, percent=coupon["percent_off"])
 
 
-def check_share(line: Json, discount: str, *, percent: float) -> None:
-    """Of a line that has this discount alone."""
-    if [part["discount"] for part in line["discount_amounts"]] == [discount]:
-        share = (line["amount"] * Decimal(str(percent)) / 100).quantize(Decimal(1), ROUND_HALF_UP)
-        assert line["discount_amounts"][0]["amount"] == share, line["id"]
+def check_redemptions(rows: Rows, discounts: list[Json]) -> None:
+    """A code counts every discount that was given for it, and no more are than it allows; a coupon counts those of its
+    codes too. `discounts`: all that were seen."""
+    by_code = Counter(row["promotion_code"] for row in discounts)
+    for code in rows["promotion_codes"]:
+        assert by_code[code["id"]] == code["times_redeemed"] <= code["max_redemptions"], code["id"]
+        assert not (code["active"] and code["times_redeemed"] == code["max_redemptions"]), code["id"]
+    by_coupon = Counter(row["source"]["coupon"] for row in discounts)
+    assert all(by_coupon[coupon["id"]] <= coupon["times_redeemed"] for coupon in rows["coupons"])
 
 
 def subscription_of(invoice: Json) -> str | None:

@@ -19,6 +19,9 @@ DEBIT, ASKS = "sepa_debit", "4000002500003155"
 DISPUTED, REFUND_FAILS, REFUND_WAITS = "4000000000000259", "4000000000005126", "4000000000007726"
 CARDS = st.sampled_from([GOOD, GOOD, FAILS_LATER, ASKS])
 ANY_CARD = st.sampled_from([GOOD, GOOD, FAILS_LATER, DECLINED, DEBIT, ASKS, DISPUTED, REFUND_FAILS, REFUND_WAITS])
+AMOUNTS = st.lists(st.integers(150, 9_000), min_size=2, max_size=3)
+COUPONS = st.lists(st.integers(0, 3), max_size=2, unique=True)
+WAYS: dict[str, Json] = {"visa": {"payment_method": "pm_card_visa"}, "out_of_band": {"paid_out_of_band": True}}
 LIVE = {"incomplete", "trialing", "active", "past_due", "unpaid", "paused"}
 OVER = {"canceled", "incomplete_expired"}
 SPOILT = 500  # from here on it is the sandbox that failed
@@ -67,9 +70,24 @@ class Stage(RuleBasedStateMachine):
         monthly=ANY_CARD,
         once=ANY_CARD,
         clocked=st.sampled_from(["pm_card_visa", "pm_card_chargeCustomerFail"]),
+        amounts=AMOUNTS,
+        off=st.integers(0, 3),
+        how=st.sampled_from([*WAYS, ""]),
     )
-    def open(self, after: str, day: int, mode: str, monthly: str, once: str, clocked: str) -> None:
-        """A few people are there from the first moment, each with a card that may be anything."""
+    def open(
+        self,
+        after: str,
+        day: int,
+        mode: str,
+        monthly: str,
+        once: str,
+        clocked: str,
+        amounts: list[int],
+        off: int,
+        how: str,
+    ) -> None:
+        """A few people are there from the first moment, each with a card that may be anything, and a bill of several
+        things with a discount."""
         self.sandbox.reset()
         self.api = self.sandbox.api
         self.view = View(self.sandbox)
@@ -84,6 +102,11 @@ class Stage(RuleBasedStateMachine):
         for link, card in (("plain", GOOD), ("plain", monthly), ("once", once)):
             self.pay(link, card, **({"authenticated": True} if card == ASKS else {}))
         self.join(self.clocks[0], clocked)
+        buyer = self.api.customers.create({"email": "buyer@example.org"}).id
+        bill = self.bill(buyer, amounts, own=[], shared=[{"coupon": self.coupons[off]}])
+        self.api.invoices.finalize_invoice(bill)
+        if how:
+            self.try_to(self.api.invoices.pay, bill, WAYS[how])
         self.rows = self.view.look()
 
     def teardown(self) -> None:
@@ -99,6 +122,7 @@ class Stage(RuleBasedStateMachine):
             self.api.coupons.create({"percent_off": 33.3, "duration": "once"}).id,
             self.api.coupons.create({"percent_off": 10, "duration": "repeating", "duration_in_months": 2}).id,
             self.api.coupons.create({"amount_off": 5_000, "currency": "eur", "duration": "forever"}).id,
+            self.api.coupons.create({"amount_off": 701, "currency": "eur", "duration": "forever"}).id,
         ]
         code = {"promotion": {"type": "coupon", "coupon": self.coupons[0]}, "code": "WELCOME", "max_redemptions": 2}
         self.api.promotion_codes.create(code)
@@ -119,6 +143,7 @@ class Stage(RuleBasedStateMachine):
                 "default_allowed_updates": ["price"],
                 "products": [{"product": self.shelf.club, "prices": list(self.prices)}],
                 "proration_behavior": "create_prorations",
+                "schedule_at_period_end": {"conditions": [{"type": "shortening_interval"}]},
             },
         }
         self.portal = self.api.billing_portal.configurations.create({"features": features}).id
@@ -151,6 +176,14 @@ class Stage(RuleBasedStateMachine):
         wish = {"customer": member.id, "items": [{"price": self.shelf.monthly}], "default_payment_method": method}
         self.try_to(self.api.subscriptions.create, {**wish, "billing_mode": {"type": self.mode}, **more})
 
+    def bill(self, customer: str, amounts: list[int], *, own: list[Json], shared: list[Json]) -> str:
+        """A draft of things of uneven prices, with coupons for the first of them and for the whole bill."""
+        for at, amount in enumerate(amounts):
+            more: Any = {"discounts": own} if own and at == 0 else {}
+            self.api.invoice_items.create({"customer": customer, "amount": amount, "currency": "eur", **more})
+        wish = {"customer": customer, "pending_invoice_items_behavior": "include", "auto_advance": False}
+        return str(self.api.invoices.create({**wish, "discounts": shared or ""}).id)
+
     # Choosing
 
     def those(self, path: str, **wanted: Any) -> list[Json]:
@@ -160,6 +193,11 @@ class Stage(RuleBasedStateMachine):
     def one(self, path: str, pick: int, **wanted: Any) -> Json | None:
         rows = self.those(path, **wanted)
         return rows[pick % len(rows)] if rows else None
+
+    def usable(self, chosen: list[int]) -> list[Json]:
+        """Those of the chosen coupons that were not withdrawn, as `discounts[]` wants them."""
+        names = [self.coupons[at] for at in chosen]
+        return [{"coupon": name} for name in names if self.those("coupons", id={name}, valid=[True])]
 
     def now_of(self, row: Json) -> int:
         """The time in which a row's customer lives."""

@@ -36,6 +36,27 @@ def test_an_attempt_on_an_uncollectible_invoice_is_told_and_leaves_the_subscript
     assert shelf.subscription(subscription)["status"] == "active"
 
 
+def test_nobody_asks_who_is_gone(shelf: Shelf, ada: str) -> None:
+    """An open invoice and a draft that would have been collected stay as they are."""
+    api: Any = shelf.sandbox.api
+    bills = []
+    for _ in range(2):
+        api.invoice_items.create({"customer": ada, "amount": 900, "currency": "eur"})
+        wish = {"customer": ada, "pending_invoice_items_behavior": "include", "auto_advance": True}
+        bills.append(api.invoices.create(wish).id)
+    api.invoices.finalize_invoice(bills[0], {"auto_advance": False})
+    api.invoices.update(bills[0], {"auto_advance": True})
+    api.customers.delete(ada)
+    shelf.sandbox.advance("1d")
+    rows = [api.invoices.retrieve(bill) for bill in bills]
+    assert [row.status for row in rows] == ["open", "draft"]
+    for row in rows:
+        stopped = (row.auto_advance, row.next_payment_attempt, row.automatically_finalizes_at, row.attempt_count)
+        assert stopped == (False, None, None, 0)
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        api.invoices.update(bills[0], {"auto_advance": True})
+
+
 # Debits under way
 
 

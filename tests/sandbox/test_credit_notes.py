@@ -187,6 +187,26 @@ def test_a_line_credited_in_parts_gives_back_what_it_took_to_the_cent(sandbox: S
     assert api.customers.retrieve(ada).balance == -1441
 
 
+def test_a_note_that_was_taken_back_takes_no_cent_along(sandbox: Sandbox, ada: str) -> None:
+    api: Any = sandbox.api
+    coupon = api.coupons.create({"percent_off": 33.3, "duration": "once"}).id
+    item = {"customer": ada, "amount": 1000, "currency": "eur", "discounts": [{"coupon": coupon}]}
+    api.invoice_items.create(item)
+    terms = {"collection_method": "send_invoice", "days_until_due": 7, "pending_invoice_items_behavior": "include"}
+    invoice = api.invoices.finalize_invoice(api.invoices.create({"customer": ada, **terms}).id)
+
+    def credit(amount: int) -> Any:
+        line = {"type": "invoice_line_item", "invoice_line_item": invoice.lines.data[0].id, "amount": amount}
+        return api.credit_notes.create({"invoice": invoice.id, "lines": [line]})
+
+    first, second = credit(335), credit(335)
+    assert [note.discount_amount for note in (first, second)] == [112, 111]
+    api.credit_notes.void_credit_note(first.id)
+    last = credit(665)
+    assert second.discount_amount + last.discount_amount == 333
+    assert api.invoices.retrieve(invoice.id).status == "paid"
+
+
 def test_refunds_beside_notes_leave_less_to_credit(sandbox: Sandbox, ada: str) -> None:
     api: Any = sandbox.api
     invoice = bill(api, ada)

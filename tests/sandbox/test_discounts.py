@@ -1,12 +1,13 @@
 """Coupons, promotion codes and the discounts they become, wherever something is paid."""
 
+import urllib.error
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.sandbox.shelf import DAY, Shelf
-from tests.sandboxes import Json, Sandbox
+from tests.sandbox.shelf import DAY, THANKS, Shelf
+from tests.sandboxes import Declined, Json, Sandbox
 
 
 def coupon_of(sandbox: Sandbox, **params: Any) -> str:
@@ -172,6 +173,24 @@ def test_a_code_ends_by_count_by_date_and_by_hand(shelf: Shelf) -> None:
     for gone in (counted, dated):
         with pytest.raises(stripe.InvalidRequestError, match="cannot be activated again"):
             sandbox.api.promotion_codes.update(gone.id, {"active": True})
+
+
+def test_a_code_that_ran_out_on_the_way_is_refused_at_the_end(shelf: Shelf) -> None:
+    """Entered while it could be used, by one who is slow to answer the bank."""
+    sandbox = shelf.sandbox
+    code = code_of(sandbox, coupon_of(sandbox), code="KILN", max_redemptions=1)
+    lines: Any = [{"price": shelf.monthly, "quantity": 1}]
+    wish: Any = {"mode": "subscription", "line_items": lines, "allow_promotion_codes": True, "success_url": THANKS}
+    slow, quick = (sandbox.api.checkout.sessions.create(wish).id for _ in range(2))
+    with pytest.raises(Declined, match="authentication"):
+        sandbox.pay_session(slow, email="ada@example.org", card="4000002500003155", promotion_code="KILN")
+    assert sandbox.pay_session(quick, email="ben@example.org", promotion_code="KILN")["session"]["amount_total"] == 1800
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        sandbox.post(f"/sandbox/checkout/{slow}/authenticate", {"approved": True})
+    assert "not active" in refused.value.read().decode()
+    left = sandbox.api.checkout.sessions.retrieve(slow)
+    assert (left.status, left.subscription) == ("open", None)
+    assert sandbox.api.promotion_codes.retrieve(code.id).times_redeemed == 1
 
 
 def test_codes_differ_by_more_than_their_case(sandbox: Sandbox) -> None:

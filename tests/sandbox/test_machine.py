@@ -20,7 +20,8 @@ from tests.sandbox.books import (
 from tests.sandbox.lives import Lives
 from tests.sandbox.member_dealings import MemberDealings
 from tests.sandbox.owner_dealings import OwnerDealings
-from tests.sandbox.promises import check_attempts, check_discounts, subscription_of
+from tests.sandbox.promises import check_attempts, check_discounts, check_redemptions, subscription_of
+from tests.sandbox.shares import check_shares
 from tests.sandbox.stage import DEALINGS
 from tests.sandboxes import Json, Sandbox
 
@@ -38,7 +39,7 @@ class Examined(MemberDealings, OwnerDealings):
         self.newest = ""
         self.lives = Lives()
         self.credited: set[str] = set()
-        self.then = 0
+        self.discounts: dict[str, Json] = {}
 
     @invariant()
     def look(self) -> None:
@@ -61,8 +62,21 @@ class Examined(MemberDealings, OwnerDealings):
         check_attempts(rows, now=now)
         told = self.lives.told.values()
         coupons = {row["id"]: row for row in told if row["object"] == "coupon"}
-        check_discounts(rows, [row for row in told if row["object"] == "discount"], coupons=coupons)
+        discounts = [row for row in told if row["object"] == "discount"]
+        check_discounts(rows, discounts, coupons=coupons)
+        self.learn_discounts(rows["invoices"], discounts)
+        check_redemptions(rows, list(self.discounts.values()))
+        check_shares(rows, coupons={row["id"]: coupons[row["source"]["coupon"]] for row in self.discounts.values()})
         self.check_balances(rows["invoices"])
+
+    def learn_discounts(self, invoices: list[Json], told: list[Json]) -> None:
+        """Of those for one bill alone no event tells: the bill does."""
+        self.discounts |= {row["id"]: row for row in told}
+        for invoice in invoices:
+            if any(part["discount"] not in self.discounts for part in invoice["total_discount_amounts"]):
+                name = "total_discount_amounts.discount"
+                shown = self.view.get(f"/v1/invoices/{invoice['id']}", **{"expand[]": name})
+                self.discounts |= {part["discount"]["id"]: part["discount"] for part in shown["total_discount_amounts"]}
 
     def check_balances(self, invoices: list[Json]) -> None:
         """Of customers who ever had a credit or a debt."""
