@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from activities import clock
 from activities import feed as feeds
 from activities.chips import address, chips
-from activities.doors import staff_only
+from activities.doors import staff_only, there_before_a_file
 from activities.forms import FeedForm
 from activities.numbers import read_number
 from activities.record import record_deed
@@ -45,6 +45,7 @@ def feed(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @staff_only("export_activity")
+@there_before_a_file(page="activities:feed")
 @never_cache
 def export(request: HttpRequest) -> HttpResponseBase:
     """The selection as CSV. Personal data leaves the house: not by support, and the feed itself says who took it.

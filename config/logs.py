@@ -1,8 +1,10 @@
 """Structured logs on standard error: JSON lines in production, plain ones where a person reads them."""
 
+import logging
 from typing import Any
 
 import structlog
+from django.core.exceptions import PermissionDenied
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -10,6 +12,13 @@ SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+def say_refusals_in_a_line(record: logging.LogRecord) -> bool:
+    """Who may not come in is no failure: where the code said so tells nobody anything."""
+    if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
+        record.exc_info = None
+    return True
 
 
 def logging_settings(*, level: str, json: bool) -> dict[str, Any]:
@@ -39,7 +48,8 @@ def logging_settings(*, level: str, json: bool) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
             }
         },
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"refusals": {"()": "django.utils.log.CallbackFilter", "callback": say_refusals_in_a_line}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {"stripe": {"level": "WARNING"}, "kombu": {"level": "WARNING"}},
     }

@@ -5,11 +5,20 @@ from typing import cast
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 
-from activities.doors import staff_only
+from activities.doors import staff_only, there_before_a_file
 from hub.models import User
 from hub.roles import Permission
 
-__all__ = ["Permission", "actor_of", "may_favour", "may_preview", "signed_in", "staff_only", "to_login"]
+__all__ = [
+    "Permission",
+    "actor_of",
+    "may_favour",
+    "may_preview",
+    "signed_in",
+    "staff_only",
+    "there_before_a_file",
+    "to_login",
+]
 
 
 def signed_in(request: HttpRequest) -> User | None:

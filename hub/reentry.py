@@ -7,19 +7,17 @@ by a code to the present address; whoever came in by one a moment ago has just d
 import time
 from collections.abc import Callable
 from functools import wraps
-from urllib.parse import urlencode
 
 from allauth.account import app_settings
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
-from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from activities.doors import is_to_prove, proof
 from hub import codes
 from hub.models import User
 from hub.redirects import SeeOther
@@ -56,19 +54,11 @@ def there_before_a_secret(*, back: str) -> Callable[[View], View]:
     def guard(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-            if request.method != "POST" or not _is_asked(request):
+            if request.method != "POST" or not is_to_prove(request):
                 return view(request, *args, **kwargs)
             messages.info(request, "Confirm that it is you first, then paste it again: it was not kept.")
-            way = get_adapter(request).get_reauthentication_methods(request.user)[0]
-            return SeeOther(f"{way['url']}?{urlencode({'next': reverse(back)})}")
+            return SeeOther(proof(request, back=reverse(back)))
 
         return guarded
 
     return guard
-
-
-def _is_asked(request: HttpRequest) -> bool:
-    try:
-        return bool(is_reauthentication_required(request, app="allauth.account"))
-    except ReauthenticationRequired:
-        return True

@@ -1,5 +1,6 @@
 """One person as a test follows them: what they do at Stripe and on the site, and what is written about it."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,15 @@ def signed_in(user: User) -> Client:
     """A browser of their own in which this person is signed in."""
     client = Client()
     client.force_login(user)
+    return client
+
+
+def just_came_in(client: Client) -> Client:
+    """As if they had come in by a code a moment ago: nothing asks who they are once more."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "code", "at": time.time()}]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session.save()
     return client
 
 

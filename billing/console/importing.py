@@ -18,7 +18,7 @@ from billing.importing import asking, showing, undoing
 from billing.importing.forms import ImportForm, ImportRowsForm
 from billing.importing.working import TASK
 from billing.models import ImportBatch, ImportRow, ProductLink
-from hub.permissions import Permission, actor_of, staff_only
+from hub.permissions import Permission, actor_of, staff_only, there_before_a_file
 from hub.progress import Progress
 from hub.redirects import SeeOther
 
@@ -81,6 +81,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @staff_only(Permission.IMPORT_PURCHASES)
+@there_before_a_file(page="billing:import")
 @never_cache
 def rows(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The rows that are shown, as CSV. Personal data leaves the house: the feed says who took it. What cannot be read

@@ -13,6 +13,7 @@ from activities.models import Activity
 from activities.record import Happening, record
 from hub.models import Product, User
 from tests.cast import UserFactory
+from tests.members import just_came_in
 
 Verb = Activity.Verb
 FEED, CSV = "/console/activity/", "/console/activity.csv"
@@ -21,6 +22,7 @@ FEED, CSV = "/console/activity/", "/console/activity.csv"
 @pytest.fixture
 def staff(client: Client, owner: User) -> Client:
     client.force_login(owner)
+    just_came_in(client)
     Activity.objects.all().delete()
     return client
 
@@ -193,5 +195,6 @@ def test_support_takes_no_personal_data_out_of_the_house(db: None, client: Clien
     assert client.get(CSV).status_code == 403
     assert CSV not in client.get(FEED).content.decode()
     client.force_login(UserFactory(role=User.Role.ADMIN))
+    just_came_in(client)
     assert client.get(CSV).status_code == 200
     assert CSV in client.get(FEED).content.decode()

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import logging.config
 import sys
 
 import pytest
+from django.core.exceptions import PermissionDenied
 
 from config.logs import logging_settings
 
@@ -26,6 +28,22 @@ def test_a_failure_that_django_logs_has_its_traceback() -> None:
     assert (line["event"], line["level"], line["logger"]) == ("It broke", "error", "django.request")
     assert "Traceback" in line["exception"]
     assert "LookupError: no such thing" in line["exception"]
+
+
+def test_who_may_not_come_in_is_one_line_and_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = logging_settings(level="INFO", json=True)
+    settings["handlers"]["console"]["stream"] = sys.stderr
+    logger = logging.getLogger("django.request")
+    before = logging.getLogger().handlers[:], logging.getLogger().level
+    try:
+        logging.config.dictConfig(settings)
+        for error in (PermissionDenied(), LookupError("no such thing")):
+            logger.warning("Forbidden: %s", "/console/", exc_info=error)
+    finally:
+        logging.getLogger().handlers[:], logging.getLogger().level = before
+    refused, broken = map(json.loads, capsys.readouterr().err.splitlines())
+    assert refused["event"] == "Forbidden: /console/" and "exception" not in refused
+    assert "LookupError: no such thing" in broken["exception"]
 
 
 @pytest.mark.parametrize("as_json", [True, False])

@@ -19,6 +19,7 @@ from hub.batches.foreseeing import GOES_ON
 from hub.models import Batch, BatchRow, Grant, User
 from tests import cast
 from tests.hub.conftest import Studio
+from tests.members import just_came_in
 
 Enter = Callable[[User], Client]
 LIST = "/console/people/"
@@ -42,7 +43,7 @@ def test_the_ticked_are_shown_then_given_then_taken_back_by_undoing(
     studio: Studio, ada: User, ben: User, dan: User, owner: User, signed_in: Enter
 ) -> None:
     studio.subscribe(ada, studio.course)
-    client = signed_in(owner)
+    client = just_came_in(signed_in(owner))
     draft = choose(client, "give", ada, ben)
     asked = client.get(draft)
     assert "2 people" in asked.content.decode()
@@ -123,7 +124,7 @@ def test_a_draft_is_its_makers_alone_and_may_be_left(studio: Studio, ada: User, 
 def test_who_takes_the_people_of_a_draft_as_csv_stands_in_the_feed_though_the_draft_is_left(
     studio: Studio, ada: User, owner: User, signed_in: Enter
 ) -> None:
-    client = signed_in(owner)
+    client = just_came_in(signed_in(owner))
     draft = choose(client, "invite", everybody=True)
     assert ada.email in client.get(f"{draft}rows/").getvalue().decode()
     client.post(f"{draft}discard/")
@@ -217,7 +218,7 @@ def test_a_file_that_waits_to_be_looked_at_outlasts_what_its_maker_does_meanwhil
 def test_a_file_is_shown_line_for_line_before_anybody_is_added(
     studio: Studio, ada: User, owner: User, signed_in: Enter
 ) -> None:
-    client = signed_in(owner)
+    client = just_came_in(signed_in(owner))
     text = (
         "email;name;products\nADA@example.org;Other;wheel\nnora@example.org;Nora;\nnobody;=1+1;\nnora@example.org;N;\n"
     )

@@ -7,6 +7,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import mail
+from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -14,7 +15,7 @@ from pytest_django import Settings
 from activities.deliveries import deliver_due
 from activities.models import Activity, Delivery
 from activities.sentences import Voice, tell
-from hub.models import User
+from hub.models import Batch, User
 from hub.recovery import move_to_address
 from tests.cast import UserFactory
 from tests.hub.conftest import Studio
@@ -209,3 +210,31 @@ def test_nobody_but_owners_moves_anybody(studio: Studio, ada: User, signed_in: E
     assert Client().post(f"/console/people/{ada.pk}/address/")["Location"].startswith(LOGIN)
     if role != User.Role.MEMBER:
         assert "Lost address" not in client.get(f"/console/people/{ada.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "/console/people/export/?state=never&q=ada",
+        "/console/people/together/{batch}/rows/",
+        "/console/activity.csv?q=ada",
+    ],
+)
+def test_a_file_of_people_leaves_with_who_is_there_still(
+    studio: Studio, ada: User, owner: User, signed_in: Enter, file: str
+) -> None:
+    batch = Batch.objects.create(
+        deed="invite", state="done", about="x", reason="x", made_by=owner, created_at=studio.now
+    )
+    file, client = file.format(batch=batch.pk), signed_in(owner)
+    asked = client.get(file)
+    page, _, query = asked["Location"].partition("?")
+    assert (asked.status_code, page) == (302, REENTER)
+    assert "confirm that it is you first, then download it" in client.get(asked["Location"]).content.decode()
+    assert not Activity.objects.filter(verb=Activity.Verb.STAFF_ACTION).exists()
+    back = QueryDict(query)["next"]
+    client.post(REENTER, {"action": "send", "next": back})
+    assert client.post(REENTER, {"code": code_sent(), "next": back})["Location"] == back
+    shown = client.get(back)
+    assert shown.status_code == 200 and file.replace("&", "&amp;") in shown.content.decode()
+    assert client.get(file)["Content-Disposition"].startswith("attachment")

@@ -20,6 +20,7 @@ from hub.staff import change_role
 from tests import cast
 from tests.hub.conftest import Studio
 from tests.hub.test_reentry import REENTER, prove
+from tests.members import just_came_in
 
 Enter = Callable[[User], Client]
 STAFF = "/console/staff/"
@@ -97,7 +98,7 @@ def test_a_role_is_changed_and_taken_and_the_console_follows_at_once(
     studio: Studio, console: Client, signed_in: Enter
 ) -> None:
     sam = cast.UserFactory(email="sam@example.org", name="Sam Ode", role=Role.SUPPORT)
-    theirs = signed_in(sam)
+    theirs = just_came_in(signed_in(sam))
     assert theirs.get("/console/people/export/").status_code == 403
     page = console.post(f"{STAFF}{sam.pk}/role/", {"role": "admin"}, follow=True).content.decode()
     assert "Sam Ode is admin from now on, and was written to." in page

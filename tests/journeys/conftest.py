@@ -1,10 +1,8 @@
-import time
-
 import pytest
 from django.test import Client
 
 from hub.models import User
-from tests.members import Member, signed_in
+from tests.members import Member, just_came_in, signed_in
 from tests.shops import Shop
 
 
@@ -23,9 +21,4 @@ def desk(owner: User) -> Client:
 @pytest.fixture
 def browser(owner: User) -> Client:
     """The owner's, who came in by a code a moment ago: nothing asks who they are once more."""
-    client = signed_in(owner)
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "code", "at": time.time()}]
-    session["account_authentication_methods_user"] = str(owner.pk)
-    session.save()
-    return client
+    return just_came_in(signed_in(owner))

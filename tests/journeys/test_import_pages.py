@@ -81,7 +81,7 @@ def test_the_figures_of_a_plan_add_up(past: Past, browser: Client) -> None:
     assert ("Has this access already.", 3) in again.context["summary"].skipped
 
 
-@pytest.mark.parametrize(("path", "shown"), [("", 200), ("1/", 200), ("1/rows.csv", 200), ("1/undo/", 302)])
+@pytest.mark.parametrize(("path", "shown"), [("", 200), ("1/", 200), ("1/rows.csv", 302), ("1/undo/", 302)])
 def test_only_owners_and_admins_enter(
     past: Past, browser: Client, dan: User, client: Client, path: str, shown: int
 ) -> None:
@@ -96,7 +96,7 @@ def test_only_owners_and_admins_enter(
         client.force_login(person)
         assert client.get(address).status_code == 403
     client.force_login(cast.UserFactory(email="amy@example.org", role=User.Role.ADMIN))
-    assert client.get(address).status_code == shown, "and before undoing, who they are is asked once more"
+    assert client.get(address).status_code == shown, "and before a file or undoing, who they are is asked once more"
 
 
 @pytest.mark.timeout(240)

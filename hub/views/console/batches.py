@@ -20,7 +20,7 @@ from hub.errors import Refused
 from hub.forms import PeopleForm
 from hub.models import Batch, User
 from hub.people import select_people
-from hub.permissions import Permission, actor_of, staff_only
+from hub.permissions import Permission, actor_of, staff_only, there_before_a_file
 from hub.redirects import SeeOther
 
 MOST_TICKED = 200
@@ -140,6 +140,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @staff_only(Permission.EXPORT_PEOPLE)
+@there_before_a_file(page="hub:console_batch")
 @never_cache
 def rows(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """What became of each person, or of those in one state, as CSV. The feed says who took it."""

@@ -11,7 +11,7 @@ from activities.record import record_deed
 from hub.forms import PeopleForm
 from hub.payments import tell_of
 from hub.people import asked_address, export_people, find_people
-from hub.permissions import Permission, actor_of, staff_only
+from hub.permissions import Permission, actor_of, staff_only, there_before_a_file
 
 
 @require_safe
@@ -40,6 +40,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @staff_only(Permission.EXPORT_PEOPLE)
+@there_before_a_file(page="hub:console_people")
 @never_cache
 def export(request: HttpRequest) -> HttpResponseBase:
     """The selection as CSV. Personal data leaves the house: the feed says who took it. What cannot be read is said on
