@@ -23,6 +23,7 @@ from billing.desk import failed_events
 from billing.desk.causes import events_naming, pages_of
 from billing.desk.dashboard import page_of
 from billing.desk.payloads import readable
+from billing.desk.tracing import known_as, read_ref, subjects_named
 from billing.models import (
     AccessPolicy,
     Attention,
@@ -39,7 +40,6 @@ from billing.models import (
     Subscription,
 )
 from billing.refreshing.mirror import MODELS as MIRRORED
-from hub.addresses import usable_address
 from hub.models import Grant, Ledger, User
 from hub.permissions import Permission, actor_of
 
@@ -73,7 +73,7 @@ class StripeCustomerAdmin(ReadOnlyAdmin):
     person = "user"
     list_display = ("stripe_id", "email", "user", "bound_by", "deleted_at")
     list_select_related = ("user",)
-    search_fields = ("stripe_id", "email", "name", "user__email")
+    search_fields = ("stripe_id", "email", "name", "user__email", "user__name")
 
 
 @admin.register(Subscription)
@@ -96,7 +96,10 @@ class OrderAdmin(ReadOnlyAdmin):
     list_display = ("key", "user", "state", "amount", "currency", "amount_refunded", "paid_at")
     list_filter = ("state",)
     list_select_related = ("user",)
-    search_fields = ("key", "customer_id", "session_id", "invoice_id", "charge_id", "email", "user__email")
+    search_fields = (
+        *("key", "customer_id", "session_id", "payment_intent", "invoice_id", "charge_id"),
+        *("email", "name", "user__email", "user__name"),
+    )
     exclude = ("reference",)
 
 
@@ -111,14 +114,10 @@ class InboxEventAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Also by the address of whose customer it is about, and by what else at Stripe it names."""
+        """Also by the name and address of whose purchases it is about, and by what else at Stripe it names."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
-        found = found | queryset.filter(events_naming(search_term.strip()))
-        if address := usable_address(search_term):
-            theirs = StripeCustomer.objects.filter(Q(email__iexact=address) | Q(user__email=address))
-            orders = Order.objects.filter(Q(email__iexact=address) | Q(user__email=address))
-            subjects = Q(subject__in=theirs.values("stripe_id")) | Q(subject__in=orders.values("subject"))
-            found = found | queryset.filter(subjects)
+        if words := search_term.strip():
+            found = found | queryset.filter(events_naming(words) | known_as(words, field="subject"))
         return found, may_repeat
 
     def links(self, row: InboxEvent) -> Iterator[Link]:
@@ -155,8 +154,19 @@ class InboxEventAdmin(ReadOnlyAdmin):
 
 @admin.register(Subject)
 class SubjectAdmin(ReadOnlyAdmin):
+    """Found by whoever has it, by name, address, or any id or number of what they bought."""
+
     list_display = ("key", "due_at", "requests", "attempts", "retry_at", "fetched_at", "error")
     search_fields = ("key",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if words := search_term.strip():
+            named = subjects_named(ref) if (ref := read_ref(words)) else ()
+            found = found | queryset.filter(Q(key__in=named) | known_as(words, field="key"))
+        return found, may_repeat
 
 
 @admin.register(Attention)
@@ -165,7 +175,7 @@ class AttentionAdmin(ReadOnlyAdmin):
     list_display = ("kind", "key", "user", "opened_at", "resolved_at")
     list_filter = ("kind",)
     list_select_related = ("user",)
-    search_fields = ("key", "subject", "user__email")
+    search_fields = ("key", "subject", "user__email", "user__name")
 
 
 @admin.register(Pass)

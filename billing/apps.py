@@ -8,7 +8,7 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from billing.account import invoiced_on, invoices_due
         from billing.console.stages import STAGES
-        from billing.desk import causes, evidence, forgetting, overview, standing, strangers, support
+        from billing.desk import causes, evidence, forgetting, overview, standing, strangers, support, tracing
         from billing.insight.products import figures_of
         from billing.refreshing.giving_back import follow_stripe
         from billing.rules.notes import notes_on
@@ -26,7 +26,8 @@ class BillingConfig(AppConfig):
                 notes=notes_on,
                 invoices_due=invoices_due,
                 invoiced_on=invoiced_on,
-                find_people=support.find_people,
+                find_people=tracing.find_people,
+                lead_of=tracing.lead_of,
                 tell_of=strangers.tell_of,
                 ask_again=support.look_again_at,
                 facts=standing.facts,

@@ -34,7 +34,7 @@ Params = dict[str, Any]
 
 SDK_API_VERSION = str(stripe.api_version)
 PAGE = 100
-SUBSCRIPTION_EXPAND = ["customer", "latest_invoice", "discounts.source.coupon"]
+SUBSCRIPTION_EXPAND = ["customer", "latest_invoice.payments", "discounts.source.coupon"]
 SESSION_EXPAND = ["line_items", "payment_intent.latest_charge"]
 INVOICE_PAYMENT_EXPAND = ["invoice.payments", "payment.payment_intent.latest_charge"]
 

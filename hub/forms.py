@@ -271,9 +271,9 @@ class PeopleForm(FilterForm):
     """The filters of the list of people, as they stand in its address."""
 
     q = forms.CharField(
-        label="Name, e-mail address or Stripe id",
+        label="Name, e-mail address, Stripe id or invoice number",
         required=False,
-        max_length=100,
+        max_length=1000,  # the address of a page at Stripe
         widget=forms.TextInput(attrs={"type": "search", "data-key": "/"}),
     )
     state = forms.ChoiceField(label="Access", required=False, choices=[("", "Everybody"), *STATES.items()])

@@ -21,6 +21,23 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """An id or a number that leads to `people` (their ids): in `words`, "payment of 22 November 2026"."""
+
+    ref: Ref
+    words: str
+    people: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence of what nobody here owns. `question`: the page where somebody is asked whose it is, or empty."""
+
+    words: str
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
     """A purchase or a subscription in words. `state` is a pill's; `notes` say what was refunded, disputed, failed."""
 
@@ -88,11 +105,16 @@ def charged_for_nothing(user: User) -> set[int]:
 
 
 def find_by_id(word: str) -> set[int]:
-    """The people that an id of a purchase, a subscription or a customer leads to."""
+    """The people that an id or a number leads to, of whatever whoever sells told: a customer, a payment, a receipt."""
     return set(seller().find_people(word))
 
 
-def tell_of(word: str) -> list[str]:
+def lead_of(word: str) -> Lead | None:
+    """What such an id or number is, and whose; None where it leads to nobody."""
+    return seller().lead_of(word)
+
+
+def tell_of(word: str) -> list[Told]:
     """What is known of an address or an id that nobody here has: a sentence each, none where nothing is."""
     return list(seller().tell_of(word))
 

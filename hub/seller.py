@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hub.models import Grant, User
     from hub.overview import Matter, Step
     from hub.own_data import Rows
-    from hub.payments import Bill, Note, Payer, Payment, Stage
+    from hub.payments import Bill, Lead, Note, Payer, Payment, Stage, Told
 
     class Follow(Protocol):
         def __call__(self, grant: Grant, *, now: datetime) -> Wanted | None: ...
@@ -53,8 +53,9 @@ class Seller:
     `charged_for_nothing`, the products that are shut and charged for; `notes`, what a reason leaves out;
     `invoices_due`: the `source_ref` of what they are behind with, and the page where that invoice is paid, empty
     where it is not for them to do; `invoiced_on`: of these refs, the time of the newest invoice.
-    Of people: `find_people` by an id of the seller's, `tell_of` an address or id that leads to nobody, `ask_again` how
-    somebody stands, `facts` on their way in, `stages` of paying that lists are narrowed by.
+    Of people: `find_people` by an id or a number of the seller's, `lead_of` what that is, `tell_of` an address or id
+    that leads to nobody, `ask_again` how somebody stands, `facts` on their way in, `stages` of paying that lists are
+    narrowed by.
     Of the console: the `steps` to a first sale, the `matters` that wait, and how many of them (`count_waiting`);
     `figures_of` products by their ids; `pages_of` the causes of ledger lines.
     Of what is kept: `told` are the sections of a person's own data, `forget` destroys what is personal of these ids.
@@ -70,7 +71,8 @@ class Seller:
     invoices_due: Callable[[User], Mapping[str, str]] = _no_words
     invoiced_on: Callable[[Collection[str]], Mapping[str, datetime]] = _no_words
     find_people: Callable[[str], Iterable[int]] = _nothing
-    tell_of: Callable[[str], Iterable[str]] = _nothing
+    lead_of: Callable[[str], Lead | None] = lambda _word: None
+    tell_of: Callable[[str], Iterable[Told]] = _nothing
     ask_again: Callable[[User], str] = _nobody
     facts: Callable[[User], Iterable[Fact]] = _nothing
     stages: Mapping[str, Stage] = field(default_factory=dict)

@@ -7,8 +7,7 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
 
-from billing.desk.forgetting import subjects_of
-from billing.desk.support import STRIPE_ID, rows_of_id
+from billing.desk.tracing import read_ref, subjects_named
 from billing.models import InboxEvent
 from hub.causes import CausePage
 from hub.permissions import Permission
@@ -35,13 +34,14 @@ def pages_of(causes: Collection[str]) -> dict[str, CausePage]:
 
 
 def events_naming(word: str) -> Q:
-    """Those about whoever a Stripe id leads to, in which it stands; of a customer, all of theirs."""
-    if not STRIPE_ID.fullmatch(word):
+    """Those about whoever a Stripe id or a number leads to, in which it stands; of a customer, all of theirs."""
+    ref = read_ref(word)
+    if not ref:
         return Q(pk__in=[])
-    found = rows_of_id(word)
-    subjects = set(found.customers.values_list("stripe_id", flat=True))
-    subjects |= set(found.subscriptions.values_list("customer_id", flat=True)) | subjects_of(found.orders)
-    if word in subjects:
-        return Q(subject=word)
+    if ref.startswith("evt_"):
+        return Q(event_id=ref)
+    subjects = subjects_named(ref)
+    if ref in subjects:
+        return Q(subject=ref)
     told = InboxEvent.objects.filter(subject__in=subjects).alias(told=Cast("payload", TextField()))
-    return Q(pk__in=told.filter(told__contains=f'"{word}"').values("pk"))
+    return Q(pk__in=told.filter(told__contains=f'"{ref}"').values("pk"))

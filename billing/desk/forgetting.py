@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from billing.models import Attention, ImportRow, InboxEvent, Order, Pass, StripeCustomer, Subscription
+from billing.models import Attention, ImportRow, InboxEvent, Order, Pass, Reference, StripeCustomer, Subscription
 from billing.refreshing.mirror import MODELS
 from billing.stripe_objects import moment, subscription_of_invoice
 from hub.erasing import nobodys_address
@@ -29,6 +29,7 @@ def forget(people: set[int]) -> None:
     InboxEvent.objects.filter(subject__in=subjects).exclude(state=waiting).update(payload={})
     Attention.objects.filter(Q(user__in=people) | Q(subject__in=subjects)).update(details={})
     Attention.objects.filter(kind=Attention.Kind.FORMER, details__formerly__in=people).delete()
+    Reference.objects.filter(subject__in=subjects).delete()
     ImportRow.objects.filter(subject__in=subjects).update(who="", snapshot={}, planned={})
     _forget_mirrored(customers)
     _forget_listed(people)

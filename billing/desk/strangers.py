@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 
 from django.db.models import Q
+from django.urls import reverse
 
 from activities.money import format_money
-from billing.desk.support import STRIPE_ID, Rows, rows_of_id, tell_disputes, tell_refunded_invoices, what_it_was
+from billing.desk.support import tell_disputes, tell_refunded_invoices, what_it_was
+from billing.desk.tracing import STRIPE_ID, Rows, read_ref, rows_of_id, subjects_of_ref, tell
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
 from billing.stripe_objects import products_of
 from hub.addresses import normalise_email
 from hub.models import User
+from hub.payments import Told
 from hub.reasons import say_day
 
 MOST_TOLD = 5  # of each kind, the newest
@@ -21,10 +24,14 @@ NOT_PAID = {
 }
 
 
-def tell_of(word: str) -> Iterator[str]:
-    """A sentence for each purchase, and for each customer without one; nothing where nothing is known."""
-    if STRIPE_ID.fullmatch(word):
-        known, found = "id", rows_of_id(word)
+def tell_of(word: str) -> Iterator[Told]:
+    """A sentence for each purchase, and for each customer without one; nothing where nothing is known.
+
+    What waits for somebody to say whose it is leads there.
+    """
+    ref = "" if "@" in word else read_ref(word)
+    if ref:
+        known, found = "id" if STRIPE_ID.fullmatch(ref) else "number", rows_of_id(ref)
     elif "@" in word:
         known, found = "address", _rows_of_address(word)
     else:
@@ -34,16 +41,22 @@ def tell_of(word: str) -> Iterator[str]:
     orders = list(found.orders.select_related("user").order_by("-pk")[:MOST_TOLD])
     names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
     asked = _asked_about([*(order.key for order in orders), *(row.stripe_id for row in rows)])
+
+    def say(words: str, name: str = "") -> Told:
+        return Told(f"Stripe knows this {known}: {words}", asked.get(name, ""))
+
     told = [
-        *(f"{_of_order(order, names)}, {_whose_order(order, is_asked=order.key in asked)}" for order in orders),
-        *(_of_subscription(row, names, is_asked=row.stripe_id in asked) for row in rows),
+        *(say(f"{_of_order(one, names)}, {_whose_order(one, is_asked=one.key in asked)}", one.key) for one in orders),
+        *(say(_of_subscription(row, names, is_asked=row.stripe_id in asked), row.stripe_id) for row in rows),
     ]
     bought = {order.customer_id for order in orders} | {row.customer_id for row in rows}
     for customer in customers:
         if customer.stripe_id not in bought:
             whose = _whose(customer.user, is_asked=False)
-            told.append(f"customer {customer.stripe_id} without a purchase that is known here, {whose}.")
-    yield from (f"Stripe knows this {known}: {words}" for words in told)
+            told.append(say(f"customer {customer.stripe_id} without a purchase that is known here, {whose}."))
+    if ref and not told:
+        told = [say(f"{tell(ref)}, by {payer}, of whom nothing is known here.") for payer in subjects_of_ref(ref)]
+    yield from told
 
 
 def _rows_of_address(word: str) -> Rows:
@@ -60,11 +73,11 @@ def _rows_of_address(word: str) -> Rows:
     )
 
 
-def _asked_about(refs: list[str]) -> set[str]:
-    """Those that wait on the page of questions for somebody to say whose they are."""
+def _asked_about(refs: list[str]) -> dict[str, str]:
+    """Those that wait for somebody to say whose they are, and where that is said."""
     keys = {f"{Attention.Kind.UNMATCHED}:{ref}": ref for ref in refs}
-    waiting = Attention.objects.filter(key__in=keys, resolved_at__isnull=True).values_list("key", flat=True)
-    return {keys[key] for key in waiting}
+    waiting = Attention.objects.filter(key__in=keys, resolved_at__isnull=True).values_list("key", "pk")
+    return {keys[key]: reverse("billing:payer", args=[pk]) for key, pk in waiting}
 
 
 def _of_order(order: Order, names: dict[str, str]) -> str:

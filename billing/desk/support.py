@@ -1,10 +1,6 @@
 """What support sees and asks of Stripe about one person."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-
-from django.db.models import Q, QuerySet
 
 from activities.doorbell import ring
 from activities.money import format_money
@@ -15,14 +11,12 @@ from billing.intake.draining import TASK
 from billing.intake.inbox import look_again
 from billing.models import Connection, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
-from billing.refreshing.mirror import MODELS
 from billing.refreshing.refresh import Outcome, refresh
 from billing.rules.policy import UNDECIDED
 from billing.stripe_objects import expanded, products_of
 from hub.models import User
 from hub.payments import Payment, Ref
 
-STRIPE_ID = re.compile(r"(cus|sub|pi|in|cs|ch)_\w+", re.ASCII)
 MOST_LOOKS = 3  # while a member of staff waits; the others in the background
 OPEN_DISPUTES = UNDECIDED | {"warning_needs_response", "warning_under_review"}
 
@@ -34,41 +28,6 @@ def payments(user: User) -> Iterator[Payment]:
         yield _of_subscription(row, words=what_it_was(products_of(row.data), names))
     for order in Order.objects.filter(user=user).select_related("connection"):
         yield _of_order(order, words=what_it_was(order.products, names))
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What Stripe told, whosever it is."""
-
-    customers: QuerySet[StripeCustomer]
-    subscriptions: QuerySet[Subscription]
-    orders: QuerySet[Order]
-
-
-def rows_of_id(word: str) -> Rows:
-    """By the id of a customer, a subscription, a payment, an invoice, a session or a charge."""
-    payers = MODELS["invoice"].objects.filter(id=word).values("customer_id")
-    return Rows(
-        StripeCustomer.objects.filter(Q(stripe_id=word) | Q(stripe_id__in=payers)),
-        Subscription.objects.filter(Q(stripe_id=word) | Q(customer_id=word) | Q(customer_id__in=payers)),
-        Order.objects.filter(
-            Q(key=word)
-            | Q(customer_id=word)
-            | Q(session_id=word)
-            | Q(payment_intent=word)
-            | Q(invoice_id=word)
-            | Q(charge_id=word)
-        ),
-    )
-
-
-def find_people(word: str) -> Iterator[int]:
-    """The owners of what an id leads to."""
-    if not STRIPE_ID.fullmatch(word):
-        return
-    found = rows_of_id(word)
-    for rows in (found.customers, found.subscriptions, found.orders):
-        yield from rows.filter(user__isnull=False).values_list("user_id", flat=True)
 
 
 def look_again_at(user: User) -> str:

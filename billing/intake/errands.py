@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from activities import clock
+from billing.intake import references
 from billing.intake.event_types import EVERYTHING, Facet
 from billing.intake.leases import Lease
+from billing.intake.references import Named
 from billing.models import InboxEvent, Order, StripeCustomer, Subject
 from billing.refreshing.snapshots import Ask, Payment
 from billing.stripe_objects import sid
@@ -23,7 +26,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What one look is to fetch, and which inbox rows and how many requests it answers."""
+    """What one look is to fetch, and which inbox rows and how many requests it answers.
+
+    `named`: what those rows call things by.
+    """
 
     lease: Lease
     rows: tuple[int, ...]
@@ -32,26 +38,25 @@ class Errand:
     cause: str
     news: Mapping[str, datetime]
     known: Mapping[str, list[Payment]]
+    named: Named
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """What is read of a waiting event: where it points, and nothing that it says."""
+class Row:
+    """What is read of a waiting event: where it points, and nothing else that it says."""
 
     id: int
     facets: str
     event_id: str
     type: str
     created: datetime
-    payment_intent: object
-    object_id: str | None
-    invoice: object  # of a credit note
+    about: dict[str, Any]  # its object, as far as it names things
 
 
 def errand_for(lease: Lease, *, facets: Set[Facet], cause: str, moved: Move | None = None) -> Errand:
     """Reads what waits for this subject. Whatever comes later is not answered by this look."""
     subject = Subject.objects.get(key=lease.key)
-    rows = _waiting(lease.key)
+    rows = waiting(lease.key)
     business_now = clock.now()
     wanted = set(EVERYTHING) if subject.requests else set(facets)
     if subject.due_at is not None and subject.due_at <= business_now:
@@ -65,30 +70,41 @@ def errand_for(lease: Lease, *, facets: Set[Facet], cause: str, moved: Move | No
         cause=cause or (f"{last.type} {last.event_id}" if last else "sweep"),
         news=newest_of_each(rows),
         known=moved.payments if moved and _is_newest(moved, subject) else {},
+        named=named_by(rows),
     )
 
 
-def newest_of_each(rows: Iterable["_Row | InboxEvent"]) -> dict[str, datetime]:
+def newest_of_each(rows: Iterable[Row]) -> dict[str, datetime]:
     """The types of waiting events, and when the newest of each was made."""
     return {row.type: row.created for row in sorted(rows, key=lambda row: row.created)}
 
 
-def _waiting(key: str) -> list[_Row]:
+def waiting(key: str) -> list[Row]:
+    """The events that no look at this subject has answered, in the order in which they came."""
     found = InboxEvent.objects.filter(subject=key, state=InboxEvent.State.PENDING).order_by("id")
-    about = [f"payload__data__object__{name}" for name in ("payment_intent", "id", "invoice")]
-    return [_Row(*row) for row in found.values_list("id", "facets", "event_id", "type", "created", *about)]
+    about = [f"payload__data__object__{name}" for name in references.READ]
+    rows = found.values_list("id", "facets", "event_id", "type", "created", *about)
+    return [
+        Row(pk, facets, event_id, kind, created, dict(zip(references.READ, names, strict=True)))
+        for pk, facets, event_id, kind, created, *names in rows
+    ]
 
 
-def _ask(key: str, rows: Iterable[_Row], *, wanted: set[Facet]) -> Ask:
+def named_by(rows: Iterable[Row]) -> Named:
+    """What they call things by, and when that was made."""
+    return {ref: at for row in rows for ref, at in references.named_in(row.about).items()}
+
+
+def _ask(key: str, rows: Iterable[Row], *, wanted: set[Facet]) -> Ask:
     """A facet is fetched whole only where no event says which payment or invoice is meant."""
     intents: set[str] = set()
     invoices: set[str] = set()
     for row in rows:
         facets = {Facet(name) for name in row.facets.split()}
-        if Facet.PAYMENTS in facets and (intent := sid(row.payment_intent)):
+        if Facet.PAYMENTS in facets and (intent := sid(row.about["payment_intent"])):
             intents.add(intent)
             facets.remove(Facet.PAYMENTS)
-        if Facet.INVOICES in facets and (invoice := sid(row.invoice) or row.object_id):
+        if Facet.INVOICES in facets and (invoice := sid(row.about["invoice"]) or sid(row.about)):
             invoices.add(invoice)
             facets.remove(Facet.INVOICES)
         wanted = wanted | facets

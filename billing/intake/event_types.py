@@ -84,7 +84,8 @@ ACCESS_TYPES: dict[str, Callable[[Json], set[Facet]]] = {
     "payment_intent.succeeded": _payment_intent,
 }
 # Of what Stripe offers besides, three say nothing new: an action that a payment requires comes with a failed payment,
-# an expired session was never paid, and a coupon changes no access.
+# an expired session was never paid, and a coupon changes no access. A refund is told by its charge; that it was made
+# tells its id.
 OTHER_TYPES: dict[str, Callable[[Json], set[Facet]]] = {
     "product.updated": _CATALOGUE,
     "product.deleted": _CATALOGUE,
@@ -94,6 +95,7 @@ OTHER_TYPES: dict[str, Callable[[Json], set[Facet]]] = {
     "payment_link.updated": _CATALOGUE,
     "billing_portal.configuration.updated": _CATALOGUE,
     "credit_note.created": _credit_note,
+    "refund.created": _always(),
     "refund.updated": _PAYMENT,
     "charge.dispute.funds_reinstated": _PAYMENT,
     "customer.subscription.pending_update_applied": _SUBSCRIPTION,
@@ -107,6 +109,10 @@ def facets_of(event: Json) -> set[Facet]:
     """What the event says to fetch; nothing for types we did not ask for."""
     find = TYPES.get(event["type"])
     return find(event["data"]["object"]) if find else set()
+
+
+def is_asked_for(event: Json) -> bool:
+    return event["type"] in TYPES
 
 
 def subject_of(event: Json) -> str:

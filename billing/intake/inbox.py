@@ -14,21 +14,19 @@ from django.utils import timezone
 
 from activities.inserting import insert_new
 from billing.errors import StripeForbidden, StripePaused, StripeRefused, StripeUnavailable
-from billing.intake import event_types
+from billing.intake import event_types, references
 from billing.intake.event_types import Facet
 from billing.intake.signers import find_signer
-from billing.intake.storable import read_strictly
+from billing.intake.storable import LONGEST, TOO_LATE, read_strictly
 from billing.models import Connection, InboxEvent, Order, StripeCustomer, Subject
 from billing.stripe_objects import required_moment
 
 Json = dict[str, Any]
 MAX_BYTES = 512 * 1024
-LONGEST = 255  # characters of an id
 AT_ONCE = 500  # subjects in a statement
 # How the errors begin that are kept with a subject while Stripe cannot be asked.
 AWAY = (StripeUnavailable, StripePaused, StripeRefused, StripeForbidden)
 UNANSWERED = rf"^({'|'.join(kind.__name__ for kind in AWAY)})\("
-TOO_LATE = 32_503_680_000  # the year 3000
 BOUGHT = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -41,6 +39,7 @@ class Answer(Enum):
     """What becomes of a delivery. The second part of each is the status that Stripe is told."""
 
     STORED = ("stored", 200)
+    NOTED = ("noted", 200)  # nothing to look at: kept is what it names
     IGNORED = ("ignored", 200)
     BAD = ("bad", 400)
     UNKNOWN = ("unknown", 404)
@@ -67,8 +66,11 @@ def receive(body: bytes, *, signature: str, webhook_uuid: Any) -> Answer:
     event = _event(text) if is_signed else None
     if event is None:
         return Answer.BAD
-    if event["livemode"] != signer.livemode or event.get("account") or not event_types.facets_of(event):
+    if event["livemode"] != signer.livemode or event.get("account") or not event_types.is_asked_for(event):
         return Answer.IGNORED
+    if not event_types.facets_of(event):
+        references.keep_told([event])
+        return Answer.NOTED
     store([event], connection_id=signer.connection_id)
     return Answer.STORED
 
@@ -184,7 +186,8 @@ def is_sound(event: Json) -> bool:
         return False
     try:
         subject = event_types.subject_of(event)
-        event_types.facets_of(event)
+        if not event_types.facets_of(event):
+            references.named_by(event)
     except (AttributeError, KeyError, TypeError):
         return False
     return isinstance(subject, str) and 0 < len(subject) <= LONGEST

@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 
 Json = dict[str, Any]
 
+LONGEST = 255  # characters of an id
+TOO_LATE = 32_503_680_000  # the year 3000, in seconds
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)  # what may be one, in JSON's own text
 

@@ -4,7 +4,7 @@ from billing.models.account import AccessPolicy, Connection
 from billing.models.attention import Attention
 from billing.models.imports import ImportBatch, ImportRow
 from billing.models.insight import RecurringLine
-from billing.models.purchases import Order, StripeCustomer, Subscription
+from billing.models.purchases import Order, Reference, StripeCustomer, Subscription
 from billing.models.selling import Checkout, Offer, ProductLink
 from billing.models.work import InboxEvent, Pace, Pass, Subject
 
@@ -22,6 +22,7 @@ __all__ = [
     "Pass",
     "ProductLink",
     "RecurringLine",
+    "Reference",
     "StripeCustomer",
     "Subject",
     "Subscription",

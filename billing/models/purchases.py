@@ -139,3 +139,20 @@ class Order(models.Model):
     @property
     def products(self) -> tuple[str, ...]:
         return tuple(line["product"] for line in self.lines if line["product"])
+
+
+class Reference(models.Model):
+    """By what else a subject's purchases are known: an id at Stripe, or the number on an invoice or a receipt.
+
+    `at`: when that was made, where we know. A number may be given out by two accounts: then it leads to both.
+    """
+
+    ref = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255, db_index=True)
+    at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["ref", "subject"], name="references_once")]
+
+    def __str__(self) -> str:
+        return f"{self.ref} of {self.subject}"

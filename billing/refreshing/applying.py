@@ -10,6 +10,7 @@ from activities import notices
 from activities.record import Happening, record
 from billing.desk import attention
 from billing.desk.forgetting import forget
+from billing.intake import references
 from billing.intake.inbox import look_again
 from billing.models import Connection, Order, StripeCustomer, Subscription
 from billing.refreshing import happenings, letters, mirror, projection
@@ -66,6 +67,7 @@ def apply_snapshots(snapshots: Mapping[str, Snapshot], *, connection: Connection
         if snapshot.sessions or snapshot.paid_invoices:
             write_orders(snapshot, subject=subject, connection=connection, happened_at=look.happened_at, now=now)
     attention.settle_missing_among({name for snapshot in found for name in snapshot.names}, now=now)
+    references.keep({subject: snapshot.named for subject, snapshot in snapshots.items()})
     mirror.write([seen for snapshot in found for seen in _seen(snapshot)], connection=connection)
 
     customers = [subject for subject in snapshots if _is_customer(subject)]

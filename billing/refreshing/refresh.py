@@ -108,6 +108,7 @@ def _run(errand: Errand, *, connection: Connection, waiting: bool) -> Move | Non
         if customer:
             payments = {key: snapshot.payments or []} if may_be_invoiced else {}
             return _move(errand, Move(customer, asked_at, payments))
+    snapshot.told = errand.named
     with transaction.atomic():
         subject = leases.held(errand.lease)
         if subject is None:

@@ -10,6 +10,7 @@ from activities import clock
 from billing.errors import StripeMissing
 from billing.gateway import Gateway
 from billing.intake.event_types import Facet
+from billing.intake.references import Named, named_in
 from billing.models import Order, Subscription
 from billing.refreshing.earlier_payments import unknown_among
 from billing.stripe_objects import (
@@ -65,6 +66,25 @@ class Snapshot:
     payments: list[Payment] | None = None
     paid_before: dict[str, Json] = field(default_factory=dict)  # subscription to its newest paid invoice
     has_all_payments: bool = False
+    told: Named = field(default_factory=dict)  # what the events named that led to it
+
+    @property
+    def named(self) -> Named:
+        """Every id and number in it, and in what led to it, that somebody may ask by, and when that was made."""
+        payments = self.payments or []
+        seen = [
+            *(self.subscriptions or []),
+            *(self.open_invoices or []),
+            *(self.sessions or []),
+            *(self.paid_invoices or []),
+            *self.intents.values(),
+            *(dispute for disputes in self.disputes.values() for dispute in disputes),
+            *(found for payment in payments for found in (payment.charge, *payment.disputes, *payment.invoices)),
+        ]
+        named = dict(self.told)
+        for found in seen:
+            named |= {ref: at or named.get(ref) for ref, at in named_in(found).items()}
+        return named
 
     @property
     def names(self) -> set[str]:

@@ -16,7 +16,7 @@ from billing.connection import active_connection
 from billing.desk import attention
 from billing.errors import NotConnected, StripeUnavailable
 from billing.gateway import Gateway, gateway_for
-from billing.intake import event_types, inbox
+from billing.intake import event_types, inbox, references
 from billing.intake.event_types import ACCESS_TYPES, OTHER_TYPES
 from billing.intake.inbox import look_again
 from billing.models import Connection, InboxEvent, Pass, Subject
@@ -225,6 +225,7 @@ def _store_missed(page: list[Json], *, connection: Connection, run: Pass) -> int
     try:
         with transaction.atomic():
             inbox.store(missed, connection_id=connection.pk, caught_up=True)
+            references.keep_told(event for event in page if not event_types.facets_of(event))
     except DatabaseError:  # one of them: the others are kept
         return sum(_store_alone(event, connection=connection) for event in missed)
     return len(missed)

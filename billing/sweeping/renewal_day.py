@@ -14,8 +14,7 @@ from django.utils import timezone
 from activities import clock
 from billing.desk import attention
 from billing.gateway import Gateway, gateway_for
-from billing.intake import leases
-from billing.intake.errands import newest_of_each
+from billing.intake import errands, leases
 from billing.intake.event_types import Facet
 from billing.intake.inbox import put_off
 from billing.models import Connection, InboxEvent, StripeCustomer, Subscription
@@ -195,17 +194,18 @@ def _settle_one(lease: leases.Lease, snapshot: Snapshot, *, connection: Connecti
     )
     with transaction.atomic():
         subject = leases.held(lease)
-        waiting = [row for row in pending.only("pk", "type", "event_id", "created").order_by("pk") if row.pk in rows]
+        waiting = [row for row in errands.waiting(lease.key) if row.id in rows and row.facets == Facet.SUBSCRIPTIONS]
         last = waiting[-1] if waiting else None
         if subject is None or last is None:
             return 0
+        snapshot.told = errands.named_by(waiting)
         subject.due_at = apply_snapshot(
             snapshot,
             subject=lease.key,
             connection=connection,
-            look=Look(f"{last.type} {last.event_id}", now=clock.now(), news=newest_of_each(waiting)),
+            look=Look(f"{last.type} {last.event_id}", now=clock.now(), news=errands.newest_of_each(waiting)),
         )
-        pending.filter(pk__in=[row.pk for row in waiting]).update(
+        pending.filter(pk__in=[row.id for row in waiting]).update(
             state=InboxEvent.State.DONE, done_at=timezone.now(), error=""
         )
         if subject.attempts:

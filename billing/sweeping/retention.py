@@ -4,15 +4,16 @@ sessions, unused pictures, spent messages and counters.
 
 import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from billing.models import ImportBatch, InboxEvent, Order, Pass, StripeCustomer
+from billing.models import ImportBatch, InboxEvent, Order, Pass, Reference, StripeCustomer
 from hub.batches.drafting import forget_old
 from hub.pictures.keeping import forget_unused
 
@@ -26,6 +27,7 @@ def tidy() -> None:
     over = [InboxEvent.State.DONE, InboxEvent.State.DISMISSED]
     InboxEvent.objects.filter(state__in=over, received_at__lt=limit).delete()
     _forget_erased([*over, InboxEvent.State.DEAD])
+    _forget_references(older_than=limit)
     unused = ImportBatch.objects.filter(state__in=[ImportBatch.State.READING, ImportBatch.State.PLANNED])
     unused.filter(asked_at__lt=now - timedelta(days=30)).delete()
     Pass.objects.filter(finished_at__lt=now - timedelta(days=90)).delete()
@@ -46,6 +48,16 @@ def _forget_erased(states: list[InboxEvent.State]) -> None:
     for subjects in (customers, *bought):
         told = InboxEvent.objects.filter(state__in=states, subject__in=subjects).exclude(payload={})
         told.update(payload={})
+        Reference.objects.filter(subject__in=subjects).delete()
+
+
+def _forget_references(*, older_than: datetime) -> None:
+    """Of events, as long as events are kept; of others' payments and of who was erased, nothing leads to anybody."""
+    old = Reference.objects.filter(at__lt=older_than)
+    old.filter(ref__startswith="evt_").delete()
+    customers = Exists(StripeCustomer.objects.filter(stripe_id=OuterRef("subject")))
+    orders = Exists(Order.objects.filter(subject=OuterRef("subject")))
+    old.exclude(customers).exclude(orders).delete()
 
 
 def _remove_old_files(folder: Path, *, older_than: float) -> None:

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from billing.models import Connection, ImportBatch, ImportRow, InboxEvent
+from billing.models import Connection, ImportBatch, ImportRow, InboxEvent, Reference, StripeCustomer
 from billing.tasks import tidy
 from config import settings as site
 from hub.models import User
@@ -46,6 +46,22 @@ def test_done_events_go_after_the_retention_and_the_others_never(
     stored(days=kept + 2, state="done")
     tidy()
     assert set(InboxEvent.objects.values_list("event_id", flat=True)) == left
+
+
+def test_references_go_with_their_event_and_where_they_lead_to_nobody(db: None) -> None:
+    connection = Connection.objects.create(account_id="acct_1")
+    StripeCustomer.objects.create(stripe_id="cus_ours", connection=connection)
+    for subject in ("cus_ours", "cus_theirs"):
+        for days in (10, 400):
+            for kind in ("evt", "pi"):
+                at = NOW - timedelta(days=days)
+                Reference.objects.create(ref=f"{kind}_{subject}_{days}", subject=subject, at=at)
+    tidy()
+    gone = {"evt_cus_ours_400", "evt_cus_theirs_400", "pi_cus_theirs_400"}
+    left = {
+        f"{kind}_cus_{whose}_{days}" for kind in ("evt", "pi") for whose in ("ours", "theirs") for days in (10, 400)
+    }
+    assert set(Reference.objects.values_list("ref", flat=True)) == left - gone
 
 
 def test_plans_that_nobody_carried_out_go_after_a_month_with_their_rows(db: None) -> None:

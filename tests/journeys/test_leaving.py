@@ -14,7 +14,7 @@ from djstripe.models import Customer, Invoice
 from pytest_django import Settings
 
 from activities.models import Activity, Delivery
-from billing.models import Attention, InboxEvent, Order, Pass, StripeCustomer, Subscription
+from billing.models import Attention, InboxEvent, Order, Pass, Reference, StripeCustomer, Subscription
 from billing.sweeping.retention import tidy
 from hub.models import Grant, Ledger, Note, User
 from hub.noting import write_note
@@ -262,7 +262,7 @@ def test_after_erasing_nothing_of_them_is_left_but_money_and_ledger(
     proved(member.user, settings)
     pk, ledger = member.user.pk, Ledger.objects.count()
     orders = list(Order.objects.values_list("key", "amount", "state"))
-    assert ADDRESS in everything_kept()
+    assert ADDRESS in everything_kept() and Reference.objects.filter(subject=subscription["customer"]).exists()
     theirs = member.browser()
     listed = [{"email": address, "product": "studio", "reason": "ended"} for address in (ADDRESS, "ben@example.org")]
     for kind in (Attention.Kind.BRAKE, Attention.Kind.LEFT_BEHIND):
@@ -278,6 +278,7 @@ def test_after_erasing_nothing_of_them_is_left_but_money_and_ledger(
     for rows in (*left, Pass.objects.get().found):
         assert [row["email"] for row in rows] == [f"erased-{pk}@erased.invalid", "ben@example.org"]
     assert list(Order.objects.values_list("key", "amount", "state")) == orders
+    assert not Reference.objects.exists()
     assert Ledger.objects.count() > ledger
     assert not Grant.objects.filter(state__in=Grant.OPEN).exists()
     assert theirs.get("/account/").status_code == 302
@@ -305,6 +306,7 @@ def test_what_stripe_tells_after_erasing_brings_nobody_back(shop: Shop, member: 
     assert Attention.objects.get(kind=Attention.Kind.SHUT_OUT).user_id == pk
     assert Order.objects.get().fully_refunded
     tidy()
+    assert not Reference.objects.exists()
     kept = everything_kept()
     for word in (ADDRESS, "Ada"):
         assert word not in kept, kept[max(0, kept.index(word) - 300) :][:400]

@@ -64,7 +64,9 @@ class Command(BaseCommand):
 
 def _who_is_nobody(text: str) -> str:
     """That nobody is meant, what Stripe knows all the same, and who may be meant."""
-    return " ".join([f"Nobody here has the address {text}.", *tell_of(text.strip())]) + _like_address(text)
+    return " ".join(
+        [f"Nobody here has the address {text}.", *(told.words for told in tell_of(text.strip()))]
+    ) + _like_address(text)
 
 
 def _of_interest(user: User, *, slug: str | None) -> QuerySet[Product]:

@@ -9,7 +9,7 @@ from activities import clock
 from activities.chips import address, chips
 from activities.record import record_deed
 from hub.forms import PeopleForm
-from hub.payments import tell_of
+from hub.payments import lead_of, tell_of
 from hub.people import asked_address, export_people, find_people
 from hub.permissions import Permission, actor_of, staff_only, there_before_a_file
 
@@ -27,6 +27,7 @@ def people(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "found": found,
+        "lead": lead_of(filters.words),
         "told": told,
         "nobodys": address_asked if is_nobodys else "",
         "is_unknown_address": asked == ["q"] and "@" in filters.words and not told,

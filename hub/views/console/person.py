@@ -18,12 +18,14 @@ from hub.factors import factors_of
 from hub.forms import DayForm, GiveBackForm, GiveForm, MoveForm, NoteForm, ReasonForm
 from hub.getting_in import facts_on
 from hub.models import Grant, User
-from hub.payments import payers_of, payments_of, with_notes
+from hub.payments import lead_of, payers_of, payments_of, with_notes
 from hub.permissions import Permission, actor_of, may_favour, staff_only
 from hub.reasons import say
 from hub.recovery import move_to_address
 from hub.redirects import SeeOther
 from hub.seeing import may_be_seen_as
+
+LONGEST_LEAD = 255  # characters
 
 
 @require_safe
@@ -135,8 +137,10 @@ def show(
     if at >= now:
         explanations = with_notes(explanations, user)
     lines = {line.made_by for why in explanations for line in why.ledger}
+    lead = lead_of(request.GET.get("by", "")[:LONGEST_LEAD])
     context = {
         "person": user,
+        "lead": lead if lead and user.pk in lead.people else None,
         "facts": facts_on(user, now=now),
         "known": sorted((why for why in explanations if _is_known(why)), key=_place),
         "pages_of_causes": causes.pages_of(lines, reader=actor_of(request)),
