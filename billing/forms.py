@@ -204,14 +204,25 @@ class NewPriceForm(PriceForm):
         old = known.get(instead_of) or next(iter(known.values()), None)
         super().__init__(data, currency=old.currency if old else "EUR")
         self.initial["instead_of"] = instead_of
-        if old:
-            self.initial["billed"] = f"{old.interval} {old.interval_count}" if old.interval else "once"
+        if old is None:
+            del self.fields["instead_of"], self.fields["archive"]
+            return
+        self.initial["billed"] = f"{old.interval} {old.interval_count}" if old.interval else "once"
         field = self.fields["instead_of"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [
             ("", "None: it is sold beside them"),
             *((price, offer.price_text) for price, offer in known.items()),
         ]
+
+    def change(self) -> Json:
+        """What becomes of an old price: `instead_of` and `archive`; and `wish`, which names this form."""
+        given = self.cleaned_data
+        return {
+            "instead_of": given.get("instead_of", ""),
+            "archive": given.get("archive", False),
+            "wish": given["token"],
+        }
 
 
 class CreateProductForm(PriceForm):

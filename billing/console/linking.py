@@ -32,6 +32,8 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
     """Stripe settings: of a linked product what is so; of another one first the Stripe product, then its prices."""
     product = get_object_or_404(Product, pk=pk)
     made = product.stripe_links.filter(unlinked_at__isnull=True).select_related("connection", "product").first()
+    if made is not None and request.method == "POST":
+        return _linked_meanwhile(request, product, is_so=_is_as_wished(made, request))
     if made is not None:
         return _show(request, made)
     connected = active_connection()
@@ -51,12 +53,15 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
 def create(request: HttpRequest, pk: int) -> HttpResponse:
     """A new Stripe product with its first price, linked and on sale in one go."""
     product = get_object_or_404(Product, pk=pk)
-    if active_connection() is None or product.stripe_links.filter(unlinked_at__isnull=True).exists():
+    is_linked = product.stripe_links.filter(unlinked_at__isnull=True).exists()
+    if active_connection() is None or (is_linked and request.method != "POST"):
         return SeeOther(reverse("billing:link", args=[pk]))
     newest = Offer.objects.order_by("-pk").values_list("currency", flat=True).first()
     form = CreateProductForm(request.POST or None, currency=newest or "EUR", is_live=product.is_live)
     if request.method == "POST" and form.is_valid():
         on_sale, wish = form.cleaned_data["checkout"], form.cleaned_data["token"]
+        if is_linked:
+            return _linked_meanwhile(request, product, is_so=_is_made(product, form))
         try:
             selling.refuse_draft(product, ["new"] if on_sale else [])
             made, price = create_stripe_product(product, **form.terms(), wish=wish)
@@ -67,8 +72,8 @@ def create(request: HttpRequest, pk: int) -> HttpResponse:
                 actor=actor_of(request),
                 had_buyers=ProductLink.objects.filter(stripe_product=made).exists(),
             )
-        except linking.AlreadyLinked:  # by the other click
-            return SeeOther(reverse("billing:link", args=[pk]))
+        except linking.AlreadyLinked:  # by the other click, or the other tab
+            return _linked_meanwhile(request, product, is_so=_is_made(product, form))
         except StripeUnavailable:
             form.add_error(None, "Stripe did not answer to the end. Press the button again: nothing is made twice.")
         except StripeError as error:
@@ -169,6 +174,30 @@ def _set_up(request: HttpRequest, product: Product, chosen: str, *, gateway: Gat
         "taken": linking.product_opened_by(chosen),
     }
     return render(request, "billing/set_up.html", context, status=422 if form.errors else 200)
+
+
+def _linked_meanwhile(request: HttpRequest, product: Product, *, is_so: bool) -> HttpResponse:
+    """A second click finds what the first one did (`is_so`); whoever wished something else is told that it was not."""
+    if not is_so:
+        words = f"Nothing was saved: {product} has been linked since that page was opened. This is how it is linked."
+        messages.warning(request, f"{words} A further price is put on sale under “Change what is on sale”.")
+    return SeeOther(reverse("billing:link", args=[product.pk]))
+
+
+def _is_made(product: Product, form: CreateProductForm) -> bool:
+    """Whether the price of this form is on sale already, or nothing is and nothing was to be."""
+    offers = made_for(product.pk).offers.all()
+    if not form.cleaned_data["checkout"]:
+        return not offers
+    terms = {"interval": "", "interval_count": 1} | form.terms()
+    wanted = (terms["amount"], terms["currency"].lower(), terms["interval"], terms["interval_count"])
+    return wanted in {(one.amount, one.currency, one.interval, one.interval_count) for one in offers}
+
+
+def _is_as_wished(made: ProductLink, request: HttpRequest) -> bool:
+    prices = request.POST.getlist("prices") if request.POST.get("checkout") else []
+    on_sale = {offer.price_id for offer in made.offers.all()}
+    return request.POST.get("stripe_product") == made.stripe_product and set(prices) == on_sale
 
 
 def _linked(request: HttpRequest, product: Product) -> HttpResponse:

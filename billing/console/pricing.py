@@ -11,7 +11,7 @@ from billing.console.words import HALF_WAY, made_for, with_way
 from billing.errors import NotConnected, StripeError, StripeUnavailable
 from billing.forms import ChoosePricesForm, NewPriceForm
 from billing.gateway import gateway_for
-from billing.models import Connection
+from billing.models import Connection, ProductLink
 from billing.shop import selling
 from billing.shop.catalogue import refresh_product
 from billing.shop.prices import selectable
@@ -28,6 +28,8 @@ STILL_OPEN = "The old price is off sale here, and Stripe did not archive it: arc
 def offers(request: HttpRequest, pk: int) -> HttpResponse:
     """What is on sale: chosen among Stripe's prices, with the days that are free first."""
     made = made_for(pk)
+    if _is_too_early(request, made) and not made.offers.exists():
+        return _publish_first(request, made, here="What is on sale")
     try:
         gateway = gateway_for(made.connection, waiting=True)
         prices = selectable(gateway.prices_of(made.stripe_product))
@@ -58,13 +60,13 @@ def new_price(request: HttpRequest, pk: int) -> HttpResponse:
     made = made_for(pk)
     if made.connection.state == Connection.State.OFF:
         return SeeOther(reverse("billing:link", args=[pk]))
+    if _is_too_early(request, made):
+        return _publish_first(request, made, here="New price")
     data = request.POST if request.method == "POST" else None
     form = NewPriceForm(data, offers=made.offers.all(), instead_of=request.GET.get("instead_of", ""))
     if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
-        how = {"instead_of": given["instead_of"], "archive": given["archive"], "wish": given["token"]}
         try:
-            is_closed = put_price_on_sale(made, **form.terms(), **how, actor=actor_of(request))
+            is_closed = put_price_on_sale(made, **form.terms(), **form.change(), actor=actor_of(request))
         except StripeUnavailable:
             form.add_error(None, AGAIN)
         except StripeError as error:
@@ -108,3 +110,12 @@ def put_on_sale(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, with_way(f"{made.product} is on sale.", made))
     return SeeOther(reverse("billing:link", args=[pk]))
+
+
+def _is_too_early(request: HttpRequest, made: ProductLink) -> bool:
+    """Nobody fills in a form for a draft; one that was open before it became one is answered with its reason."""
+    return request.method != "POST" and not made.product.is_live
+
+
+def _publish_first(request: HttpRequest, made: ProductLink, *, here: str) -> HttpResponse:
+    return render(request, "billing/draft.html", {"made": made, "product": made.product, "here": here})

@@ -35,7 +35,7 @@ class ChangedElsewhere(StripeError):
 
 def refuse_draft(product: Product, prices: Sequence[str]) -> None:
     if prices and not product.is_live:
-        raise NotPublished("Publish it first: buyers would see nothing. Without prices it can be linked now.")
+        raise NotPublished("Publish it first: buyers would see nothing.")
 
 
 def add_offers(made: ProductLink, prices: list[Json], *, trial_days: Mapping[str, int]) -> None:

@@ -306,6 +306,25 @@ def test_a_draft_is_not_put_on_sale_here_either(shop: Shop, desk: Client) -> Non
     assert (answer.status_code, on_sale("studio")) == (422, {shop.monthly.price_id, shop.yearly.price_id})
 
 
+def test_nobody_fills_in_a_price_for_a_draft(shop: Shop, desk: Client) -> None:
+    Product.objects.filter(pk=shop.club.pk).update(is_live=False)
+    page = desk.get(f"{club_page()}prices/new/").content.decode()
+    assert "is a draft: publish it first" in page and "It is linked, and stays so." in page
+    assert 'name="amount"' not in page and f'href="/console/products/{shop.club.pk}/"' in page
+    assert 'name="prices"' in desk.get(f"{club_page()}prices/").content.decode(), "what is on sale can be taken off"
+    Offer.objects.filter(product=shop.club).delete()
+    assert "is a draft: publish it first" in desk.get(f"{club_page()}prices/").content.decode()
+
+
+def test_the_first_price_takes_no_others_place(shop: Shop, desk: Client) -> None:
+    Offer.objects.filter(product=shop.club).delete()
+    page = desk.get(f"{club_page()}prices/new/").content.decode()
+    assert 'name="amount"' in page and "Archive the old price" not in page and "In place of" not in page
+    sent = {"amount": "29", "currency": "EUR", "billed": "month 1", "token": "first", "archive": "on"}
+    assert desk.post(f"{club_page()}prices/new/", sent).status_code == 303
+    assert [offer.price_text for offer in Offer.objects.filter(product=shop.club)] == ["€29.00 a month"]
+
+
 @pytest.mark.parametrize("address", ["prices/", "prices/again/"])
 def test_strangers_members_and_support_change_nothing(shop: Shop, dan: User, address: str) -> None:
     support = cast.UserFactory(email="support@example.org", role=User.Role.SUPPORT)

@@ -266,9 +266,25 @@ def test_case_66_a_double_click_in_the_console_makes_one_product_with_one_price(
 ) -> None:
     sent = form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"}
     assert [desk.post(f"{kit_page()}new/", sent)["Location"] for _click in range(2)] == [kit_page(), kit_page()]
+    assert "Nothing was saved" not in desk.get(kit_page()).content.decode()
     made = ProductLink.objects.get(product=kit).stripe_product
     assert len(shop.sandbox.api.prices.list({"product": made}).data) == 1
     assert len([found for found in shop.sandbox.api.products.list({"limit": 100}).data if found.name == "Kit"]) == 1
+
+
+@pytest.mark.parametrize("change", [{"amount": "43"}, {"currency": "USD"}, {"billed": "month 1"}, {"checkout": ""}])
+def test_another_price_from_a_second_tab_is_not_swallowed_without_a_word(
+    shop: Shop, desk: Client, kit: Product, change: dict[str, str]
+) -> None:
+    sent = form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"}
+    second = form_of(desk) | {"amount": "42", "currency": "EUR", "checkout": "on"} | change
+    desk.post(f"{kit_page()}new/", sent)
+    shop.sandbox.forget_calls()
+    answer = desk.post(f"{kit_page()}new/", second, follow=True)
+    assert answer.redirect_chain == [(kit_page(), 303)]
+    assert "Nothing was saved: Kit has been linked since that page was opened." in answer.content.decode()
+    assert [call for call in shop.sandbox.calls() if call["method"] == "POST"] == []
+    assert [offer.price_text for offer in Offer.objects.filter(product=kit)] == ["€42.00 once"]
 
 
 def test_case_66_clicks_in_the_same_moment_make_one_product_with_one_price_that_opens(

@@ -51,6 +51,44 @@ def test_a_draft_is_not_put_on_sale(shop: Shop, desk: Client, glazing: Product) 
     assert desk.post(_address(glazing), {"stripe_product": sold}).status_code == 303
 
 
+def test_a_second_tab_that_links_otherwise_is_told_that_it_came_too_late(
+    shop: Shop, desk: Client, glazing: Product
+) -> None:
+    first, other = _stripe_product(shop, 4500), _stripe_product(shop, 5000)
+    (price,) = shop.sandbox.api.prices.list({"product": first}).data
+    sent = {"stripe_product": first, "checkout": "on", "prices": [price.id]}
+    assert desk.post(_address(glazing), sent).status_code == 303
+    late = "Nothing was saved: Glazing has been linked since that page was opened."
+    assert late not in desk.post(_address(glazing), sent, follow=True).content.decode(), "a second click"
+    for wish in ({"stripe_product": other}, {"stripe_product": first}):
+        answer = desk.post(_address(glazing), wish, follow=True)
+        assert answer.redirect_chain == [(_address(glazing), 303)] and late in answer.content.decode()
+    made = ProductLink.objects.get(product=glazing)
+    assert (made.stripe_product, made.offers.count()) == (first, 1)
+
+
+@pytest.mark.parametrize(
+    ("visibility", "words"),
+    [
+        ("public", "Everyone reads Glazing without buying it."),
+        ("members", "Every signed-in member reads Glazing"),
+        ("access", ""),
+    ],
+)
+def test_what_is_read_without_being_bought_is_said_before_it_is_sold(
+    shop: Shop, desk: Client, glazing: Product, visibility: str, words: str
+) -> None:
+    Product.objects.filter(pk=glazing.pk).update(visibility=visibility)
+    sold, address = _stripe_product(shop, 4500), _address(glazing)
+    before = [desk.get(address, {"stripe_product": sold}), desk.get(f"{address}new/")]
+    desk.post(address, {"stripe_product": sold})
+    after = [desk.get(f"{address}{page}") for page in ("", "prices/", "prices/new/")]
+    for page in [*before, *after]:
+        said = page.content.decode()
+        assert page.status_code == 200 and (words or "card") in said
+        assert ("without buying it" in said) == bool(words)
+
+
 def test_unlinking_asks_first_and_names_what_cannot_be_revived(shop: Shop, desk: Client) -> None:
     page = desk.get(f"{_address(shop.club)}unlink/").content.decode()
     assert "2 payment links will be switched off" in page and "They cannot be revived" in page
