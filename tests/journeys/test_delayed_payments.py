@@ -1,6 +1,7 @@
 """Money that comes later than the purchase: bank debits, and cards that are captured by hand."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -209,8 +210,8 @@ def _bought_for_later_capture(shop: Shop) -> dict[str, str]:
     return paid
 
 
-def test_a_carts_debit_that_never_comes_ends_with_its_subscription(shop: Shop) -> None:
-    """A subscription's session names no payment: while its invoice is tried again it waits, and then it has failed."""
+def _cart_by_a_debit_that_bounces(shop: Shop) -> dict[str, str]:
+    """A club and a course in one session, which stays unpaid."""
     lines = [{"price": price, "quantity": 1} for price in (shop.monthly.price_id, shop.once.price_id)]
     session = shop.sandbox.api.checkout.sessions.create(
         {
@@ -220,10 +221,33 @@ def test_a_carts_debit_that_never_comes_ends_with_its_subscription(shop: Shop) -
             "success_url": "http://127.0.0.1/thanks",
         }
     )
-    shop.sandbox.pay_session(session.id, email=ADA, card="sepa_debit", outcome="fail")
+    cart: dict[str, str] = shop.sandbox.pay_session(session.id, email=ADA, card="sepa_debit", outcome="fail")["session"]
     shop.deliver()
     assert Order.objects.get().state == Order.State.PENDING
     assert shop.sandbox.api.checkout.sessions.retrieve(session.id).payment_status == "unpaid"
+    return cart
+
+
+def test_a_cart_that_was_paid_another_way_stays_paid_whatever_its_session_says(shop: Shop) -> None:
+    """Its session is looked at again, without its invoice, when the same customer buys something else."""
+    api: Any = shop.sandbox.api
+    cart = _cart_by_a_debit_that_bounces(shop)
+    shop.advance("5d")
+    api.invoices.pay(cart["invoice"], {"paid_out_of_band": True})
+    shop.deliver()
+    assert shop.has(ADA, shop.course)
+    line = {"price_data": {"currency": "eur", "unit_amount": 900, "product_data": {"name": "Clay"}}, "quantity": 1}
+    more = {"mode": "payment", "customer": cart["customer"], "success_url": "http://127.0.0.1/thanks"}
+    shop.sandbox.pay_session(api.checkout.sessions.create({"line_items": [line], **more}).id)
+    shop.deliver()
+    assert api.checkout.sessions.retrieve(cart["id"]).payment_status == "unpaid"
+    assert Order.objects.get(session_id=cart["id"]).state == Order.State.PAID
+    assert shop.has(ADA, shop.course)
+
+
+def test_a_carts_debit_that_never_comes_ends_with_its_subscription(shop: Shop) -> None:
+    """A subscription's session names no payment: while its invoice is tried again it waits, and then it has failed."""
+    _cart_by_a_debit_that_bounces(shop)
     shop.advance("45d")
     full_pass()
     drain()
