@@ -189,8 +189,8 @@ def _is_made(product: Product, form: CreateProductForm) -> bool:
     offers = made_for(product.pk).offers.all()
     if not form.cleaned_data["checkout"]:
         return not offers
-    terms = {"interval": "", "interval_count": 1} | form.terms()
-    wanted = (terms["amount"], terms["currency"].lower(), terms["interval"], terms["interval_count"])
+    terms = form.terms()
+    wanted = (terms["amount"], terms["currency"].lower(), terms.get("interval", ""), terms.get("interval_count", 1))
     return wanted in {(one.amount, one.currency, one.interval, one.interval_count) for one in offers}
 
 
