@@ -1,13 +1,14 @@
 """What a person is to Stripe: its customers, what goes on charging them, and the questions that are open about them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from activities import clock
 from billing.desk.dashboard import page_of
 from billing.desk.support import what_it_was
-from billing.models import Attention, ProductLink, StripeCustomer, Subscription
+from billing.models import Attention, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.charged import charged_for_nothing
 from billing.refreshing.happenings import price_text_of
 from billing.stripe_objects import products_of
@@ -20,13 +21,18 @@ CHARGING = ("incomplete", "trialing", "active", "past_due", "unpaid")
 
 
 def payers(user: User) -> Iterator[Payer]:
-    """Every Stripe customer of theirs, the newest first: two queries."""
-    rows = list(StripeCustomer.objects.filter(user=user).select_related("connection").order_by("-pk"))
+    """Every Stripe customer of theirs, the newest first: two queries.
+
+    Of a customer that was never fetched, because nothing but a checkout told of it, the address is the one typed there.
+    """
+    typed = Order.objects.filter(customer_id=OuterRef("stripe_id")).exclude(email="").order_by("-created", "-pk")
+    found = StripeCustomer.objects.filter(user=user).select_related("connection").order_by("-pk")
+    rows = list(found.annotate(typed=Subquery(typed.values("email")[:1])))
     cards = _cards_of_subscriptions(rows)
     for row in rows:
         yield Payer(
             ref=Ref("Customer", row.stripe_id, page_of(row.stripe_id, connection=row.connection)),
-            address=row.email,
+            address=row.email or row.typed or "",
             notes=tuple(_notes(row, cards=cards[row.stripe_id])),
         )
 
@@ -60,7 +66,7 @@ def facts(user: User) -> Iterator[Fact]:
         yield Fact("warn", f"{words}: it waits for a decision.", f"{place}?kind={question.kind}", "Decide")
 
 
-def _cards_of_subscriptions(customers: list[StripeCustomer]) -> dict[str, list[bool]]:
+def _cards_of_subscriptions(customers: Sequence[StripeCustomer]) -> dict[str, list[bool]]:
     """To each customer's id: of whatever charges them, whether it names a card of its own."""
     cards: dict[str, list[bool]] = {row.stripe_id: [] for row in customers}
     for subscription in Subscription.objects.filter(customer_id__in=cards, status__in=CHARGING):

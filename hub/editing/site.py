@@ -80,6 +80,8 @@ class LetterForm(forms.Form):
         words = self._checked(self.cleaned_data["body"], with_button=True)
         if self.letter.button and f"{{{BUTTON}}}" not in words:
             raise forms.ValidationError("Leave {button} in it: without it nobody finds the way.")
+        if words.count(f"{{{BUTTON}}}") > 1:
+            raise forms.ValidationError("There is one button in a letter: leave one {button} in it.")
         return words
 
     def _checked(self, words: str, *, with_button: bool) -> str:

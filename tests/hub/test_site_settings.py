@@ -210,6 +210,8 @@ def test_the_owners_words_go_out_in_both_parts_and_the_subject(desk: Client, ada
         ({"subject": "{amount}"}, "There is no {amount} here. There are: {products}, {trial}"),
         ({"subject": "{button}"}, "There is no {button} here."),
         ({"body": "Come in."}, "Leave {button} in it"),
+        ({"body": "{button} {button}"}, "There is one button in a letter"),
+        ({"body": "{button}\n\nOr here:\n\n{button}"}, "There is one button in a letter"),
         ({"body": ""}, "required"),
         ({"subject": "x" * 151}, "at most 150"),
     ],
@@ -221,6 +223,8 @@ def test_a_name_that_the_letter_does_not_know_is_refused_by_its_name(
     for path in (ACCESS, f"{ACCESS}preview/"):
         answer = desk.post(path, given)
         assert answer.status_code == 422 and said in unescape(answer.content.decode())
+    kept = unescape(desk.post(ACCESS, given).content.decode())
+    assert f'value="{given["subject"]}"' in kept and f"{given['body']}</textarea>" in kept
     assert not LetterText.objects.exists()
 
 

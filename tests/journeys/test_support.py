@@ -46,6 +46,17 @@ def test_the_page_tells_what_was_paid_and_what_became_of_it(shop: Shop, sam: Cli
     assert f'href="{shop.sandbox.url}/sandbox/subscriptions/{subscription["id"]}"' in page
 
 
+def test_a_customer_whom_nothing_but_a_checkout_told_of_stands_there_with_the_address_typed_at_it(
+    shop: Shop, sam: Client
+) -> None:
+    bought = shop.buy(shop.once)
+    shop.deliver()
+    assert StripeCustomer.objects.get(stripe_id=bought["customer"]).email == ""
+    payers = page_of(sam, Member(shop)).partition('aria-labelledby="payers"')[2].partition("</section>")[0]
+    assert '<span class="break">ada@example.org</span>' in payers and bought["customer"] in payers
+    assert "not known" not in payers
+
+
 def test_a_subscription_that_is_cancelled_for_later_is_said_to_be_ending(shop: Shop, sam: Client) -> None:
     ada = Member(shop)
     subscription = ada.subscribe(shop.monthly.price_id)
