@@ -280,7 +280,7 @@ def _why(activity: Activity) -> Iterator[str]:
 
 
 def _by_whom(activity: Activity, *, voice: Voice) -> Iterator[str]:
-    if note := activity.details.get("note"):
+    if (note := activity.details.get("note")) and voice is Voice.STAFF:
         yield note
     others_deed = activity.actor_id is not None and activity.actor_id != activity.user_id
     if others_deed and activity.verb != Verb.STAFF_ACTION:

@@ -161,9 +161,9 @@ def invoices_due(user: User) -> dict[str, str]:
 
 
 def invoiced_on(refs: Collection[str]) -> dict[str, datetime]:
-    """Of these subscriptions, those that are sent invoices: when the newest was made. One query."""
+    """Of these subscriptions, those that are sent invoices: when the one that is late was made, else the newest."""
     rows = Subscription.objects.filter(stripe_id__in=refs, data__collection_method="send_invoice")
-    made = {row.stripe_id: moment(_invoice(row).get("created")) for row in rows}
+    made = {row.stripe_id: moment((row.late_invoice or _invoice(row)).get("created")) for row in rows}
     return {ref: at for ref, at in made.items() if at}
 
 

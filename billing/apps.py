@@ -10,6 +10,7 @@ class BillingConfig(AppConfig):
         from billing.console.stages import STAGES
         from billing.desk import causes, evidence, forgetting, overview, standing, strangers, support, tracing
         from billing.insight.products import figures_of
+        from billing.refreshing.charged import settle_where_let_in
         from billing.refreshing.giving_back import follow_stripe
         from billing.rules.notes import notes_on
         from billing.rules.why import reasons_of
@@ -19,6 +20,7 @@ class BillingConfig(AppConfig):
             Seller(
                 reasons_of=reasons_of,
                 follow=follow_stripe,
+                let_in=settle_where_let_in,
                 payments=support.payments,
                 payers=standing.payers,
                 bills=standing.bills,

@@ -1,6 +1,5 @@
 """Stripe's JSON read in one place: small accessors over today's shapes, and the old ones that events still carry."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -97,13 +96,10 @@ def email_of_session(session: Json) -> str:
     return next((email for email in candidates if email), "")
 
 
-def oldest_open_since(invoices: Iterable[Json]) -> datetime | None:
-    """When the oldest open invoice became due: the anchor of the days of grace."""
-    starts = [
-        invoice.get("due_date") or (invoice.get("status_transitions") or {}).get("finalized_at") or invoice["created"]
-        for invoice in invoices
-    ]
-    return moment(min(starts, default=None))
+def due_since(invoice: Json) -> datetime:
+    """When an open invoice became due: with the oldest one the days of grace begin."""
+    finalized_at = (invoice.get("status_transitions") or {}).get("finalized_at")
+    return required_moment(invoice.get("due_date") or finalized_at or invoice["created"])
 
 
 def trimmed_subscription(sub: Json) -> Json:

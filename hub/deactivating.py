@@ -26,7 +26,7 @@ def deactivate(person: User, *, actor: User, reason: str, now: datetime) -> None
 
 
 @transaction.atomic
-def reactivate(person: User, *, actor: User, now: datetime) -> None:
+def reactivate(person: User, *, actor: User, reason: str, now: datetime) -> None:
     """What is open of their grants opens again. Raises Refused."""
     owners = lock_owners()
     person = User.objects.select_for_update().get(pk=person.pk)
@@ -37,7 +37,7 @@ def reactivate(person: User, *, actor: User, now: datetime) -> None:
         return
     person.is_active = True
     person.save(update_fields=["is_active"])
-    record_deed("reactivated the account", actor_id=actor.pk, user_id=person.pk, now=now)
+    record_deed("reactivated the account", actor_id=actor.pk, user_id=person.pk, note=reason, now=now)
 
 
 def end_sessions(person: User) -> None:

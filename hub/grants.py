@@ -132,6 +132,7 @@ def give(
     )
     change = Change(grant, "", "given", BY_HAND, 0, now, batch)
     _write([change], cause=_by(actor), now=now, actor=actor, note=reason, writes=writes)
+    seller().let_in(user, now=now)
     return grant
 
 
@@ -159,6 +160,7 @@ def restore(grant: Grant, *, actor: User | None, reason: str, now: datetime, bat
     if grant.state == Grant.State.REVOKED:
         want = seller().follow(grant, now=now)
         _write([_reopen(grant, want, now=now, batch=batch)], cause=_by(actor), now=now, actor=actor, note=reason)
+        seller().let_in(grant.user, now=now)
     return grant
 
 

@@ -24,7 +24,7 @@ def invoices_due(user: User) -> Mapping[str, str]:
 
 
 def invoiced_on(refs: Collection[str]) -> Mapping[str, datetime]:
-    """When the newest invoice of each of these was made, where one is sent. No query where there is none to ask for."""
+    """When the late invoice of each of these was made, else the newest, where one is sent. No query for none."""
     return seller().invoiced_on(refs) if refs else {}
 
 

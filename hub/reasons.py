@@ -154,7 +154,7 @@ def say_date(reason: str, until: datetime) -> str:
 def say_in_letter(reason: str, *, at: datetime, invoiced_on: datetime | None = None) -> tuple[str, str]:
     """The sentence for whoever loses access at `at`, and the way back: account, pay, ask, wait, or nothing.
 
-    `invoiced_on`: the day of the newest invoice, where one is sent and its day is known.
+    `invoiced_on`: the day of the invoice that is late, where one is sent and its day is known.
     """
     invoice = f"invoice of {say_day(invoiced_on)}" if invoiced_on else "last invoice"
     return LETTERS[reason].format(date=say_date(reason, at), invoice=invoice), _way_back(reason)

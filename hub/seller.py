@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     class Follow(Protocol):
         def __call__(self, grant: Grant, *, now: datetime) -> Wanted | None: ...
 
+    class LetIn(Protocol):
+        def __call__(self, user: User, *, now: datetime) -> None: ...
+
 
 def _nothing(*_asked: Any) -> tuple[()]:
     return ()
@@ -39,6 +42,10 @@ def _unknown(grant: Grant, *, now: datetime) -> None:
     """Nothing that was bought is behind any grant."""
 
 
+def _not_asked(user: User, *, now: datetime) -> None:
+    """Nothing waits for anybody to be let in."""
+
+
 def _nobody(_person: User) -> str:
     return "Nobody sells here, so nobody could be asked."
 
@@ -48,11 +55,13 @@ class Seller:
     """Each question with its answer where nobody sells.
 
     Of access: `reasons_of` a person's purchases that opened nothing, by product id; `follow` says what a grant should
-    be by the purchase behind it, and None where there is none.
+    be by the purchase behind it, and None where there is none; `let_in` is told whom a person of the staff gave
+    something, in the same transaction.
     Of paying: `payments`; `payers`, the customers that a person is; `bills`, what goes on charging them;
     `charged_for_nothing`, the products that are shut and charged for; `notes`, what a reason leaves out;
     `invoices_due`: the `source_ref` of what they are behind with, and the page where that invoice is paid, empty
-    where it is not for them to do; `invoiced_on`: of these refs, the time of the newest invoice.
+    where it is not for them to do; `invoiced_on`: of these refs, when the invoice was made that is late, or else the
+    newest.
     Of people: `find_people` by an id or a number of the seller's, `lead_of` what that is, `tell_of` an address or id
     that leads to nobody, `ask_again` how somebody stands, `facts` on their way in, `stages` of paying that lists are
     narrowed by.
@@ -63,6 +72,7 @@ class Seller:
 
     reasons_of: Callable[[User], Mapping[int, Reason]] = _no_words
     follow: Follow = _unknown
+    let_in: LetIn = _not_asked
     payments: Callable[[User], Iterable[Payment]] = _nothing
     payers: Callable[[User], Iterable[Payer]] = _nothing
     bills: Callable[[User], Iterable[Bill]] = _nothing

@@ -88,4 +88,5 @@ def mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pai
 
 
 def _details(row: Ledger) -> dict[str, Any]:
-    return {"reason": row.reason, "ends_at": row.until.isoformat() if row.until else None, "grant": row.grant_id}
+    told = {"reason": row.reason, "ends_at": row.until.isoformat() if row.until else None, "grant": row.grant_id}
+    return {**told, "note": row.note} if row.note else told

@@ -46,6 +46,9 @@ class Subscription(models.Model):
     status = models.CharField(max_length=30)
     data = models.JSONField(help_text="The Stripe object, with its customer and latest invoice cut to what is used.")
     past_due_since = models.DateTimeField(null=True, blank=True)
+    late_invoice = models.JSONField(
+        default=dict, blank=True, help_text="The open one that the days of grace count from."
+    )
     last_paid_invoice = models.CharField(max_length=255, blank=True)
     last_paid_at = models.DateTimeField(null=True, blank=True, help_text="When that invoice was made.")
     refunded_invoices = models.JSONField(default=list, blank=True, help_text="Whose payment was wholly given back.")

@@ -32,6 +32,13 @@ def look_for_charged(decided: Decided, *, now: datetime) -> None:
     attention.settle_charged(settled, now=now)
 
 
+def settle_where_let_in(user: User, *, now: datetime) -> None:
+    """What they are charged for is open to them again, by whatever somebody gave."""
+    asked = Attention.objects.filter(kind=Attention.Kind.CHARGED, user=user, over_at__isnull=True)
+    if refs := set(asked.values_list("subject", flat=True)):
+        attention.settle_charged(refs - charged_for_nothing(user, now=now).keys(), now=now)
+
+
 def charged_for_nothing(user: User, *, now: datetime) -> dict[str, set[int]]:
     """Their subscriptions that charge for what is shut, each with our products on it. One query where there is none.
 

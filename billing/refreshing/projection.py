@@ -13,11 +13,11 @@ from billing.insight.recurring import write_lines
 from billing.models import Connection, StripeCustomer, Subscription
 from billing.refreshing.snapshots import Payment, Snapshot
 from billing.stripe_objects import (
+    due_since,
     expanded,
     has_card,
     is_paid,
     moment,
-    oldest_open_since,
     period_end_of,
     required_moment,
     sid,
@@ -33,6 +33,7 @@ SUBSCRIPTION_FIELDS = [
     "status",
     "data",
     "past_due_since",
+    "late_invoice",
     "last_paid_invoice",
     "last_paid_at",
     "refunded_invoices",
@@ -199,15 +200,15 @@ def _subscription_row(
     paid_before: Json | None,
 ) -> Subscription:
     last_paid_invoice, last_paid_at = _last_paid(sub, before=before, paid_before=paid_before)
+    late = _late_invoice(sub, before=before, open_invoices=open_invoices, last_paid_at=last_paid_at)
     return Subscription(
         stripe_id=sub["id"],
         connection=connection,
         customer_id=sid(sub["customer"]),
         status=sub["status"],
         data=trimmed_subscription(sub),
-        past_due_since=_past_due_since(
-            sub, before=before, open_invoices=open_invoices, last_paid_at=last_paid_at, now=now
-        ),
+        past_due_since=_past_due_since(sub, late, before=before, now=now),
+        late_invoice={name: late[name] for name in ("id", "created", "amount_due", "currency")} if late else {},
         last_paid_invoice=last_paid_invoice,
         last_paid_at=last_paid_at,
         refunded_invoices=before.refunded_invoices if before else [],
@@ -232,21 +233,26 @@ def _last_paid(sub: Json, *, before: Subscription | None, paid_before: Json | No
     return (paid["id"], required_moment(paid["created"])) if paid else ("", None)
 
 
-def _past_due_since(
-    sub: Json,
-    *,
-    before: Subscription | None,
-    open_invoices: list[Json],
-    last_paid_at: datetime | None,
-    now: datetime,
-) -> datetime | None:
-    """The oldest open invoice since the last paid one; else the latest one; else when we first saw it so.
+def _late_invoice(
+    sub: Json, *, before: Subscription | None, open_invoices: list[Json], last_paid_at: datetime | None
+) -> Json | None:
+    """The oldest open invoice since the last paid one, else the latest one if it is open; of what was given up for it,
+    the one that was late then.
 
     One that was never paid, before others that were, took nobody's access: it begins no days of grace.
     """
+    if sub["status"] in {"unpaid", "canceled"}:
+        return before.late_invoice if before and before.late_invoice else None
     if sub["status"] != "past_due":
         return None
     since = [row for row in open_invoices if last_paid_at is None or required_moment(row["created"]) > last_paid_at]
     invoice = expanded(sub.get("latest_invoice"))
     latest = [invoice] if invoice and invoice.get("status") == "open" else []
-    return oldest_open_since(since or latest) or (before.past_due_since if before else None) or now
+    return min(since or latest, key=due_since, default=None)
+
+
+def _past_due_since(sub: Json, late: Json | None, *, before: Subscription | None, now: datetime) -> datetime | None:
+    """Since the late invoice became due; else since we first saw it so."""
+    if sub["status"] != "past_due":
+        return None
+    return due_since(late) if late else (before.past_due_since if before else None) or now

@@ -15,9 +15,14 @@ from hub.models import User
 from hub.payments import Note
 from hub.reasons import say_day
 
-# Their newest invoice is what is waited for.
-WAITING = frozenset({"active_debit", "active_invoiced", "first_payment_pending", "awaiting_first_payment"}) | {
-    BY_INVOICE[reason] for reason in ("awaiting_first_payment", "past_due", "past_due_grace", "past_due_expired")
+# Their newest invoice is what is waited for; of what is late the one that the days of grace count from.
+LATE = frozenset(BY_INVOICE[reason] for reason in ("past_due", "past_due_grace", "past_due_expired"))
+WAITING = LATE | {
+    "active_debit",
+    "active_invoiced",
+    "first_payment_pending",
+    "awaiting_first_payment",
+    BY_INVOICE["awaiting_first_payment"],
 }
 
 
@@ -43,6 +48,9 @@ def notes_on(user: User) -> Iterator[Note]:
 
 def _of_subscription(row: Subscription, *, reason: str) -> str:
     invoice = expanded(row.data.get("latest_invoice")) or {}
+    if reason in LATE and row.late_invoice:
+        amount = format_money(row.late_invoice["amount_due"], row.late_invoice["currency"])
+        return _asked(amount, at=say_day(required_moment(row.late_invoice["created"])))
     if reason in WAITING and invoice.get("status") == "open":
         amount = format_money(invoice["amount_due"], invoice["currency"])
         return _asked(amount, at=say_day(required_moment(invoice["created"])))

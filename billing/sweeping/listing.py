@@ -7,7 +7,17 @@ from billing.gateway import Gateway
 from billing.stripe_objects import expanded, sid, subscription_of_invoice
 
 Json = dict[str, Any]
-DATED = ("id", "status", "parent", "subscription", "due_date", "status_transitions", "created")
+DATED = (
+    "id",
+    "status",
+    "parent",
+    "subscription",
+    "due_date",
+    "status_transitions",
+    "created",
+    "amount_due",
+    "currency",
+)
 
 
 def subscription_pages(gateway: Gateway, *, created: Mapping[str, int] | None = None) -> Iterator[list[Json]]:

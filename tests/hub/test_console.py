@@ -159,6 +159,49 @@ def test_beside_a_moved_clock_days_are_those_of_that_clock(
         assert client.get(f"{look}?on={on.isoformat()}").context["on"] == (on if chosen else None)
 
 
+def test_why_staff_gave_took_and_gave_back_is_told_to_staff_everywhere_and_to_nobody_else(
+    studio: Studio, dan: User, owner: User, signed_in: Enter
+) -> None:
+    client = just_came_in(signed_in(owner))
+    client.post(f"/console/people/{dan.pk}/give/", {"product": studio.course.pk, "reason": "won the raffle"})
+    grant = Grant.objects.get()
+    client.post(f"/console/grants/{grant.pk}/revoke/", {"reason": "shared the login"})
+    client.post(f"/console/grants/{grant.pk}/restore/", {"reason": "was somebody else"})
+    told = {
+        "feed": client.get("/console/activity/").content.decode(),
+        "person": client.get(f"/console/people/{dan.pk}/").content.decode().partition('id="happened"')[2],
+        "file": b"".join(client.get("/console/activity.csv").streaming_content).decode(),
+    }
+    for reason in ("won the raffle", "shared the login", "was somebody else"):
+        assert [where for where, text in told.items() if reason not in text] == []
+        hers = signed_in(dan)
+        assert reason not in "".join(hers.get(path).content.decode() for path in ("/", "/account/", "/products/wheel/"))
+
+
+def test_nobody_is_let_in_again_without_a_reason(studio: Studio, dan: User, owner: User, signed_in: Enter) -> None:
+    client, page = signed_in(owner), f"/console/people/{dan.pk}/"
+    client.post(f"{page}deactivate/", {"reason": "shared the login"})
+    assert "Say why" in client.post(f"{page}reactivate/", follow=True).content.decode()
+    dan.refresh_from_db()
+    assert not dan.is_active
+    told = client.post(f"{page}reactivate/", {"reason": "it was his sister"}, follow=True).content.decode()
+    dan.refresh_from_db()
+    assert dan.is_active
+    assert "Reactivated the account" in told and "it was his sister" in told
+
+
+def test_the_why_comes_first_unless_something_keeps_the_person_out(
+    studio: Studio, dan: User, owner: User, signed_in: Enter
+) -> None:
+    page = f"/console/people/{dan.pk}/"
+    told = signed_in(owner).get(page).content.decode()
+    assert "Has never signed in" in told
+    assert told.index('id="access"') < told.index('id="way-in"')
+    User.objects.filter(pk=dan.pk).update(is_active=False)
+    told = signed_in(owner).get(page).content.decode()
+    assert told.index('id="way-in"') < told.index('id="access"')
+
+
 def test_what_is_open_through_a_day_is_said_to_be(studio: Studio, dan: User, owner: User, signed_in: Enter) -> None:
     day = timezone.localdate() + timedelta(days=30)
     body = {"product": studio.course.pk, "reason": "prize", "ends_on": day.isoformat()}

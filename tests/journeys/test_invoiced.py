@@ -83,6 +83,20 @@ def test_when_grace_is_over_the_letter_names_the_invoice_and_leads_to_it(
     assert "lost access to Studio Membership" in said["feed"]
 
 
+def test_of_several_open_invoices_the_one_is_named_for_which_grace_ended(
+    shop: Shop, member: Member, owner: User, invoiced: Json
+) -> None:
+    first = day_of_invoice(member, invoiced)
+    go_to(shop, start_of_grace(member, invoiced) + 28 * DAY)
+    later = day_of_invoice(member, invoiced)
+    assert later != first
+    said = all_that_is_said(member, shop, owner)
+    assert member.why(shop.club) == "invoice_late_expired"
+    assert f"That is €24.00, asked for on {first}." in said["person"]
+    assert f"asked for on {later}" not in said["person"]
+    assert f"Your invoice of {first} was not paid" in " ".join(said["access_ended"].split())
+
+
 def test_without_grace_it_is_the_invoice_too(shop: Shop, member: Member, owner: User) -> None:
     AccessPolicy.objects.create(product=shop.club, knobs={"past_due_policy": "none"})
     invoiced = member.subscribe(shop.monthly.price_id, collection_method="send_invoice", days_until_due=7)

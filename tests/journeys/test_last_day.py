@@ -15,7 +15,7 @@ from django.utils.timezone import localtime
 from activities.letters import render
 from activities.models import Delivery
 from hub.models import Grant, User
-from tests.members import signed_in
+from tests.members import just_came_in, signed_in
 from tests.shops import Shop
 
 AWAY = "America/New_York"
@@ -25,7 +25,7 @@ AWAY = "America/New_York"
 def browser(owner: User) -> Client:
     """The owner's, who lives where midnight is another moment than the server's."""
     User.objects.filter(pk=owner.pk).update(timezone=AWAY)
-    return signed_in(owner)
+    return just_came_in(signed_in(owner))
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_reactivating_gives_back_what_was_theirs_but_no_session(shop: Shop, memb
     assert theirs.get("/account/").status_code == 200
     owner_at.post(f"/console/people/{member.user.pk}/deactivate/", {"reason": "a mistake"})
     assert not member.user.is_active
-    owner_at.post(f"/console/people/{member.user.pk}/reactivate/")
+    owner_at.post(f"/console/people/{member.user.pk}/reactivate/", {"reason": "talked to her"})
     assert member.user.is_active and member.has(shop.club)
     assert theirs.get("/account/").status_code == 302
 
@@ -374,7 +374,7 @@ def test_the_page_of_somebody_erased_offers_nothing_to_do(shop: Shop, member: Me
     for ref in (Order.objects.get().key, Order.objects.get().customer_id):
         if ref:
             assert f"Erased person {pk}" in words_of(owner_at.get("/console/people/", {"q": ref}))
-    page = owner_at.post(f"/console/people/{pk}/reactivate/", follow=True)
+    page = owner_at.post(f"/console/people/{pk}/reactivate/", {"reason": "she is back"}, follow=True)
     assert "Whoever is erased does not come back: they join anew." in page.content.decode()
     assert not User.objects.get(pk=pk).is_active
     for act in ("erase", "deactivate", "reactivate", "data", "address", "give", "notes", "see"):

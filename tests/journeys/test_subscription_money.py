@@ -246,6 +246,24 @@ def test_who_was_let_in_by_hand_is_not_charged_for_nothing(shop: Shop, member: M
     assert asked(member) == []
 
 
+def test_who_is_let_in_by_hand_is_asked_about_no_more_until_that_is_taken_back(
+    shop: Shop, member: Member, owner: User
+) -> None:
+    subscribed(member, shop)
+    lose_a_dispute(shop)
+    assert len(asked(member)) == 1
+    elsewhere = grants.give(member.user, shop.course, actor=owner, reason="sorry", now=shop.now())
+    assert len(asked(member)) == 1
+    given = grants.give(member.user, shop.club, actor=owner, reason="made up", now=shop.now())
+    assert asked(member) == []
+    for grant in (elsewhere, given):
+        grants.revoke(grant, actor=owner, reason="not made up", now=shop.now())
+    shop.advance("32d")  # charged again, for nothing
+    assert len(asked(member)) == 1
+    grants.restore(given, actor=owner, reason="made up after all", now=shop.now())
+    assert asked(member) == []
+
+
 def test_a_debit_that_is_awaited_and_a_late_card_are_other_questions(shop: Shop, member: Member) -> None:
     subscription = subscribed(member, shop, past_due_policy="none")
     shop.sandbox.post(f"/sandbox/customers/{subscription['customer']}/card", {"card": "4000000000000341"})

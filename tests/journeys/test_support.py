@@ -6,6 +6,7 @@ from django.test import Client
 from django.utils.formats import date_format
 
 from activities.models import Activity, Delivery
+from activities.sentences import Voice, tell
 from billing.models import Order, StripeCustomer, Subscription
 from hub import grants
 from hub.models import Grant, User
@@ -210,6 +211,11 @@ def test_looking_again_mends_what_no_event_told(shop: Shop, sam: Client) -> None
     assert answer.status_code == 303
     assert not ada.has(shop.club)
     assert "Stripe was asked: this is how it stands now." in page_of(sam, ada)
+    line = Activity.objects.get(verb="staff_action", user=ada.user)
+    assert str(tell(line, voice=Voice.STAFF)) == (
+        f"{line.actor}: Looked at Stripe again, {ada.user}, Stripe was asked: this is how it stands now."
+    )
+    assert line.actor and line.actor.email == "sam@example.org"
 
 
 def press_until_refused(browser: Client, path: str, *, shop: Shop) -> None:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from activities import clock
+from activities.record import record_deed
 from hub.access import open_products
 from hub.forms import ReasonForm
 from hub.invitations import send_access_again, send_invitation
@@ -73,5 +74,7 @@ def look(request: HttpRequest, pk: int) -> HttpResponse:
     if happens_too_often(str(user.pk), what="staff_look", per_minute=LOOKS_PER_MINUTE):
         messages.warning(request, "Stripe was asked about this person a moment ago. Wait a minute.")
     else:
-        messages.info(request, ask_again(user))
+        became = ask_again(user)
+        record_deed("looked at Stripe again", actor_id=actor_of(request).pk, user_id=pk, note=became, now=clock.now())
+        messages.info(request, became)
     return SeeOther(reverse("hub:console_person", args=[user.pk]))

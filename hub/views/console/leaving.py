@@ -43,9 +43,12 @@ def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff_only(Permission.DEACTIVATE_PEOPLE)
 def reactivate(request: HttpRequest, pk: int) -> HttpResponse:
-    person = get_object_or_404(User, pk=pk)
+    person, form = get_object_or_404(User, pk=pk), ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say why, in at most 240 characters: nothing was changed.")
+        return _back(person)
     try:
-        deactivating.reactivate(person, actor=actor_of(request), now=clock.now())
+        deactivating.reactivate(person, actor=actor_of(request), reason=form.cleaned_data["reason"], now=clock.now())
     except Refused as refused:
         messages.error(request, str(refused))
     else:

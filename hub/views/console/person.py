@@ -136,12 +136,13 @@ def show(
     explanations = access.explain_all(user, list(access.worth_explaining(user)), at=at, now=now)
     if at >= now:
         explanations = with_notes(explanations, user)
-    lines = {line.made_by for why in explanations for line in why.ledger}
+    lines, facts = {line.made_by for why in explanations for line in why.ledger}, facts_on(user, now=now)
     lead = lead_of(request.GET.get("by", "")[:LONGEST_LEAD])
     context = {
         "person": user,
         "lead": lead if lead and user.pk in lead.people else None,
-        "facts": facts_on(user, now=now),
+        "facts": facts,
+        "is_kept_out": any(fact.tone in {"bad", "warn"} for fact in facts),
         "known": sorted((why for why in explanations if _is_known(why)), key=_place),
         "pages_of_causes": causes.pages_of(lines, reader=actor_of(request)),
         "others": [why for why in explanations if not _is_known(why)],
