@@ -8,7 +8,7 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from billing.account import invoiced_on, invoices_due
         from billing.console.stages import STAGES
-        from billing.desk import causes, evidence, forgetting, overview, standing, strangers, support, tracing
+        from billing.desk import causes, evidence, forgetting, held_up, overview, standing, strangers, support, tracing
         from billing.insight.products import figures_of
         from billing.refreshing.charged import settle_where_let_in
         from billing.refreshing.giving_back import follow_stripe
@@ -31,6 +31,7 @@ class BillingConfig(AppConfig):
                 find_people=tracing.find_people,
                 lead_of=tracing.lead_of,
                 tell_of=strangers.tell_of,
+                tell_of_delay=held_up.tell_of_delay,
                 ask_again=support.look_again_at,
                 facts=standing.facts,
                 stages=STAGES,

@@ -31,10 +31,13 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence of what nobody here owns. `question`: the page where somebody is asked whose it is, or empty."""
+    """A sentence of what nobody here has. `question`: the page where somebody is asked whose it is, or empty; `owner`:
+    the id of whom it was given to.
+    """
 
     words: str
     question: str = ""
+    owner: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,11 @@ def lead_of(word: str) -> Lead | None:
 def tell_of(word: str) -> list[Told]:
     """What is known of an address or an id that nobody here has: a sentence each, none where nothing is."""
     return list(seller().tell_of(word))
+
+
+def tell_of_delay() -> str:
+    """Why somebody who has bought may not be known here yet: a sentence, empty where nothing speaks for it."""
+    return seller().tell_of_delay()
 
 
 def ask_again(user: User) -> str:

@@ -63,8 +63,8 @@ class Seller:
     where it is not for them to do; `invoiced_on`: of these refs, when the invoice was made that is late, or else the
     newest.
     Of people: `find_people` by an id or a number of the seller's, `lead_of` what that is, `tell_of` an address or id
-    that leads to nobody, `ask_again` how somebody stands, `facts` on their way in, `stages` of paying that lists are
-    narrowed by.
+    that leads to nobody, `tell_of_delay` why it may only not do so yet, `ask_again` how somebody stands, `facts` on
+    their way in, `stages` of paying that lists are narrowed by.
     Of the console: the `steps` to a first sale, the `matters` that wait, and how many of them (`count_waiting`);
     `figures_of` products by their ids; `pages_of` the causes of ledger lines.
     Of what is kept: `told` are the sections of a person's own data, `forget` destroys what is personal of these ids.
@@ -83,6 +83,7 @@ class Seller:
     find_people: Callable[[str], Iterable[int]] = _nothing
     lead_of: Callable[[str], Lead | None] = lambda _word: None
     tell_of: Callable[[str], Iterable[Told]] = _nothing
+    tell_of_delay: Callable[[], str] = str
     ask_again: Callable[[User], str] = _nobody
     facts: Callable[[User], Iterable[Fact]] = _nothing
     stages: Mapping[str, Stage] = field(default_factory=dict)

@@ -62,7 +62,7 @@ def stripe(request: HttpRequest) -> HttpResponse:
         "connection": used,
         "was": Connection.objects.filter(state=Connection.State.OFF).order_by("-pk").first(),
         "health": health_of_connection() if used else None,
-        "held_up": held_up(now=timezone.now()) if used else None,
+        "held_up": held_up(used, now=timezone.now()),
         "endpoint_url": webhook_url(used, site_url=settings.SITE_URL) if used else "",
         "event_types": sorted(event_types.TYPES),
         "version": settings.STRIPE_API_VERSION,

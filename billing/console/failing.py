@@ -51,7 +51,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "batches": found,
         "count": sum(batch.count for batch in found),
         "chosen": chosen,
-        "held_up": held_up(now=timezone.now()),
+        "held_up": held_up(active_connection(), now=timezone.now()),
     }
     if chosen is not None:
         alike = failed_events.beside(InboxEvent.objects.get(pk=chosen.sample))

@@ -57,9 +57,8 @@ class HeldUp:
         return f"{self.how_many} since {say_moment(self.since)}. {self.why} {self.when}".rstrip()
 
 
-def held_up(*, now: datetime) -> HeldUp | None:
-    """None where whatever waits is about to be worked off. `now` is real time."""
-    used = active_connection()
+def held_up(used: Connection | None, *, now: datetime) -> HeldUp | None:
+    """Of the connection in use. None where whatever waits is about to be worked off. `now` is real time."""
     if used is None:
         return None
     trouble = _trouble_of(used)

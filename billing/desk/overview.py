@@ -23,12 +23,13 @@ def steps() -> Iterator[Step]:
 
 
 def matters() -> Iterator[Matter]:
-    waiting = held_up(now=timezone.now())
+    used = active_connection()
+    waiting = held_up(used, now=timezone.now())
     if waiting:
         words = f"{waiting} Nobody loses access because of this."
         press = ("Try now", reverse("billing:try_events"))
         yield Matter(words, reverse("billing:failed_events"), "See more", "bad", press)
-    if used := active_connection():
+    if used:
         yield from _troubled(used, is_told=bool(waiting))
     if dead := failed().count():
         words = "1 event from Stripe" if dead == 1 else f"{dead} events from Stripe"

@@ -42,18 +42,29 @@ def tell_of(word: str) -> Iterator[Told]:
     names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
     asked = _asked_about([*(order.key for order in orders), *(row.stripe_id for row in rows)])
 
-    def say(words: str, name: str = "") -> Told:
-        return Told(f"Stripe knows this {known}: {words}", asked.get(name, ""))
+    def say(words: str, name: str = "", *, owner: int | None = None) -> Told:
+        return Told(f"Stripe knows this {known}: {words}", asked.get(name, ""), owner)
 
     told = [
-        *(say(f"{_of_order(one, names)}, {_whose_order(one, is_asked=one.key in asked)}", one.key) for one in orders),
-        *(say(_of_subscription(row, names, is_asked=row.stripe_id in asked), row.stripe_id) for row in rows),
+        *(
+            say(f"{_of_order(one, names)}, {_whose_order(one, is_asked=one.key in asked)}", one.key, owner=one.user_id)
+            for one in orders
+        ),
+        *(
+            say(_of_subscription(row, names, is_asked=row.stripe_id in asked), row.stripe_id, owner=row.user_id)
+            for row in rows
+        ),
     ]
     bought = {order.customer_id for order in orders} | {row.customer_id for row in rows}
     for customer in customers:
         if customer.stripe_id not in bought:
             whose = _whose(customer.user, is_asked=False)
-            told.append(say(f"customer {customer.stripe_id} without a purchase that is known here, {whose}."))
+            told.append(
+                say(
+                    f"customer {customer.stripe_id} without a purchase that is known here, {whose}.",
+                    owner=customer.user_id,
+                )
+            )
     if ref and not told:
         told = [say(f"{tell(ref)}, by {payer}, of whom nothing is known here.") for payer in subjects_of_ref(ref)]
     yield from told

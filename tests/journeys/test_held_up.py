@@ -4,6 +4,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -134,3 +135,30 @@ def test_one_asks_with_each_sweep_while_stripe_is_away_and_its_answer_frees_all(
     sweep()
     assert shop.has(ADA, shop.course) and shop.has(BEN, shop.course)
     assert Connection.objects.get().state == Connection.State.OK
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (503, "Stripe does not answer, and 1 event waits since "),
+        (400, "1 event waits since "),
+    ],
+)
+def test_who_looks_for_a_buyer_meanwhile_reads_why_nobody_is_found(
+    shop: Shop, desk: Client, status: int, said: str
+) -> None:
+    hold_up(shop, ADA, status=status)
+    for word in (ADA, "cus_of_somebody_new", "Ada Lind"):
+        page = words(desk, f"/console/people/?q={word}")
+        assert said in page and "may not be known here yet." in page, word
+        assert f'<a href="{EVENTS}">See what waits</a>' in page, word
+    assert "<h2>Nobody has this address yet</h2>" in words(desk, f"/console/people/?q={ADA}")
+    with pytest.raises(CommandError, match="may not be known here yet"):
+        call_command("why", ADA)
+    cast.UserFactory(email=f"x{ADA}")
+    assert "may not be known here yet." in words(desk, f"/console/people/?q={ADA}"), "beside who has it in part"
+    assert "may not be known" not in words(desk, "/console/people/?state=grace")
+    shop.sandbox.behave()
+    desk.post(TRY)
+    drain()
+    assert "may not be known" not in words(desk, "/console/people/?q=zoe@example.net")

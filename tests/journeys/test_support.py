@@ -115,7 +115,8 @@ def test_a_paid_order_that_nobody_owns_is_told_of_its_address_and_its_ids(shop: 
     words = f"order {order.key} paid €180.00 on {day} for The Wheel, not given to anybody: see To decide."
     told = f"Stripe knows this address: {words}"
     assert why(address) == f"Nobody here has the address {address}. {told}"
-    assert told in sam.get("/console/people/", {"q": f" {address} "}).content.decode()
+    page = sam.get("/console/people/", {"q": f" {address} "}).content.decode()
+    assert told in page and "but Stripe knows it</h2>" in page and "Try fewer letters" not in page
     for ref in (order.key, order.session_id, order.customer_id, order.charge_id):
         if ref:
             assert f"Stripe knows this id: {words}" in sam.get("/console/people/", {"q": ref}).content.decode()
@@ -142,6 +143,7 @@ def test_an_address_that_others_only_contain_is_told_of_beside_them(shop: Shop, 
     page = sam.get("/console/people/", {"q": "ann@example.org"}).content.decode()
     assert "joann@example.org" in page
     assert "Stripe knows this address: order " in page and "given to ann@example.com." in page
+    assert f'<a href="/console/people/{User.objects.get(email="ann@example.com").pk}/">See them</a>' in page
     for piece in ("example.org", "joann@example.org"):
         assert "Nobody here has" not in sam.get("/console/people/", {"q": piece}).content.decode()
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from activities import clock
+from billing.desk.held_up import tell_of_delay
 from billing.desk.strangers import tell_of
 from billing.rules.why import as_json
 from hub.access import Explanation, LedgerLine, explain_all, worth_explaining
@@ -64,9 +65,8 @@ class Command(BaseCommand):
 
 def _who_is_nobody(text: str) -> str:
     """That nobody is meant, what Stripe knows all the same, and who may be meant."""
-    return " ".join(
-        [f"Nobody here has the address {text}.", *(told.words for told in tell_of(text.strip()))]
-    ) + _like_address(text)
+    told = [f"Nobody here has the address {text}.", *(told.words for told in tell_of(text.strip())), tell_of_delay()]
+    return " ".join(sentence for sentence in told if sentence) + _like_address(text)
 
 
 def _of_interest(user: User, *, slug: str | None) -> QuerySet[Product]:

@@ -9,7 +9,7 @@ from activities import clock
 from activities.chips import address, chips
 from activities.record import record_deed
 from hub.forms import PeopleForm
-from hub.payments import lead_of, tell_of
+from hub.payments import lead_of, tell_of, tell_of_delay
 from hub.people import asked_address, export_people, find_people
 from hub.permissions import Permission, actor_of, staff_only, there_before_a_file
 
@@ -29,6 +29,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "found": found,
         "lead": lead_of(filters.words),
         "told": told,
+        "delay": tell_of_delay() if filters.words.strip() and (is_nobodys or not found.people) else "",
         "nobodys": address_asked if is_nobodys else "",
         "is_unknown_address": asked == ["q"] and "@" in filters.words and not told,
         "chips": chips(form, request.GET, besides=["order"]),
