@@ -163,6 +163,25 @@ class Gateway:
     def payment_intent(self, payment_intent: str) -> Json:
         return self._one(self._client.v1.payment_intents.retrieve, payment_intent, {"expand": ["latest_charge"]})
 
+    def named(self, ref: str) -> Json:
+        """The object of an id, by how that begins. Raises StripeMissing, also where it begins like none of these."""
+        v1 = self._client.v1
+        ways: dict[str, Callable[..., Any]] = {
+            "cus": v1.customers.retrieve,
+            "sub": v1.subscriptions.retrieve,
+            "pi": v1.payment_intents.retrieve,
+            **dict.fromkeys(("ch", "py"), v1.charges.retrieve),
+            "in": v1.invoices.retrieve,
+            "cs": v1.checkout.sessions.retrieve,
+            **dict.fromkeys(("re", "pyr"), v1.refunds.retrieve),
+            **dict.fromkeys(("du", "dp"), v1.disputes.retrieve),
+            "cn": v1.credit_notes.retrieve,
+            "evt": v1.events.retrieve,
+        }
+        if (way := ways.get(ref.partition("_")[0])) is None:
+            raise StripeMissing(f"No such id: {ref}")
+        return self._one(way, ref, {})
+
     def customer(self, customer: str) -> Json:
         """The customer, or `{"id", "object", "deleted": True}`."""
         return self._one(self._client.v1.customers.retrieve, customer, {})

@@ -44,6 +44,7 @@ urlpatterns = [
     path("console/decide/", deciding.decide, name="decide"),
     path("console/decide/<int:pk>/settle/", deciding.settle, name="settle"),
     path("console/decide/<int:pk>/close/", deciding.close_left_behind, name="close_left_behind"),
+    path("console/decide/whose/", deciding.ask_whose, name="ask_whose"),
     path("console/decide/<int:pk>/ask/", deciding.ask_stripe, name="ask_stripe"),
     path("console/decide/<int:pk>/brake/", braking.brake, name="brake"),
     path("console/decide/<int:pk>/brake/close/", braking.close, name="close_brake"),

@@ -271,7 +271,7 @@ class PeopleForm(FilterForm):
     """The filters of the list of people, as they stand in its address."""
 
     q = forms.CharField(
-        label="Name, e-mail address, Stripe id or invoice number",
+        label="Name, e-mail, Stripe id or invoice",
         required=False,
         max_length=1000,  # the address of a page at Stripe
         widget=forms.TextInput(attrs={"type": "search", "data-key": "/"}),

@@ -32,12 +32,13 @@ class Lead:
 @dataclass(frozen=True, slots=True)
 class Told:
     """A sentence of what nobody here has. `question`: the page where somebody is asked whose it is, or empty; `owner`:
-    the id of whom it was given to.
+    the id of whom it was given to; `ask`: an id of which whoever sells may know more, or empty.
     """
 
     words: str
     question: str = ""
     owner: int | None = None
+    ask: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,22 @@
 """What no rule can settle, before the people who can."""
 
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from activities import clock
 from billing.console.words import AWAY
-from billing.desk import attaching, attention, evidence
+from billing.desk import attaching, attention, evidence, inquiring
 from billing.desk.failed_events import failed
+from billing.desk.tracing import STRIPE_ID, read_ref
 from billing.forms import PayerForm
 from billing.models import Attention, StripeCustomer
 from billing.refreshing.refresh import Outcome, refresh
@@ -28,6 +31,7 @@ from hub.throttling import happens_too_often
 SHOWN = 10
 PAGE = 50
 ASKED_PER_MINUTE = 3
+IDS_PER_MINUTE = 10
 # What Stripe's present state may settle.
 ASKABLE = frozenset({Attention.Kind.UNKNOWN_STATUS, Attention.Kind.MISSING, Attention.Kind.CHARGED})
 # What is answered with a person.
@@ -89,6 +93,20 @@ def ask_stripe(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.info(request, "Stripe was asked: it stands as it did. Nothing was changed.")
     return SeeOther(reverse("billing:decide"))
+
+
+@require_POST
+@staff_only(Permission.HELP_PEOPLE)
+def ask_whose(request: HttpRequest) -> HttpResponse:
+    """An id that Stripe never told of here: whose it is, and back to the list that it is searched in."""
+    ref = read_ref(request.POST.get("ref", ""))
+    if not STRIPE_ID.fullmatch(ref):
+        raise Http404
+    if happens_too_often(str(actor_of(request).pk), what="ask_whose", per_minute=IDS_PER_MINUTE):
+        messages.warning(request, "Stripe was asked about several ids a moment ago. Wait a minute.")
+    else:
+        messages.info(request, inquiring.ask_whose(ref))
+    return SeeOther(f"{reverse('hub:console_people')}?{urlencode({'q': ref})}")
 
 
 @require_POST

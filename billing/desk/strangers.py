@@ -6,8 +6,9 @@ from django.db.models import Q
 from django.urls import reverse
 
 from activities.money import format_money
+from billing.connection import active_connection
 from billing.desk.support import tell_disputes, tell_refunded_invoices, what_it_was
-from billing.desk.tracing import STRIPE_ID, Rows, read_ref, rows_of_id, subjects_of_ref, tell
+from billing.desk.tracing import STRIPE_ID, Rows, read_ref, rows_of_id, say_kind, subjects_of_ref, tell
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
 from billing.stripe_objects import products_of
@@ -67,6 +68,8 @@ def tell_of(word: str) -> Iterator[Told]:
             )
     if ref and not told:
         told = [say(f"{tell(ref)}, by {payer}, of whom nothing is known here.") for payer in subjects_of_ref(ref)]
+    if known == "id" and not told and active_connection() is not None:
+        told = [Told(f"Stripe has told of no such {say_kind(ref)} here.", ask=ref)]
     yield from told
 
 

@@ -184,6 +184,7 @@ WHO: dict[str, Public | Permission] = {
     "billing:import_stop": May.IMPORT_PURCHASES,
     "billing:import_resume": May.IMPORT_PURCHASES,
     "billing:ask_stripe": May.HELP_PEOPLE,
+    "billing:ask_whose": May.HELP_PEOPLE,
     "billing:brake": May.SEE_QUESTIONS,
     "billing:close_brake": May.CLOSE_STOPPED_PASS,
     "billing:compare_again": May.SETTLE_QUESTIONS,

@@ -190,6 +190,52 @@ def test_an_imported_subscriber_is_found_by_the_newest_payment(shop: Shop, sam: 
     }
 
 
+def ask(browser: Client, ref: str) -> str:
+    answer = browser.post("/console/decide/whose/", {"ref": ref}, follow=True)
+    assert answer.redirect_chain == [(f"/console/people/?q={ref}", 303)]
+    return unescape(" ".join(answer.content.decode().split()))
+
+
+def test_what_stripe_never_told_is_asked_for_by_a_button(renewed: Shop, sam: Client) -> None:
+    """A charge from before the link, an event, a dispute that names no customer."""
+    ids = ids_of_newest_payment(renewed)
+    charge, ada = ids["charge"], Member(renewed)
+    dispute = renewed.sandbox.post(f"/sandbox/charges/{charge}/dispute", {"status": "needs_response"})["id"]
+    customer = Subscription.objects.get(user__email=ADA).customer_id
+    for ref in (charge, dispute, ids["payment_intent.succeeded"]):
+        Reference.objects.all().delete()
+        page = words(sam, "/console/people/", q=ref)
+        assert "Ask Stripe whose it is" in page and f'name="ref" value="{ref}"' in page
+        page = ask(sam, ref)
+        assert (
+            f"Stripe was asked: {ref} is of {customer}." in page and f"/console/people/{ada.user.pk}/?by={ref}" in page
+        )
+        assert people(sam, ref) == [ADA]
+
+
+def test_who_is_not_known_here_yet_is_looked_at_when_asked_about(shop: Shop, sam: Client) -> None:
+    Member(shop).subscribe(shop.monthly.price_id)
+    shop.sandbox.take_pending()  # lost
+    charge = newest_charge(shop)
+    assert people(sam, charge) == []
+    ask(sam, charge)
+    assert people(sam, charge) == [ADA] and shop.has(ADA, shop.club)
+
+
+def test_what_stripe_does_not_know_is_said_and_only_ids_are_asked_about(shop: Shop, sam: Client) -> None:
+    assert "Stripe does not know ch_nobody in this account and mode." in ask(sam, "ch_nobody")
+    assert sam.post("/console/decide/whose/", {"ref": "EYII50VT-0002"}).status_code == 404
+    assert "Ask Stripe" not in words(sam, "/console/people/", q="EYII50VT-0002")
+    shop.sandbox.answer_with(500)
+    assert "Stripe does not answer right now." in ask(sam, "ch_nobody")
+
+
+def test_members_and_strangers_ask_about_no_id(shop: Shop, ada: User) -> None:
+    for browser in (Client(), signed_in(ada)):
+        with counted(shop.sandbox, at_most=0):
+            assert browser.post("/console/decide/whose/", {"ref": "ch_nobody"}).status_code in {302, 403, 404}
+
+
 def test_what_was_known_before_is_found_after_the_upgrade(renewed: Shop, sam: Client) -> None:
     ids = ids_of_newest_payment(renewed)
     customer = Subscription.objects.get(user__email=ADA).customer_id
