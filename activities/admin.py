@@ -4,9 +4,10 @@ from itertools import chain
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from activities import deliveries, doorbell
 from activities.admin_reason import asks_why
@@ -48,10 +49,11 @@ class RecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """What the filters beside the list ask, and no more: by an address of one's own making, a field that is not
-        shown could be guessed letter by letter.
+        """What the filters beside the list ask, whose rows they are, and no more: by an address of one's own making, a
+        field that is not shown could be guessed letter by letter.
         """
-        return lookup in {f"{name}__{how}" for name in self.get_list_filter(request) for how in HOW_FILTERS_ASK}
+        asked = {f"{name}__{how}" for name in self.get_list_filter(request) for how in HOW_FILTERS_ASK}
+        return lookup in asked | ({f"{self.person}__id__exact"} if self.person else set())
 
     def links(self, row: Any) -> Iterable[Link]:
         """Those that this app knows of."""
@@ -78,6 +80,15 @@ class RecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 link for link in links if not link.permission or (user.is_authenticated and user.may(link.permission))
             ]
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+def rows_of(model: type[Model], person: Any) -> Link:
+    """The way to all rows of a model that are about this person."""
+    shown = admin.site.get_model_admin(model)
+    named = model._meta
+    asked = f"?{getattr(shown, 'person', '')}__id__exact={person.pk}"
+    path = path_to(f"admin:{named.app_label}_{named.model_name}_changelist")
+    return Link(capfirst(str(named.verbose_name_plural)), f"{path}{asked}")
 
 
 def _follow(row: Any, path: str) -> Any:

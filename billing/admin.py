@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from activities import clock
-from activities.admin import Link, ReadOnlyAdmin, linkers
+from activities.admin import Link, ReadOnlyAdmin, linkers, rows_of
 from activities.admin_reason import asks_why
 from activities.models import Activity
 from billing.connection import active_connection
@@ -235,12 +235,16 @@ for kind, model in MIRRORED.items():
     admin.site.register(model, type("MirrorAdmin", (MirrorAdmin,), {"search_fields": SOUGHT[kind]}))
 
 
+# An owner may choose a product's id, so that it does not say what it is one of.
+SHELF_OF = {model: f"{kind}s" for kind, model in MIRRORED.items()}
+
+
 def _at_stripe(row: Any) -> Iterator[Link]:
     """The pages at Stripe of what a row is about."""
     connection = active_connection()
     refs = _refs_of(row) if connection else []
     for ref in dict.fromkeys(ref for ref in refs if ref):
-        if connection and (url := page_of(ref, connection=connection)):
+        if connection and (url := page_of(ref, connection=connection, shelf=SHELF_OF.get(type(row), ""))):
             yield Link(f"{ref} at Stripe", url, away=True)
 
 
@@ -274,4 +278,9 @@ def _of_cause(row: Any) -> Iterator[Link]:
             yield Link(cause, page.url, permission=page.permission)
 
 
-linkers += [_at_stripe, _of_cause]
+def _of_person(row: Any) -> Iterator[Link]:
+    if isinstance(row, User):
+        yield from (rows_of(model, row) for model in (Subscription, Order))
+
+
+linkers += [_of_person, _at_stripe, _of_cause]

@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class BillingConfig(AppConfig):
@@ -16,6 +16,7 @@ class BillingConfig(AppConfig):
         from billing.rules.why import reasons_of
         from hub.seller import Seller, register
 
+        apps.get_app_config("djstripe").verbose_name = "Stripe’s mirror"
         register(
             Seller(
                 reasons_of=reasons_of,

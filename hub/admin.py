@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from activities import clock
-from activities.admin import Link, ReadOnlyAdmin, RecordAdmin, person_finders
+from activities.admin import Link, ReadOnlyAdmin, RecordAdmin, person_finders, rows_of
 from activities.admin_reason import MOST, asks_why
 from activities.days import last_moment
 from activities.record import record_deed
@@ -94,7 +94,8 @@ class PageAdmin(ReadOnlyAdmin):
     list_select_related = ("product", "section")
 
     def links(self, row: Page) -> Iterator[Link]:
-        yield Link("Edit in the console", reverse("hub:console_page", args=[row.pk]))
+        page = reverse("hub:console_page", args=[row.pk])
+        yield Link("Edit in the console", page, permission=Permission.EDIT_PRODUCTS)
 
     def get_exclude(self, request: HttpRequest, obj: Page | None = None) -> tuple[str, ...]:
         return _closed(request, "body", "video_url")
@@ -113,7 +114,8 @@ class CategoryAdmin(ReadOnlyAdmin):
     list_display = ("name", "position")
 
     def links(self, row: Category) -> Iterator[Link]:
-        yield Link("Edit in the console", reverse("hub:console_category", args=[row.pk]))
+        page = reverse("hub:console_category", args=[row.pk])
+        yield Link("Edit in the console", page, permission=Permission.EDIT_PRODUCTS)
 
 
 @admin.register(Site)
@@ -135,6 +137,8 @@ class UserAdmin(RecordAdmin):
 
     def links(self, row: User) -> Iterator[Link]:
         yield Link("In the console", reverse("hub:console_person", args=[row.pk]))
+        yield rows_of(Grant, row)
+        yield rows_of(Ledger, row)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Somebody new comes in as everybody does: by one code to the address, which proves it."""

@@ -195,7 +195,7 @@ def test_what_a_page_says_is_read_by_those_who_read_drafts(db: None, role: User.
 
     path = f"/admin/hub/page/{page.pk}/change/"
     assert says(path, "Feldspar and ash.", "aqz-KE-bpKQ") == {reads}
-    assert says(path, f"/console/products/pages/{page.pk}/") == {True}
+    assert says(path, f"/console/products/pages/{page.pk}/") == {reads}
     assert says(f"/admin/hub/product/{page.product_id}/change/", "Learn it") == {True}
     assert says(f"/admin/hub/product/{page.product_id}/change/", "Soon to be said.") == {reads}
     assert says("/admin/hub/page/?q=glaze", path) == {True}

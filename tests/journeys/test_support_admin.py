@@ -27,7 +27,7 @@ from billing.models import (
 from billing.refreshing.mirror import MODELS
 from billing.sweeping.everything import subjects_of
 from hub import grants
-from hub.models import Grant, Ledger, User
+from hub.models import Category, Grant, Ledger, User
 from tests import cast
 from tests.journeys.test_failed_events import fail
 from tests.members import Member, signed_in
@@ -262,3 +262,31 @@ def test_no_list_asks_more_of_the_database_when_it_is_longer(bought: Shop, sam: 
         counts.append(asked)
     assert counts[0] == counts[1]
     assert max(counts[0].values()) <= 14, counts[0]
+
+
+def test_a_person_leads_to_her_own_grants_ledger_and_purchases(bought: Shop, sam: Client) -> None:
+    ada = User.objects.get(email=ADA)
+    page = words(sam, f"/admin/hub/user/{ada.pk}/change/")
+    for name, rows in (("Grants", 2), ("Ledger", 2), ("Orders", 1), ("Subscriptions", 1)):
+        (path,) = re.findall(rf'<a href="([^"]+)">{name}</a></li>', page)
+        theirs = sam.get(path)
+        assert theirs.status_code == 200
+        assert len(theirs.context["cl"].result_list) == rows
+        assert "ben@example.org" not in words(sam, path)
+
+
+def test_nobody_is_led_to_a_page_that_is_shut_to_them(bought: Shop, sam: Client, owner: User) -> None:
+    page, category = cast.PageFactory(product=bought.course), Category.objects.create(name="Clay")
+    for path in (f"/admin/hub/page/{page.pk}/change/", f"/admin/hub/category/{category.pk}/change/"):
+        assert "Edit in the console" not in words(sam, path)
+        assert "Edit in the console" in words(signed_in(owner), path)
+
+
+def test_what_is_mirrored_is_called_so_and_leads_to_stripes_dashboard(bought: Shop, sam: Client, settings: Any) -> None:
+    assert "Stripe’s mirror" in words(sam, "/admin/")
+    settings.STRIPE_API_BASE = ""
+    for kind, model in MODELS.items():
+        row = model.objects.first()
+        if row is not None:
+            page = words(sam, f"/admin/djstripe/{kind}/{row.pk}/change/")
+            assert f'href="https://dashboard.stripe.com/test/{kind}s/{row.id}"' in page
