@@ -20,7 +20,11 @@ PAGE, PIECE = 50, 1000
 CHANGED = "changed"
 TO_DO = (ImportRow.Verdict.CREATE, ImportRow.Verdict.MATCH, ImportRow.Verdict.DOUBT)
 HERE = "Has this access already."
-SKIPPED = {totals.NOTHING: "Opens nothing.", totals.SEVERAL: "Several purchases, none of which opens anything now."}
+SKIPPED = {
+    totals.NOTHING: "Opens nothing.",
+    totals.SEVERAL: "Several purchases, none of which opens anything now.",
+    totals.NOBODYS: "Opens when somebody says whose it is: see To decide.",
+}
 COLUMNS = ("Person", "Stripe id", "What", "State", "Access", "Why", "E-mail", "Error")
 
 
@@ -186,7 +190,10 @@ def _sentences(row: ImportRow, reasons: Sequence[str]) -> list[str]:
     said = list(dict.fromkeys(say(reason) for reason in reasons))
     if row.verdict != ImportRow.Verdict.SKIP:
         return said
-    return [HERE, *said] if totals.OPENING.intersection(reasons) else said or [SKIPPED[totals.NOTHING]]
+    reason = totals.reason_of(row.planned)
+    if reason in totals.OPENING:
+        return [HERE, *said]
+    return [SKIPPED[reason], *said] if reason == totals.NOBODYS else said or [SKIPPED[totals.NOTHING]]
 
 
 def _say_skipped(counts: Mapping[str, int]) -> list[tuple[str, int]]:

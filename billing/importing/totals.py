@@ -1,7 +1,7 @@
 """What a plan comes to, counted once when it is made, so that its page costs the same for ten rows and a million."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from billing.models import ImportRow
@@ -9,7 +9,7 @@ from hub.reasons import RENEWING
 
 # With these a purchase opens something; where nothing is to be done about one, it is open already.
 OPENING = RENEWING | {"trial", "ending", "canceled_paid_through", "past_due_grace", "invoice_late_grace", "bought"}
-NOTHING, SEVERAL = "nothing", "several"
+NOTHING, SEVERAL, NOBODYS = "nothing", "several", "nobodys"
 
 
 class Totals(TypedDict):
@@ -41,7 +41,7 @@ def totals_of(rows: Iterable[ImportRow]) -> Totals:
         new.update(planned.get("new", []))
         letters.update(planned.get("letters", []))
         if row.verdict == ImportRow.Verdict.SKIP:
-            skipped[_reason_of(planned.get("reasons", []))] += 1
+            skipped[reason_of(planned)] += 1
         for address, product, _, _, state, _ in planned.get("grants", []):
             given.add(address)
             access.setdefault(product, Counter())[state] += 1
@@ -56,8 +56,9 @@ def totals_of(rows: Iterable[ImportRow]) -> Totals:
     )
 
 
-def _reason_of(reasons: Sequence[str]) -> str:
+def reason_of(planned: Mapping[str, Any]) -> str:
     """Why a row is skipped: counted once, so that the reasons come to as many as there are rows."""
+    reasons: Sequence[str] = planned.get("reasons", [])
     if opening := next((reason for reason in reasons if reason in OPENING), ""):
-        return opening
+        return opening if planned.get("people") else NOBODYS
     return SEVERAL if len(reasons) > 1 else next(iter(reasons), NOTHING)

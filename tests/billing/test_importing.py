@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from activities import clock
 from activities.models import Activity, Delivery
-from billing.importing import asking, carrying_out, rehearsing
+from billing.importing import asking, carrying_out, rehearsing, showing
 from billing.models import Attention, ImportBatch, ImportRow, Order, StripeCustomer, Subject, Subscription
 from billing.sweeping.reconcile import full_pass
 from hub.models import Grant, Ledger, User
@@ -89,6 +89,19 @@ def test_the_dry_run_says_who_is_new_known_skipped_and_in_doubt(past: Past) -> N
     assert ImportRow.objects.get(who=CLEO).planned["reasons"] == ["canceled"]
     assert ImportRow.objects.get(who=nameless).planned["doubts"] == [Attention.Kind.UNMATCHED]
     assert "2 people are new here" in words
+
+
+def test_a_payer_whom_staff_are_asked_about_already_is_not_said_to_have_access(past: Past) -> None:
+    past.subscribe("")
+    past.connect()
+    plan, _ = dry_run()
+    apply(plan)
+    dry_run()
+    again = ImportBatch.objects.order_by("-pk")[0]
+    [line] = showing.find(again, showing.Filters()).lines
+    said = "Opens when somebody says whose it is: see To decide."
+    assert (line.row.verdict, line.why[0]) == ("skip", said)
+    assert showing.summary(again).skipped == [(said, 1)]
 
 
 def test_the_import_does_row_for_row_what_the_dry_run_showed(past: Past) -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from billing.models import Order
+from billing.models import Order, StripeCustomer
 from hub import grants
 from hub.models import User
 from tests.hub.test_signing_in import code_sent
@@ -167,6 +167,8 @@ def test_invoices_that_go_to_another_address_are_said_to(shop: Shop, member: Mem
     assert "Invoices go to" not in member.account_page()
     User.objects.update(email="ada@new.example")
     assert "Invoices go to ada@example.org" in Member(shop, "ada@new.example").account_page()
+    StripeCustomer.objects.update(email="")
+    assert "Invoices go to" not in Member(shop, "ada@new.example").account_page(), "Stripe has no address"
 
 
 @pytest.mark.parametrize(("outcome", "words"), [("succeed", "pending"), ("fail", "failed")])
