@@ -254,8 +254,12 @@ def expire_session(account: Account, session_id: str) -> None:
 
 
 def _settled(account: Account, intent: Obj, *, status: str, event: str) -> None:
+    """Once: whoever pays later in another way pays an invoice, and the session stays as it was."""
     session = account.find("checkout.session", account.notes(intent["id"]).get("session"))
-    if session and session["status"] == "complete" and session["payment_status"] == "unpaid":
+    if not session or account.notes(session["id"]).get("settled"):
+        return
+    if session["status"] == "complete" and session["payment_status"] == "unpaid":
+        account.note(session["id"], settled=True)
         card = intent["capture_method"] == "manual"
         account.change(session, payment_status=status)
         if not card:

@@ -274,7 +274,7 @@ def _add_charge(order: Order, charge: Json, snapshot: Snapshot) -> None:
 def _carry_over(order: Order, known: Order | None, snapshot: Snapshot, *, now: datetime) -> None:
     """What an order learned from another object, or once was, is not forgotten."""
     if known is not None:
-        if not order.charge_id and known.amount_refunded > known.amount_credited:
+        if not order.charge_id:
             # neither a subscription's session nor its invoice names the charge
             order.amount_refunded, order.fully_refunded = known.amount_refunded, known.fully_refunded
         if (order.invoice_id or known.invoice_id) not in {found["id"] for found in snapshot.paid_invoices or []}:

@@ -104,6 +104,8 @@ ONCE = {
     "charge.expired",
     "charge.failed",
     "charge.succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.async_payment_succeeded",
     "checkout.session.completed",
     "checkout.session.expired",
     "credit_note.created",

@@ -1,7 +1,7 @@
 import pytest
 import stripe
 
-from tests.sandbox.shelf import DAY, DECLINED, THANKS, Shelf
+from tests.sandbox.shelf import DAY, DECLINED, GOOD, THANKS, Shelf
 from tests.sandboxes import Declined
 
 
@@ -101,6 +101,17 @@ def test_a_bank_debit_is_unpaid_until_it_settles(shelf: Shelf, outcome: str, sta
     shelf.sandbox.advance("4d")
     assert shelf.sandbox.api.checkout.sessions.retrieve(session["id"]).payment_status == status
     assert f"checkout.session.async_payment_{event}" in shelf.events()
+
+
+def test_a_session_whose_debit_failed_stays_unpaid_when_its_invoice_is_paid(shelf: Shelf) -> None:
+    link = shelf.link(shelf.monthly, payment_method_types=["card", "sepa_debit"])
+    paid = shelf.sandbox.pay_link(link, email="ada@example.org", card="sepa_debit", outcome="fail")["session"]
+    shelf.sandbox.advance("4d")
+    shelf.sandbox.post(f"/sandbox/customers/{paid['customer']}/card", {"card": GOOD, "retry": True})
+    assert shelf.subscription(paid["subscription"])["status"] == "active"
+    assert shelf.sandbox.api.checkout.sessions.retrieve(paid["id"]).payment_status == "unpaid"
+    told = [event for event in shelf.events() if event.startswith("checkout.session.async")]
+    assert told == ["checkout.session.async_payment_failed"]
 
 
 def test_three_d_secure_asks_and_takes_no_for_an_answer(shelf: Shelf) -> None:
