@@ -16,7 +16,7 @@ def unknown_among(subscriptions: Iterable[Json], *, open_invoices: Iterable[Json
 
     `open_invoices`: of these subscriptions, and perhaps of others.
     """
-    unpaid = [sub for sub in subscriptions if _is_unpaid(sub)]
+    unpaid = [sub for sub in subscriptions if may_have_been_paid(sub)]
     if not unpaid:
         return set()
     several = {ref for ref, count in Counter(map(subscription_of_invoice, open_invoices)).items() if count > 1}
@@ -41,8 +41,8 @@ def unknown_among(subscriptions: Iterable[Json], *, open_invoices: Iterable[Json
     return decided - set(known.values_list("stripe_id", flat=True)) if decided else decided
 
 
-def _is_unpaid(sub: Json) -> bool:
-    """Its newest invoice, unless that is the first of all: then nothing can have been paid before."""
+def may_have_been_paid(sub: Json) -> bool:
+    """Earlier, where its newest invoice is not paid: unless that is the first of all."""
     newest = expanded(sub.get("latest_invoice"))
     if newest is None or newest.get("billing_reason") == "subscription_create":
         return False

@@ -16,6 +16,7 @@ from activities.marks import Mark
 from activities.models import Delivery
 from billing.models import Connection, Order, Subscription
 from billing.refreshing import applying
+from billing.refreshing.earlier_payments import may_have_been_paid
 from billing.refreshing.entitling import (
     Rules,
     count_from_each_other,
@@ -24,6 +25,7 @@ from billing.refreshing.entitling import (
     with_other_purchases,
 )
 from billing.refreshing.look import Look
+from billing.refreshing.since import AWAITING
 from hub import grants
 from hub.access import open_grants, reached
 from hub.grants import CLOSED, Wanted
@@ -37,7 +39,10 @@ Key = tuple[int, int, str, str]  # and the source and reference of the grant
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One person who gains or loses one product; `is_told`: a letter says that it is lost."""
+    """One person who gains or loses one product; `is_told`: a letter says that it is lost.
+
+    `is_unsure`: for want of a payment that may have been made before Stripe was first asked; it is asked again.
+    """
 
     email: str
     name: str
@@ -46,6 +51,7 @@ class Effect:
     reason: str
     until: datetime | None
     is_told: bool
+    is_unsure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,16 @@ def settle(subjects: list[str], *, connection: Connection, cause: str, now: date
 def of_settled(found: Settled, *, now: datetime) -> list[Effect]:
     """Beside what is open again, now that it was taken back."""
     had = _open_to(found.last, now=now)
+    unsure = _unsure_among((row.reason, row.grant.source_ref) for row in found.last.values())
     return [
         _effect(
-            row.grant.user, row.grant.product, pair in found.have, row.reason, row.until, is_told=pair in found.written
+            row.grant.user,
+            row.grant.product,
+            pair in found.have,
+            row.reason,
+            row.until,
+            is_told=pair in found.written,
+            is_unsure=row.grant.source_ref in unsure,
         )
         for pair, row in found.last.items()
         if (pair in had) != (pair in found.have) and row.grant.user.is_active
@@ -135,13 +148,27 @@ def _effects_of(changes: list[Wanted], *, now: datetime) -> Iterator[Effect]:
     after = before - changed | {want.key for want in changes if _opens(want, now=now)}
     noted = noted - changed | {want.key for want in changes if want.state != CLOSED}
     had, have, still_noted = (reached((key[0], key[1]) for key in keys) for keys in (before, after, noted))
+    unsure = _unsure_among((want.reason, want.source_ref) for want in changes)
     for pair, wants in by_pair.items():
         if pair[0] in people and (pair in had) != (pair in have):
             first, last, product = min(wants, key=_is_imported), wants[-1], products[pair[1]]
             is_told = pair in had and product.send_access_email and first.reason in LETTERS and not _is_imported(first)
             # No letter while another grant is written down as open, though its own time is over.
             is_told = is_told and pair not in still_noted and not any(want.foreseen for want in wants)
-            yield _effect(people[pair[0]], product, pair in have, last.reason, last.until, is_told=is_told)
+            is_unsure = last.source_ref in unsure
+            yield _effect(
+                people[pair[0]], product, pair in have, last.reason, last.until, is_told=is_told, is_unsure=is_unsure
+            )
+
+
+def _unsure_among(closed: Iterable[tuple[str, str]]) -> set[str]:
+    """Of reasons and subscriptions: those that wait for a first payment, and may have had one that is unknown here."""
+    refs = [ref for reason, ref in closed if reason in AWAITING]
+    found: set[str] = set()
+    for chunk in batched(refs, size=CHUNK):
+        rows = Subscription.objects.filter(stripe_id__in=chunk).only("stripe_id", "data")
+        found |= {row.stripe_id for row in rows if may_have_been_paid(row.data)}
+    return found
 
 
 def _opens(want: Wanted, *, now: datetime) -> bool:
@@ -171,6 +198,6 @@ def _open_to(pairs: Iterable[Pair], *, now: datetime) -> set[Pair]:
 
 
 def _effect(
-    person: User, product: Product, gains: bool, reason: str, until: datetime | None, *, is_told: bool
+    person: User, product: Product, gains: bool, reason: str, until: datetime | None, *, is_told: bool, is_unsure: bool
 ) -> Effect:
-    return Effect(person.email, person.name, product.name, gains, reason, until, is_told)
+    return Effect(person.email, person.name, product.name, gains, reason, until, is_told, is_unsure)

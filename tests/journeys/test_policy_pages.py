@@ -371,3 +371,33 @@ def test_many_are_shown_a_page_at_a_time(late: Shop, desk: Client) -> None:
     assert not AccessPolicy.objects.exists()
     assert desk.post(SITE, sent_back(second)).status_code == 303
     assert AccessPolicy.objects.get().knobs == {"past_due_policy": "none"}
+
+
+def test_who_may_have_paid_before_anything_was_heard_is_named_with_that_doubt(shop: Shop, browser: Client) -> None:
+    """Ada's first invoice was paid while nothing arrived here, Ben's never was: a first payment is asked for now."""
+    given = USUAL | {"require_first_payment": "True"}
+    doubt = "an earlier payment may be unknown here"
+    ada, ben = Member(shop), Member(shop, "ben@example.org")
+    by_invoice: dict[str, Any] = {"collection_method": "send_invoice", "days_until_due": 30}
+    paid = ada.subscribe(shop.monthly.price_id, **by_invoice)
+    shop.sandbox.advance("2h")
+    shop.sandbox.api.invoices.pay(paid["latest_invoice"], {"paid_out_of_band": True})
+    shop.sandbox.advance("31d")
+    ben.subscribe(shop.monthly.price_id, **by_invoice)
+    shop.sandbox.advance("2h")
+    shop.sandbox.take_pending()
+    for subscription in shop.sandbox.api.subscriptions.list({}).data:
+        shop.sandbox.api.subscriptions.update(subscription.id, {"metadata": {"heard": "of"}})
+    shop.deliver()
+    assert opened() == {(member.email, "Studio Membership") for member in (ada, ben)}
+    page = browser.post(SITE, given).content.decode()
+    rows = re.findall(r"<tr>(.*?)</tr>", page.partition("<tbody>")[2], re.S)
+    assert {member.email: doubt in row for row in rows for member in (ada, ben) if member.email in row} == {
+        ada.email: True,
+        ben.email: False,
+    }
+    found = re.search(r'name="fingerprint" value="([^"]+)"', page)
+    assert found
+    browser.post(SITE, given | {"fingerprint": found[1]})
+    drain()
+    assert opened() == {(ada.email, "Studio Membership")}
