@@ -223,7 +223,9 @@ def test_a_persons_page_says_why_now_and_on_a_past_day(
     yesterday = (timezone.localdate() - timedelta(days=1)).isoformat()
     then = client.get(f"/console/people/{ben.pk}/?on={yesterday}")
     assert then.context["known"] == []
-    assert client.get(f"/console/people/{ben.pk}/?on=nonsense").status_code == 200
+    odd = client.get(f"/console/people/{ben.pk}/?on=nonsense")
+    assert odd.status_code == 200 and "That is no day in the past" in odd.content.decode()
+    assert "That is no day in the past" not in then.content.decode()
 
 
 @pytest.mark.parametrize("on", ["2026-02-31", "9999-12-31", "0001-01-01"])
