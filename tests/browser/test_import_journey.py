@@ -37,7 +37,7 @@ def test_500_are_imported_as_shown_and_the_next_purchase_appears(page: Page, chr
     # The dry run shows everybody, and changes nothing.
     page.get_by_role("checkbox", name="Send everybody").check()
     page.get_by_role("button", name="Show what would happen").click()
-    do_it = page.get_by_role("button", name=f"Import {MANY} and send {MANY} e-mails")
+    do_it = page.get_by_role("button", name=f"Import {MANY} rows and send {MANY} e-mails")
     expect(do_it).to_be_visible(timeout=AT_WORK)
     assert stack.mails_to("1-7@seeded.example") == []
     look_at(page)
