@@ -87,7 +87,7 @@ def test_a_file_with_lines_that_cannot_be_used_comes_in_once(owner: Page, stack:
     (mail,) = eventually(lambda: stack.mails_to("pupil-7@school.example"), seconds=60)
     assert "Kiln Log" in mail["text"]
     owner.goto(f"{stack.site}/console/people/?q=someone@school.example")
-    expect(owner.get_by_role("heading", name="Nobody matches")).to_be_visible()
+    expect(owner.get_by_role("heading", name="Nobody has this address")).to_be_visible()
 
     # The same file once more would make nobody anew, give nothing twice and write to nobody: there is nothing to begin.
     hand_in(owner, stack, LINES)
