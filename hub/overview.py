@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activities.models import Activity
-from hub.editing.products import find_empty
+from hub.editing.products import find_empty, find_held_drafts
 from hub.models import Page, Product
 from hub.seller import seller
 
@@ -83,6 +83,14 @@ def matters() -> list[Matter]:
             "Write one",
         )
         for product in find_empty()[:5]
+    ]
+    found += [
+        Matter(
+            f"{product} is a draft, and members have it: they find nothing, and no e-mail tells them of it.",
+            reverse("hub:console_product", args=[product.pk]),
+            "Publish it",
+        )
+        for product in find_held_drafts()[:5]
     ]
     found += seller().matters()
     return sorted(found, key=lambda matter: matter.tone != "bad")

@@ -62,13 +62,15 @@ def _is_imported(row: Ledger) -> bool:
 
 
 def mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pair]) -> list[notices.Notice]:
-    """One e-mail for each new access: a grant that comes back (a card that works again) is not new.
+    """One e-mail for each new access: a grant that comes back (a card that works again) is not new. None for a draft,
+    where its reader would find nothing.
 
     Who lost access without asking for it is told so; who cancelled, or bought for some days, knows.
     """
     written, first = [activity for activity in activities if not activity.imported], _first(ledger)
     products = Product.objects.filter(pk__in={activity.product_id for activity in written})
-    wants_mail = set(products.filter(send_access_email=True).values_list("pk", flat=True)) if written else set()
+    wanted = products.filter(send_access_email=True).values_list("pk", "is_live")
+    wants_mail = dict(wanted) if written else {}
     sent = {row.grant.source_ref for row in first.values() if row.reason in OF_INVOICES}
     invoices, found = invoiced_on(sent), []
     for activity in written:
@@ -77,7 +79,7 @@ def mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pai
         pair = (activity.user_id, activity.product_id)
         row = first[pair]
         about: dict[str, Any] = {"user_id": activity.user_id, "product_id": activity.product_id, "activity": activity}
-        if activity.verb == Activity.Verb.ACCESS_GRANTED and not row.from_state:
+        if activity.verb == Activity.Verb.ACCESS_GRANTED and not row.from_state and wants_mail[activity.product_id]:
             trial_end = row.until if row.reason == "trial" else None
             found.append(notices.access(key=f"access:{row.grant_id}", trial_end=trial_end, **about))
         elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in LETTERS and pair not in foreseen:

@@ -64,6 +64,9 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "billing/_import_progress.html", {"batch": batch, "progress": _progress(batch)})
     form = ImportRowsForm(request.GET, options=showing.options(batch))
     context = {"batch": batch, "progress": _progress(batch)}
+    if batch.state == ImportBatch.State.PLANNED:
+        links = ProductLink.objects.filter(connection=batch.connection_id, unlinked_at__isnull=True)
+        context["links"] = links.select_related("product")
     if batch.fingerprint:
         filters = form.filters()
         page = showing.find(batch, filters, after=request.GET.get("after", ""))

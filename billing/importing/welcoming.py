@@ -19,7 +19,7 @@ def key_prefix(batch: ImportBatch) -> str:
 
 def welcome(batch: ImportBatch, told: Iterable[Activity], *, brought: Iterable[Ledger], now: datetime) -> None:
     """Queues them for access that is new: what somebody had before and has again they know of. What an undone import
-    gave they know of only from a letter that was not withdrawn.
+    gave they know of only from a letter that was not withdrawn. Of a draft nobody is told: they would find nothing.
 
     `told`: the chunk's openings, with person and product, in the order in which they are named.
     """
@@ -36,6 +36,7 @@ def welcome(batch: ImportBatch, told: Iterable[Activity], *, brought: Iterable[L
         and activity.user.is_active
         and activity.product
         and activity.product.send_access_email
+        and activity.product.is_live
         and activity.details["grant"] in new | back
     ]
     known = notices.told_of_access({activity.user_id for activity in news if activity.details["grant"] in back})

@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from hub.access import open_grants
 from hub.editing.addresses import free_slug
 from hub.editing.deeds import note_deed
 from hub.editing.order import last_position
 from hub.errors import Refused
-from hub.models import CollectionItem, FormerAddress, Page, Product, SalesPage, Section, User
+from hub.models import CollectionItem, FormerAddress, Grant, Page, Product, SalesPage, Section, User
 from hub.pictures.following import follow_words
 from hub.pictures.keeping import keep
 from hub.pictures.preparing import Prepared
@@ -87,6 +87,12 @@ def find_empty() -> QuerySet[Product]:
     """What is live and has nothing to read: a collection may be so, a product with pages of its own not."""
     live = Product.objects.filter(is_live=True, archived_at=None, kind=Product.Kind.STANDARD)
     return live.exclude(pages__is_published=True)
+
+
+def find_held_drafts() -> QuerySet[Product]:
+    """What members have, and do not find because it is a draft."""
+    held = Grant.objects.filter(product=OuterRef("pk"), state__in=Grant.OPEN, user__role=User.Role.MEMBER)
+    return Product.objects.filter(Exists(held), is_live=False, archived_at=None)
 
 
 def count_holders(product: Product, *, now: datetime) -> int:

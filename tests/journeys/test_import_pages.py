@@ -14,7 +14,7 @@ from billing.importing import asking, carrying_out, reading, rehearsing, turns, 
 from billing.intake.draining import drain
 from billing.models import Connection, ImportBatch, ImportRow, Subscription
 from billing.sweeping.reconcile import differences
-from hub.models import Grant, Ledger, User
+from hub.models import Grant, Ledger, Product, User
 from tests import cast
 from tests.importing import ALL, IMPORTS, begin, csv_of, press_import, seed
 from tests.pasts import Past
@@ -54,6 +54,22 @@ def test_one_email_for_each_person_and_the_dry_run_names_them(past: Past, browse
     assert not Delivery.objects.exists()
     press_import(browser, page)
     assert sorted(Delivery.objects.values_list("user__email", flat=True)) == [ADA, BEN]
+
+
+def test_nobody_is_written_to_about_a_draft_and_the_plan_says_so(past: Past, browser: Client) -> None:
+    past.subscribe(ADA)
+    club = past.connect()
+    Product.objects.update(is_live=False)
+    page = begin(browser, emails="on", **ALL)
+    shown = browser.get(page).content.decode()
+    assert "Studio Membership is a draft." in shown and "Nobody gets an e-mail" in shown
+    press_import(browser, page)
+    assert Grant.objects.get(state="active").user.email == ADA
+    assert not Delivery.objects.exists()
+    assert "Studio Membership is a draft, and members have it" in browser.get("/console/").content.decode()
+    published = browser.post(f"/console/products/{club.pk}/live/", {"live": "1"}, follow=True).content.decode()
+    assert "1 person has it already." in published
+    assert "is a draft" not in browser.get(page).content.decode() + browser.get("/console/").content.decode()
 
 
 def test_the_figures_of_a_plan_add_up(past: Past, browser: Client) -> None:

@@ -75,6 +75,15 @@ def test_a_debit_that_bounced_says_that_nothing_is_owed_and_how_to_buy_again(sho
     assert "next=%2Fproducts%2Fthe-wheel%2F" in letter
 
 
+def test_whoever_buys_a_draft_is_not_led_to_where_nothing_is(shop: Shop, member: Member) -> None:
+    bought = shop.sandbox.api.payment_links.create({"line_items": [{"price": shop.once.price_id, "quantity": 1}]})
+    Product.objects.update(is_live=False)
+    shop.sandbox.pay_link(bought.id, email=ADA)
+    shop.deliver()
+    assert member.user.grants.filter(state="active").exists()
+    assert member.mails() == []
+
+
 def test_a_product_whose_owner_writes_himself_sends_no_letter_on_waiting_or_losing(shop: Shop, member: Member) -> None:
     Product.objects.update(send_access_email=False)
     shop.buy(shop.once, email=ADA, card="sepa_debit")

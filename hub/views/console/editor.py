@@ -115,6 +115,9 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(refused))
         return SeeOther(reverse("hub:console_product_live", args=[pk]))
     messages.success(request, f"{product} is {'live' if is_live else 'a draft now: only owners and admins see it'}.")
+    if is_live and (count := editing.count_holders(product, now=now)):
+        has = "1 person has" if count == 1 else f"{count} people have"
+        messages.info(request, f"{has} it already. Whoever got it while it was a draft got no e-mail about it.")
     if editing.find_empty().filter(pk=pk).exists():
         messages.warning(request, "It has no published page yet: whoever opens it finds nothing to read.")
     return SeeOther(reverse("hub:console_product", args=[pk]))
