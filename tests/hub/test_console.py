@@ -340,7 +340,7 @@ def test_the_first_page_says_what_today_brought_and_who_is_at_risk(
     studio.subscribe(ben, studio.club, state="grace", reason="past_due_grace")
     client = signed_in(owner)
     client.get("/console/")
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(26):
         context = client.get("/console/").context
     assert [grant.user for grant in context["at_risk"]] == [ben]
     told = {tally.words: tally for tally in context["today"]}
