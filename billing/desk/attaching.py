@@ -28,8 +28,10 @@ from hub.addresses import usable_address
 from hub.grants import closing
 from hub.joining import add_member
 from hub.models import Grant, Ledger, User
+from hub.permissions import Permission
 
 NOT_THEIRS = "not_theirs"
+BY_STAFF = frozenset({StripeCustomer.Binding.PERSON, StripeCustomer.Binding.SUPPORT})
 MOVABLE = frozenset({Attention.Kind.CONFLICT, Attention.Kind.MISTYPED, Attention.Kind.FORMER})
 
 
@@ -98,7 +100,7 @@ def attach(question: Attention, person: User, *, reason: str, actor: User, now: 
     refs = [row.ref for row in free]
     hand_over(refs, of=None, to=person.pk)
     if customer:
-        customer.user, customer.bound_by = person, StripeCustomer.Binding.PERSON
+        customer.user, customer.bound_by = person, _binding_by(actor)
         customer.save(update_fields=["user", "bound_by"])
     for order in orders:
         order.user = order.user or person
@@ -141,7 +143,7 @@ def move(question: Attention, person: User, *, reason: str, actor: User, now: da
     refs = [row.ref for row in theirs]
     _close(before, refs, actor=actor, now=now)
     hand_over(refs, of=before.pk, to=person.pk)
-    StripeCustomer.objects.filter(stripe_id=asked.subject).update(user=person, bound_by=StripeCustomer.Binding.PERSON)
+    StripeCustomer.objects.filter(stripe_id=asked.subject).update(user=person, bound_by=_binding_by(actor))
     for row in theirs:
         row.user = person
     Order.objects.bulk_update(orders, ["user"])
@@ -160,7 +162,7 @@ def may_detach(question: Attention) -> bool:
     if question.resolved_at is None or person is None:
         return False
     customer = StripeCustomer.objects.filter(stripe_id=question.subject).first()
-    if customer and (customer.user_id, customer.bound_by) != (person, StripeCustomer.Binding.PERSON):
+    if customer and (customer.user_id != person or customer.bound_by not in BY_STAFF):
         return False
     rows, orders = _bought_by(question.subject)
     theirs = {row.ref for row in _all(rows, orders) if row.user_id == person}
@@ -200,6 +202,13 @@ def person_of(address: str, *, name: str, actor: User, now: datetime) -> User:
         raise ValueError(address)
     person, _ = add_member(usable, name=name, at=now, cause=f"person:{actor.pk}", now=now)
     return person
+
+
+def _binding_by(actor: User) -> str:
+    """Whoever may make people is believed that it is the payer. What support was told opens no portal: anybody may
+    sign up and call.
+    """
+    return StripeCustomer.Binding.PERSON if actor.may(Permission.ADD_PEOPLE) else StripeCustomer.Binding.SUPPORT
 
 
 def _settle(

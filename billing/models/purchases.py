@@ -1,5 +1,7 @@
 """What people bought, as Stripe last said."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 
@@ -15,6 +17,10 @@ class StripeCustomer(models.Model):
         EMAIL = "email", "Same address"
         OURS = "ours", "Made by us"
         PERSON = "person", "Decided by staff"
+        SUPPORT = "support", "Told to support"
+
+    # Good for access to what was paid, and not for the payer's cards and invoices.
+    UNPROVED: ClassVar[tuple[str, ...]] = (Binding.REFERENCE, Binding.SUPPORT)
 
     stripe_id = models.CharField(max_length=255, unique=True)
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="customers")

@@ -61,13 +61,13 @@ def binding_of(payer: Payer, *, address: str, is_our_session: bool) -> str:
 
 
 def customers_managed_by(user: User) -> QuerySet[StripeCustomer]:
-    """The living customers whose portal is this person's: not those that a reference alone connects with them,
-    nor those of an account that is disconnected.
+    """The living customers whose portal is this person's: not those that a reference or support's word alone connects
+    with them, nor those of an account that is disconnected.
 
     Addresses are kept in the form that we compare. A database that ignores case takes one person for another: to
     PostgreSQL `ı` and `I` are one letter.
     """
-    theirs = ~Q(bound_by=StripeCustomer.Binding.REFERENCE) | Q(email=user.email)
+    theirs = ~Q(bound_by__in=StripeCustomer.UNPROVED) | Q(email=user.email)
     in_use = ~Q(connection__state=Connection.State.OFF)
     return StripeCustomer.objects.filter(theirs, in_use, user=user, deleted_at__isnull=True)
 

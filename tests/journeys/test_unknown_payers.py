@@ -167,6 +167,21 @@ def test_a_customer_is_one_person_with_all_that_it_bought(
     assert shop.has(ADA, shop.club), "renewals are theirs from now on"
 
 
+def test_what_support_was_told_opens_the_product_and_not_the_payers_cards(
+    shop: Shop, nameless: Attention, ada: User, owner: User, support: User
+) -> None:
+    customer = StripeCustomer.objects.get()
+    helper, member = signed_in(support), signed_in(ada)
+    assert "cards and invoices stay closed" in helper.get(page_of(nameless)).content.decode()
+    helper.post(page_of(nameless), {"person": ada.pk, "reason": "She called"})
+    assert shop.has(ADA, shop.club)
+    assert member.post("/portal/", {"customer": customer.stripe_id}).status_code != 303
+    helper.post(f"{page_of(nameless)}back/")
+    assert not shop.has(ADA, shop.club)
+    signed_in(owner).post(page_of(nameless), {"person": ada.pk, "reason": "Her bank's letter"})
+    assert "/p/session/" in member.post("/portal/", {"customer": customer.stripe_id})["Location"]
+
+
 def test_a_wrong_choice_is_taken_back_and_given_to_the_right_person(
     shop: Shop, nameless: Attention, ada: User, ben: User, owner: User
 ) -> None:
