@@ -2,8 +2,9 @@
 
 Anybody can ask for a code to anybody's address, from anywhere. So nobody is refused because of an address: when enough
 was mailed, no more is, and every code still in the mailbox works in whichever browser asked for one last. A code lives
-longer than the time in which the mails are counted, so whoever gets none has one. Each kind of mail is counted by
-itself: no other one takes the place of a sign-in code. Joining sends one, as many to a stranger as to a member.
+longer than the time in which the mails are counted, so whoever gets none has one; whoever has used theirs gets others,
+because the mailbox is theirs. Each kind of mail is counted by itself: no other one takes the place of a sign-in code.
+Joining sends one, as many to a stranger as to a member.
 
 A code is one of 20^8. Tries are counted for each address and visitor (`try_code` in ACCOUNT_RATE_LIMITS) until one is
 right, and each browser that asked has three: a thousand networks that guess at one address all the time find a code
@@ -59,9 +60,9 @@ def mailing(request: HttpRequest, address: str, *, kind: CodeMail.Kind, code: st
 def take_code(address: str, code: str, *, now: datetime) -> bool:
     """Whether this code was mailed there and lets somebody in, once; the other codes of the address are void then."""
     living = _living(address, now=now)
-    taken = living.filter(code=_hash_code(code)).update(code="")
+    taken, _ = living.filter(code=_hash_code(code)).delete()
     if taken:
-        living.update(code="")
+        living.delete()
     return bool(taken)
 
 
@@ -78,6 +79,8 @@ def take_or_refuse(request: HttpRequest, address: str, code: str, *, has_account
     if not has_account or not take_code(address, code, now=now):
         raise get_adapter().validation_error("incorrect_code")
     ratelimit.clear(request, action="try_code", key=_key(request, address))
+    for kind in CodeMail.Kind:
+        ratelimit.clear(request, action="code_mail", key=_key(request, f"{kind} {address}"))
 
 
 def waiting_since(address: str, *, now: datetime) -> datetime | None:

@@ -181,8 +181,11 @@ def select_people(filters: Filters, *, now: datetime) -> QuerySet[User]:
 
 
 def asked_address(words: str) -> str:
-    """The whole address that is searched for, as accounts have it; empty where it is a piece of one, or other words."""
-    address = normalise_email(words)
+    """The whole address that is searched for, as accounts have it; empty where it is a piece of one, or other words.
+
+    As it is copied from a mail: "Ada <ada@example.org>", "mailto:ada@example.org", with a comma behind it.
+    """
+    address = normalise_email(words.rpartition("<")[2].strip().removeprefix("mailto:").strip(" >,;."))
     try:
         validate_email(address)
     except ValidationError:

@@ -9,7 +9,7 @@ from typing import Any
 from billing.errors import StripeError
 from billing.gateway import Gateway
 from billing.models import InboxEvent, Pass, ProductLink, Subscription
-from billing.stripe_objects import LIVE, expanded, items_of, sid
+from billing.stripe_objects import OVER, expanded, items_of, sid
 
 Json = dict[str, Any]
 MANY, CHUNK = 1_000, 200
@@ -73,8 +73,9 @@ def known_live(made: ProductLink, *, after: int = 0) -> Iterator[Subscription]:
     person, and without what Stripe said of it, which is long.
     """
     key = str(made.product_id)
-    decided = Subscription.objects.filter(connection=made.connection, status__in=LIVE, reasons__has_key=key)
-    rows = decided.filter(pk__gt=after).select_related("user").defer("data").order_by("pk")
+    decided = Subscription.objects.filter(connection=made.connection, reasons__has_key=key)
+    # A status that nobody knows may be one of going on.
+    rows = decided.exclude(status__in=OVER).filter(pk__gt=after).select_related("user").defer("data").order_by("pk")
     for row in rows.iterator(chunk_size=CHUNK):
         if row.reasons[key]["reason"] != "not_on_subscription":
             yield row
@@ -109,7 +110,7 @@ def _count_unheard(made: ProductLink, gateway: Gateway) -> int:
         after = page[-1]["id"]
     else:
         raise NotCounted
-    return len({sub["id"] for sub in told if sub["status"] in LIVE and _is_on(sub, made.stripe_product)})
+    return len({sub["id"] for sub in told if sub["status"] not in OVER and _is_on(sub, made.stripe_product)})
 
 
 def _live_on_prices(gateway: Gateway, stripe_product: str) -> Iterator[set[str]]:

@@ -85,6 +85,14 @@ def test_a_code_works_once_and_ends_the_others(studio: Studio, ada: User) -> Non
     assert not is_inside(stranger, code=theirs)
 
 
+def test_who_uses_each_code_gets_as_many_as_they_ask_for(studio: Studio, ada: User) -> None:
+    for number in range(codes.MAILS + 2):
+        mine = at("198.51.100.1")
+        ask(mine)
+        assert len(mail.outbox) == number + 1
+        assert is_inside(mine, code=code_sent())
+
+
 def test_an_old_code_is_a_wrong_code(studio: Studio, ada: User) -> None:
     mine = at("198.51.100.1")
     ask(mine)

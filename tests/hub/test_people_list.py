@@ -194,6 +194,8 @@ def test_the_list_says_how_many_there_are_and_how_many_match(
     assert '<p class="list-total muted num">4 people</p>' in html
     assert total(client, q="ada@") == total(client, state="open") == "1 of 4 people"
     assert total(client, order="name") == "4 people"
+    for copied in (f"Ada <{ada.email}>", f"mailto:{ada.email}", f" {ada.email}, "):
+        assert total(client, q=copied) == "1 of 4 people"
     assert total(client, q="nobody@") == "0 of 4 people"
     cast.UserFactory.create_batch(60)
     first = client.get("/console/people/")

@@ -6,7 +6,8 @@ import pytest
 import stripe
 
 from billing.intake.draining import drain
-from billing.models import AccessPolicy, Attention, StripeCustomer
+from billing.models import AccessPolicy, Attention, ProductLink, StripeCustomer
+from billing.shop.counting import count_known_live
 from hub.models import Product, User
 from tests import cast
 from tests.members import Member
@@ -55,6 +56,7 @@ def test_case_27_an_unknown_status_changes_nothing_and_raises_an_alert(shop: Sho
     assert member.has(shop.club) is known
     assert member.states(shop.club) == (["active"] if known else [])
     assert member.verbs() == told
+    assert count_known_live(ProductLink.objects.get(product=shop.club)) == 1, "the link may not be ended"
     alert = Attention.objects.get(kind=Attention.Kind.UNKNOWN_STATUS)
     assert alert.details == {"status": "hibernating", "subscription": subscription["id"]}
 
