@@ -10,6 +10,11 @@ Row = TypeVar("Row", bound=models.Model)
 PLACES = {"up": -1, "down": 1}
 
 
+def arrow_of(row: str, *, to: str) -> str:
+    """Where a page is opened again after a row was moved: at the arrow that was pressed, which so keeps the focus."""
+    return f"{row}-{to}" if to in PLACES else row
+
+
 @transaction.atomic
 def move(rows: models.QuerySet[Any], *, pk: int, places: int) -> bool:
     """Moves one row by so many places among its siblings; whether it could be moved."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
 import pytest
@@ -45,10 +46,21 @@ def check(page: Page) -> None:
     assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
 
 
-def drag(page: Page, what: str, onto: str) -> None:
-    page.get_by_role("listitem").filter(has_text=what).first.drag_to(
-        page.get_by_role("listitem").filter(has_text=onto).first, target_position={"x": 40, "y": 4}
-    )
+def drag(page: Page, what: str, onto: str, *, below: bool = False) -> None:
+    """Lets go on the upper or the lower edge of a row."""
+    target = page.get_by_role("listitem").filter(has_text=onto).first
+    box = target.bounding_box()
+    assert box is not None
+    edge = box["height"] - 4 if below else 4
+    page.get_by_role("listitem").filter(has_text=what).first.drag_to(target, target_position={"x": 40, "y": edge})
+
+
+@contextmanager
+def sending(page: Page) -> Iterator[None]:
+    """What is done inside sends an order, and it is taken."""
+    with page.expect_response(lambda answer: answer.url.endswith("/order/")) as sent:
+        yield
+    assert sent.value.status == 204
 
 
 def titles(page: Page) -> list[str]:
@@ -151,9 +163,8 @@ def test_pages_are_dragged_and_moved_by_keys(stack: Stack, desk: Page) -> None:
     expect(desk.locator(".pages-title b").first).to_be_visible()
     before = titles(desk)
     assert len(before) > 2
-    with desk.expect_response(lambda answer: answer.url.endswith("/pages/order/")) as sent:
+    with sending(desk):
         drag(desk, before[1], before[0])
-    assert sent.value.status == 204
     moved = [before[1], before[0], *before[2:]]
     desk.reload()
     assert titles(desk) == moved
@@ -161,6 +172,50 @@ def test_pages_are_dragged_and_moved_by_keys(stack: Stack, desk: Page) -> None:
     up.focus()
     desk.keyboard.press("Enter")
     expect(desk.locator(".pages-title b")).to_have_text(before)
+    expect(up).to_be_focused()
+
+
+def test_what_is_dropped_below_the_last_row_is_the_last(stack: Stack, desk: Page) -> None:
+    desk.goto(f"{stack.site}/console/products/")
+    desk.get_by_role("link", name="Raku Weekend").first.click()
+    desk.get_by_role("link", name=re.compile("^Content")).click()
+    before = titles(desk)
+    with sending(desk):
+        drag(desk, before[0], before[-1], below=True)
+    last = [*before[1:], before[0]]
+    desk.reload()
+    assert titles(desk) == last
+    with sending(desk):
+        drag(desk, last[0], last[1], below=True)
+    desk.reload()
+    assert titles(desk) == [last[1], last[0], *last[2:]]
+
+    section = "A section without a page"
+    desk.get_by_label("Title").fill(section)
+    desk.get_by_role("button", name="Add the section").click()
+    part = desk.get_by_role("region", name=section)
+    expect(part.get_by_text("No page yet.")).to_be_visible()
+    with sending(desk):
+        desk.get_by_role("listitem").filter(has_text=last[0]).first.drag_to(part.get_by_role("heading"))
+    expect(part.get_by_text("No page yet.")).to_be_hidden()
+    desk.reload()
+    expect(part.locator(".pages-title b")).to_have_text([last[0]])
+    assert titles(desk)[-1] == last[0]
+
+
+def test_an_arrow_keeps_the_focus_without_javascript_too(
+    stack: Stack, owner: BrowserContext, chromium: Browser
+) -> None:
+    plain = chromium.new_context(storage_state=owner.storage_state(), java_script_enabled=False)
+    page = plain.new_page()
+    page.goto(f"{stack.site}/console/products/")
+    before = page.locator("tbody .row-link b").all_inner_texts()
+    down = page.get_by_role("button", name=f"Move {before[0]} down", exact=True)
+    for place in (1, 2):
+        down.press("Enter")
+        expect(page.locator("tbody .row-link b").nth(place)).to_have_text(before[0])
+        expect(down).to_be_focused()
+    plain.close()
 
 
 def test_products_are_dragged_into_the_order_of_the_library(stack: Stack, desk: Page) -> None:
@@ -168,11 +223,21 @@ def test_products_are_dragged_into_the_order_of_the_library(stack: Stack, desk: 
     names = desk.locator("tbody .row-link b")
     before = names.all_inner_texts()
     rows = desk.locator("tbody tr")
-    with desk.expect_response(lambda answer: answer.url.endswith("/products/order/")) as sent:
-        rows.nth(2).locator("td").nth(3).drag_to(rows.first.locator("td").nth(3))
-    assert sent.value.status == 204
+    with sending(desk):
+        rows.nth(2).locator("td").nth(3).drag_to(rows.first.locator("td").nth(3), target_position={"x": 9, "y": 3})
     desk.reload()
-    expect(names).to_have_text([before[2], *before[:2], *before[3:]])
+    moved = [before[2], *before[:2], *before[3:]]
+    expect(names).to_have_text(moved)
+    bottom = rows.last.bounding_box()
+    assert bottom is not None
+    rows.first.locator("td").nth(3).hover()
+    desk.mouse.down()
+    desk.mouse.move(bottom["x"] + 400, bottom["y"] + bottom["height"] / 2)
+    with sending(desk):
+        desk.mouse.move(bottom["x"] + 400, bottom["y"] + bottom["height"] + 20, steps=3)  # below the table
+        desk.mouse.up()
+    desk.reload()
+    expect(names).to_have_text([*moved[1:], moved[0]])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -209,7 +274,7 @@ def test_categories_are_made_dragged_and_deleted(stack: Stack, desk: Page) -> No
         desk.get_by_role("button", name="Make it").click()
         expect(desk.get_by_role("status")).to_contain_text("is made")
     check(desk)
-    with desk.expect_response(lambda answer: answer.url.endswith("/order/") and answer.status == 204):
+    with sending(desk):
         drag(desk, "Day firings", onto="Night firings")
     desk.reload()
     order = titles(desk)

@@ -99,7 +99,7 @@ def test_a_name_that_somebody_else_changed_meanwhile_is_not_overwritten(studio: 
 
 def test_they_are_put_in_order_by_arrows_and_by_dragging(studio: Studio, desk: Client) -> None:
     courses, kits, talks = make("Courses", "Kits", "Talks")
-    assert desk.post(f"{PAGE}{talks.pk}/move/", {"to": "up"})["Location"] == f"{PAGE}#category-{talks.pk}"
+    assert desk.post(f"{PAGE}{talks.pk}/move/", {"to": "up"})["Location"] == f"{PAGE}#category-{talks.pk}-up"
     assert names() == ["Courses", "Talks", "Kits"]
     assert [row.name for row in desk.get(PAGE).context["categories"]] == names()
     desk.post(f"{PAGE}{talks.pk}/move/", {"to": "sideways"})

@@ -87,7 +87,7 @@ def test_neither_collections_nor_strangers_to_it_are_put_into_one(
 def test_its_products_are_put_in_order(studio: Studio, owner: User, signed_in: Enter) -> None:
     item = CollectionItem.objects.create(collection=studio.club, product=studio.course, position=1)
     answer = signed_in(owner).post(f"/console/products/contents/{item.pk}/move/", {"to": "up"})
-    assert answer["Location"] == f"/console/products/{studio.club.pk}/content/#item-{item.pk}"
+    assert answer["Location"] == f"/console/products/{studio.club.pk}/content/#item-{item.pk}-up"
     assert opens(studio.club) == ["The Wheel", "Glaze Atlas"]
 
 

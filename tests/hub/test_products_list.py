@@ -172,10 +172,11 @@ def test_products_go_up_and_down_and_where_they_are_dropped(studio: Studio, owne
     last = cast.ProductFactory(name="Sketch")
     client = signed_in(owner)
     answer = client.post(f"{PATH}{last.pk}/move/", {"to": "up"})
-    assert (answer.status_code, answer["Location"]) == (303, f"{PATH}#product-{last.pk}")
+    assert (answer.status_code, answer["Location"]) == (303, f"{PATH}#product-{last.pk}-up")
     assert names(client) == ["The Wheel", "Glaze Atlas", "Sketch", "Studio Club"]
     client.post(f"{PATH}{studio.course.pk}/move/", {"to": "up"})
-    client.post(f"{PATH}{studio.course.pk}/move/", {"to": "round"})
+    astray = client.post(f"{PATH}{studio.course.pk}/move/", {"to": "round"})
+    assert astray["Location"] == f"{PATH}#product-{studio.course.pk}"
     assert names(client)[0] == "The Wheel"
     dropped = [last.pk, studio.club.pk, studio.course.pk]
     assert client.post(f"{PATH}order/", {"place": dropped}).status_code == 204

@@ -11,7 +11,7 @@ from activities import clock
 from activities.numbers import read_numbers
 from hub.editing import categories as editing
 from hub.editing.forms import CategoryForm
-from hub.editing.order import PLACES, arrange
+from hub.editing.order import PLACES, arrange, arrow_of
 from hub.editing.order import move as move_among
 from hub.models import Category
 from hub.permissions import Permission, actor_of, staff_only
@@ -65,9 +65,10 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.EDIT_PRODUCTS)
 def move(request: HttpRequest, pk: int) -> HttpResponse:
     get_object_or_404(Category, pk=pk)
-    if places := PLACES.get(request.POST.get("to", "")):
+    to = request.POST.get("to", "")
+    if places := PLACES.get(to):
         move_among(Category.objects.all(), pk=pk, places=places)
-    return _back(f"category-{pk}")
+    return _back(arrow_of(f"category-{pk}", to=to))
 
 
 @require_POST

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 from activities import clock
 from hub.editing.collections import compare, fill
 from hub.editing.forms import ContentsForm, SectionForm
-from hub.editing.order import PLACES
+from hub.editing.order import PLACES, arrow_of
 from hub.editing.order import move as move_among
 from hub.editing.products import count_holders
 from hub.models import CollectionItem, Product
@@ -40,9 +40,10 @@ def contents(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.EDIT_PRODUCTS)
 def move(request: HttpRequest, pk: int) -> HttpResponse:
     item = get_object_or_404(CollectionItem.objects.select_related("collection"), pk=pk)
-    if places := PLACES.get(request.POST.get("to", "")):
+    to = request.POST.get("to", "")
+    if places := PLACES.get(to):
         move_among(item.collection.items.all(), pk=pk, places=places)
-    return SeeOther(f"{reverse(f'hub:{TAB}', args=[item.collection_id])}#item-{pk}")
+    return SeeOther(f"{reverse(f'hub:{TAB}', args=[item.collection_id])}#{arrow_of(f'item-{pk}', to=to)}")
 
 
 def _told(holders: int, *, gained: int, lost: int) -> str:

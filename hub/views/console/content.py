@@ -16,7 +16,7 @@ from hub.editing import pages as editing
 from hub.editing.collections import Change
 from hub.editing.deeds import note_deed
 from hub.editing.forms import ContentsForm, PageForm, PagePictureForm, SectionForm
-from hub.editing.order import PLACES, last_position, move
+from hub.editing.order import PLACES, arrow_of, last_position, move
 from hub.editing.products import count_holders, find_empty
 from hub.models import Page, Product, Section
 from hub.permissions import Permission, actor_of, staff_only
@@ -85,9 +85,10 @@ def section(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.EDIT_PRODUCTS)
 def move_section(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Section.objects.select_related("product"), pk=pk)
-    if places := PLACES.get(request.POST.get("to", "")):
+    to = request.POST.get("to", "")
+    if places := PLACES.get(to):
         move(row.product.sections.all(), pk=pk, places=places)
-    return _back(row.product, f"section-{pk}")
+    return _back(row.product, arrow_of(f"section-{pk}", to=to))
 
 
 @require_POST
@@ -161,9 +162,10 @@ def publish_all(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.EDIT_PRODUCTS)
 def move_page(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Page.objects.select_related("product"), pk=pk)
-    if places := PLACES.get(request.POST.get("to", "")):
+    to = request.POST.get("to", "")
+    if places := PLACES.get(to):
         editing.move_page(row, places=places)
-    return _back(row.product, f"page-{pk}")
+    return _back(row.product, arrow_of(f"page-{pk}", to=to))
 
 
 @require_POST

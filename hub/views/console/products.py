@@ -9,7 +9,7 @@ from activities.chips import address, chips
 from activities.numbers import read_number, read_numbers
 from hub.editing.forms import NewProductForm, ProductsForm
 from hub.editing.listing import list_products
-from hub.editing.order import PLACES, arrange
+from hub.editing.order import PLACES, arrange, arrow_of
 from hub.editing.order import move as move_among
 from hub.editing.products import create_product
 from hub.models import Product
@@ -48,10 +48,11 @@ def new(request: HttpRequest) -> HttpResponse:
 @staff_only(Permission.EDIT_PRODUCTS)
 def move(request: HttpRequest, pk: int) -> HttpResponse:
     """One place up or down in the library, past those that are archived."""
-    product = get_object_or_404(Product, pk=pk)
-    if places := PLACES.get(request.POST.get("to", "")):
+    to = request.POST.get("to", "")
+    get_object_or_404(Product, pk=pk)
+    if places := PLACES.get(to):
         move_among(Product.objects.filter(archived_at=None) | Product.objects.filter(pk=pk), pk=pk, places=places)
-    return SeeOther(f"{reverse('hub:console_products')}#product-{product.pk}")
+    return SeeOther(f"{reverse('hub:console_products')}#{arrow_of(f'product-{pk}', to=to)}")
 
 
 @require_POST
