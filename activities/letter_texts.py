@@ -83,7 +83,8 @@ LETTERS = {
             "When a renewal is not paid and access goes on for now.",
             "Your payment for {product} did not go through",
             "Your payment {of_amount} for {product} did not go through. {failure}\n\n{grace} To keep your access, "
-            "update your card.\n\n{button}\n\nIf you have done so already, there is nothing more to do.",
+            "pay it from your account: if your bank wants you to confirm the payment, it asks you there. You can "
+            "put in another card there too.\n\n{button}\n\nIf you have done so already, there is nothing more to do.",
             {
                 "of_amount": "“of €24.00”, or nothing where the amount is not known",
                 "amount": "“€24.00”",
@@ -91,7 +92,7 @@ LETTERS = {
                 "grace": "“You keep access while your card is tried again, until 17 May 2027 at the latest.”, or "
                 "nothing",
             },
-            "Update card",
+            "Pay or confirm",
             {
                 "amount": 2400,
                 "currency": "eur",

@@ -15,6 +15,7 @@ from billing.rules.facts import subscription_facts
 from billing.rules.policy import UNDECIDED
 from billing.stripe_objects import LATE, OVER, expanded, moment, products_of
 from hub.models import Grant, User
+from hub.payments import Due
 
 Json = dict[str, Any]
 LATELY = timedelta(minutes=5)
@@ -28,7 +29,7 @@ NEWS: dict[str, str] = {
 @dataclass(frozen=True, slots=True)
 class SubscriptionRow:
     """`state`: as `state_of` says it. `has_card`: a way to pay is known at Stripe. `action`: resume, card, keep, or
-    nothing to be done.
+    nothing to be done. `pay_url`: where a payment that is missing is made, or confirmed if the bank asks.
     """
 
     product_names: str
@@ -46,6 +47,7 @@ class SubscriptionRow:
     can_cancel: bool
     can_keep: bool
     invoice_url: str
+    pay_url: str
     is_charged_for_nothing: bool
 
 
@@ -67,8 +69,8 @@ class Banner:
     """A payment that failed: since when, until when access stays, when Stripe tries again.
 
     `is_over`: access has ended by it. `is_invoiced`: nothing failed, an invoice was not paid in time. `next_try` is
-    empty where there is no card that could be tried. `pay_url`: where an invoice is paid that was sent and not
-    collected; empty for every other.
+    empty where there is no card that could be tried. `pay_url`: where the invoice is paid, or the payment confirmed if
+    the bank asks; empty where it is somebody else's to pay.
     """
 
     amount_text: str
@@ -149,15 +151,17 @@ def news_of(user: User, *, now: datetime) -> list[str]:
     ]
 
 
-def invoices_due(user: User) -> dict[str, str]:
-    """Their late subscriptions that are sent invoices, each with the page where the newest one is paid: two queries.
+def invoices_due(user: User) -> dict[str, Due]:
+    """Their subscriptions that wait for a payment, each with the page where its newest invoice is paid: two queries.
 
-    The page is empty where the invoice is somebody else's to pay, or none was finalised.
+    The page is empty where the invoice is somebody else's to pay, or none is open.
     """
-    late = Subscription.objects.filter(user=user, status__in=LATE)
-    rows = [row for row in late if subscription_facts(row).is_invoiced]
+    rows = list(Subscription.objects.filter(user=user, status__in=(*LATE, "incomplete")))
     managed = set(customers_managed_by(user).values_list("stripe_id", flat=True)) if rows else set()
-    return {row.stripe_id: _pay_url(row) if row.customer_id in managed else "" for row in rows}
+    return {
+        row.stripe_id: Due(subscription_facts(row).is_invoiced, _pay_url(row) if row.customer_id in managed else "")
+        for row in rows
+    }
 
 
 def invoiced_on(refs: Collection[str]) -> dict[str, datetime]:
@@ -208,7 +212,8 @@ def _subscription_row(
         action=_action(state, has_card=has_card, can_keep=can_keep) if customer else "",
         can_cancel=may_cancel and customer is not None and not over and not ending and row.status != "incomplete",
         can_keep=can_keep,
-        invoice_url=_pay_url(row) if customer else "",
+        invoice_url=_invoice_url(row) if customer else "",
+        pay_url=_pay_url(row) if customer and not facts.is_invoiced else "",
         is_charged_for_nothing=in_vain,
     )
 
@@ -231,8 +236,14 @@ def _invoice(row: Subscription) -> Json:
     return expanded(row.data.get("latest_invoice")) or {}
 
 
-def _pay_url(row: Subscription) -> str:
+def _invoice_url(row: Subscription) -> str:
     return _invoice(row).get("hosted_invoice_url") or ""
+
+
+def _pay_url(row: Subscription) -> str:
+    """Stripe's page of an open invoice takes a payment, and lets a bank ask about it (3-D Secure)."""
+    is_due = row.status in {*LATE, "incomplete"} and _invoice(row).get("status") == "open"
+    return _invoice_url(row) if is_due else ""
 
 
 def _purchase_row(order: Order, names: dict[str, str], *, until: datetime | None) -> PurchaseRow:
@@ -266,7 +277,7 @@ def _banner(
         is_over=bool(grants) and not any(grant.is_open for grant in grants),
         is_invoiced=is_invoiced,
         failed_on=row.past_due_since,
-        pay_url=_pay_url(row) if customer and is_invoiced else "",
+        pay_url=_pay_url(row) if customer else "",
         keep_until=keep[0] if keep else None,
         next_try=moment(due.get("next_payment_attempt")) if not is_invoiced and _has_card(row, customer) else None,
         subscription_id=row.stripe_id,

@@ -1,4 +1,4 @@
-"""Who is sent invoices: nothing is taken from a card, so that nothing failed, and there is something to pay."""
+"""The invoices behind access that is late: where each is paid, and which were sent and not taken from a card."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -6,20 +6,23 @@ from datetime import datetime
 
 from hub.access import late_among
 from hub.models import Grant, User
+from hub.payments import Due
 from hub.seller import seller
+
+NOT_KNOWN = Due(is_invoiced=False, url="")
 
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A grant that a missing payment endangers or has closed. `invoice_url` may be empty for an invoice too."""
+    """A grant that a missing payment endangers or has closed. `invoice_url`: where it is paid, if known."""
 
     grant: Grant
     is_invoiced: bool
     invoice_url: str
 
 
-def invoices_due(user: User) -> Mapping[str, str]:
-    """What this person was sent an invoice for and is behind with: `source_ref` to where it is paid."""
+def invoices_due(user: User) -> Mapping[str, Due]:
+    """What this person is behind with, by `source_ref`."""
     return seller().invoices_due(user)
 
 
@@ -32,7 +35,8 @@ def late_of(user: User, grants: Iterable[Grant], *, now: datetime) -> list[Late]
     """For a banner, in the order of `late_among`; asks for invoices only where something is late."""
     found = late_among(grants, now=now)
     due = invoices_due(user) if found else {}
-    return [Late(grant, grant.source_ref in due, due.get(grant.source_ref, "")) for grant in found]
+    behind = [(grant, due.get(grant.source_ref, NOT_KNOWN)) for grant in found]
+    return [Late(grant, invoice.is_invoiced, invoice.url) for grant, invoice in behind]
 
 
 def late(user: User, *, now: datetime) -> list[Late]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hub.access import Explanation
 from hub.invoiced import invoices_due
 from hub.models import Grant, User
-from hub.payments import charged_for_nothing
+from hub.payments import Due, charged_for_nothing
 from hub.reasons import BY_ITSELF, say_date
 from hub.sale import Sale
 
@@ -104,7 +104,8 @@ TITLES = {"none": "Get this", "pending": "Not open yet"}
 class Locked:
     """`step` is sign_in, update_card, pay_invoice, resume, buy, ask, wait or nothing. `is_new`: they never had it.
 
-    `subscription` is the one whose card is to be updated, where it is known; `invoice_url` where to pay instead.
+    `subscription` is the one whose card is to be updated, where it is known; `invoice_url` where to pay, or to
+    confirm a payment that the bank asks about.
     `is_charged`: its payments go on, though it is closed.
     """
 
@@ -123,9 +124,9 @@ def for_visitor(sale: Sale | None) -> Locked:
     return Locked("For members", "Sign in to open this, if it is in your library.", "sign_in")
 
 
-def invoices_behind(user: User, explanations: Iterable[Explanation]) -> Mapping[str, str]:
+def invoices_behind(user: User, explanations: Iterable[Explanation]) -> Mapping[str, Due]:
     """The `due` of the functions below: this person's invoices, asked for only where one may be the reason."""
-    return invoices_due(user) if any(explanation.reason in INVOICES for explanation in explanations) else {}
+    return invoices_due(user) if any(explanation.reason in INVOICES | PAY for explanation in explanations) else {}
 
 
 def at_the_door(user: User, explanation: Explanation, *, sale: Sale | None, support_email: str) -> Locked:
@@ -136,18 +137,18 @@ def at_the_door(user: User, explanation: Explanation, *, sale: Sale | None, supp
     return replace(door, is_charged=not door.is_new and bool(had & charged_for_nothing(user)))
 
 
-def for_person(explanation: Explanation, *, due: Mapping[str, str], sale: Sale | None, support_email: str) -> Locked:
+def for_person(explanation: Explanation, *, due: Mapping[str, Due], sale: Sale | None, support_email: str) -> Locked:
     """The reason in the reader's words, and the step that can be taken now."""
     is_new = explanation.reason == "never_had"
     waits = explanation.reason in WAIT
     title = "Your payment is on its way" if waits else TITLES.get(explanation.state, "This is closed for you now")
     subscription = _subscription(explanation)
+    url = due[subscription].url if subscription in due else ""
     if explanation.reason in INVOICES:
-        url = due.get(subscription, "")
         step = "pay_invoice" if url else "ask" if support_email else "nothing"
         return Locked(title, _sentence(explanation), step, is_new, subscription, url)
     step = _step(explanation.reason, sale=sale, support_email=support_email)
-    return Locked(title, _sentence(explanation), step, is_new, subscription)
+    return Locked(title, _sentence(explanation), step, is_new, subscription, url if step == "update_card" else "")
 
 
 def in_short(explanation: Explanation, *, sale: Sale | None) -> str:

@@ -73,6 +73,16 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """An invoice that this person is behind with. `url`: where it is paid, and where their bank asks them to confirm
+    the payment; empty where it is somebody else's to pay. `is_invoiced`: it was sent, and nothing is taken from a card.
+    """
+
+    is_invoiced: bool
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """What a sentence leaves out of a purchase of this product. `reason`: said beside that reason alone, or always."""
 

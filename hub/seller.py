@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hub.models import Grant, User
     from hub.overview import Matter, Step
     from hub.own_data import Rows
-    from hub.payments import Bill, Lead, Note, Payer, Payment, Stage, Told
+    from hub.payments import Bill, Due, Lead, Note, Payer, Payment, Stage, Told
 
     class Follow(Protocol):
         def __call__(self, grant: Grant, *, now: datetime) -> Wanted | None: ...
@@ -59,9 +59,8 @@ class Seller:
     something, in the same transaction.
     Of paying: `payments`; `payers`, the customers that a person is; `bills`, what goes on charging them;
     `charged_for_nothing`, the products that are shut and charged for; `notes`, what a reason leaves out;
-    `invoices_due`: the `source_ref` of what they are behind with, and the page where that invoice is paid, empty
-    where it is not for them to do; `invoiced_on`: of these refs, when the invoice was made that is late, or else the
-    newest.
+    `invoices_due`: the invoices they are behind with, by the `source_ref` of what each is for; `invoiced_on`: of these
+    refs, when the invoice was made that is late, or else the newest.
     Of people: `find_people` by an id or a number of the seller's, `lead_of` what that is, `tell_of` an address or id
     that leads to nobody, `tell_of_delay` why it may only not do so yet, `ask_again` how somebody stands, `facts` on
     their way in, `stages` of paying that lists are narrowed by.
@@ -78,7 +77,7 @@ class Seller:
     bills: Callable[[User], Iterable[Bill]] = _nothing
     charged_for_nothing: Callable[[User], Iterable[int]] = _nothing
     notes: Callable[[User], Iterable[Note]] = _nothing
-    invoices_due: Callable[[User], Mapping[str, str]] = _no_words
+    invoices_due: Callable[[User], Mapping[str, Due]] = _no_words
     invoiced_on: Callable[[Collection[str]], Mapping[str, datetime]] = _no_words
     find_people: Callable[[str], Iterable[int]] = _nothing
     lead_of: Callable[[str], Lead | None] = lambda _word: None

@@ -65,7 +65,7 @@ def test_the_payment_mail_says_what_failed_and_until_when_access_stays(
 def test_a_payment_mail_without_an_end_promises_no_date(rendered: Rendered, ben: User, studio: Product) -> None:
     message = rendered(notices.payment_failed(key="f", user_id=ben.pk, product_id=studio.pk, keep_until=None))
     assert "at the latest" not in message.body
-    assert "To keep your access, update your card" in message.body
+    assert "To keep your access, pay it from your account" in message.body
 
 
 def test_dates_are_those_of_the_reader(rendered: Rendered, ben: User, studio: Product, now: datetime) -> None:

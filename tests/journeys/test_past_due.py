@@ -13,15 +13,16 @@ from tests.members import Member
 from tests.shops import Json, Shop
 
 FAILING = "4000000000000341"
+ASKED_BY_THE_BANK = "4000002760003184"
 TOLD = ("product_purchased", "payment_failed", "payment_recovered", "access_granted", "access_removed")
 
 
-def fall_behind(member: Member, shop: Shop, *, then: str) -> Json:
+def fall_behind(member: Member, shop: Shop, *, then: str, card: str = FAILING) -> Json:
     """Subscribes, and the first renewal fails. `then`: what Stripe makes of it when every retry has failed."""
     shop.sandbox.post("/sandbox/settings", {"after_retries": then})
     subscription = member.subscribe(shop.monthly.price_id)
     shop.deliver()
-    member.change_card(FAILING)
+    member.change_card(card)
     shop.advance("32d")
     shop.advance("2h")  # the draft invoice is finalised after an hour, and then collected
     return subscription
@@ -87,6 +88,24 @@ def test_each_failed_try_is_told_and_one_mail_goes_out_for_the_invoice(shop: Sho
         shop.advance("2d")
     assert len(member.verbs("payment_failed")) == 4
     assert member.mails() == ["access", "payment_failed"]
+
+
+def test_a_payment_that_the_bank_asks_about_is_led_to_where_it_is_confirmed(shop: Shop, member: Member) -> None:
+    subscription = fall_behind(member, shop, then="past_due", card=ASKED_BY_THE_BANK)
+    invoice = member.row(subscription).data["latest_invoice"]["hosted_invoice_url"]
+    account, library = member.account_page(), member.browser().get("/").content.decode()
+    for page in (account, library):
+        assert page.index(f'href="{invoice}">Pay or confirm') < page.index("Update card")
+        assert "If your bank wants you to confirm the payment" in page
+    assert "Newest invoice" not in account, "once is enough"
+    assert member.mails() == ["access", "payment_failed"], "one letter, of the two events of one attempt"
+    letter = member.letter("payment_failed")
+    assert "if your bank wants you to confirm the payment" in letter and "Pay or confirm:" in letter
+
+    go_to(shop, start_of_grace(member, subscription) + 15 * DAY)
+    assert f'href="{invoice}">Pay or confirm' in _door(member, shop)
+    StripeCustomer.objects.update(bound_by=StripeCustomer.Binding.REFERENCE, email="payer@example.org")
+    assert invoice not in member.account_page() + _door(member, shop), "somebody else's invoice"
 
 
 def test_case_09_unpaid_and_active_again_is_no_second_purchase(shop: Shop, member: Member) -> None:
