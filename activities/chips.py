@@ -12,6 +12,7 @@ from django.utils.text import Truncator
 
 # Where in the list somebody stands, and how it moves: no filter, and not kept when one goes.
 PLACES = ("after", "newer")
+LABELS = {"q": "Search"}  # whose own says all that it takes
 LONGEST = 40  # characters of what cannot be read
 
 
@@ -29,7 +30,7 @@ def chips(form: forms.Form, given: QueryDict, *, besides: Sequence[str] = ()) ->
     """One for each value that narrows the list. `besides`: fields of the form that only sort it."""
     form.is_valid()
     return [
-        Chip(str(form[name].label), words, _without(given, name, raw), name in form.errors)
+        Chip(LABELS.get(name, str(form[name].label)), words, _without(given, name, raw), name in form.errors)
         for name in form.fields
         if name not in besides or name in form.errors
         for raw, words in (_values(form, name) if name not in form.errors else _misread(given, name))

@@ -194,11 +194,14 @@ def asked_address(words: str) -> str:
 
 
 def _matching(words: str) -> QuerySet[User]:
-    """Whoever has exactly the address that was asked for, alone; else whoever has all the words in their own.
+    """Whoever has exactly the address or the number that was asked for, alone; else whoever has all the words in their
+    own.
 
     Whoever was erased is found by an id of Stripe's alone.
     """
     people = User.objects.all()
+    if " " in words.strip() and (found := find_by_id(words)):  # with what it is before it, as on a receipt
+        return people.filter(pk__in=found)
     if (address := asked_address(words)) and (theirs := people.filter(email=address)).exists():
         return theirs
     there = Q(erased_at=None)

@@ -8,7 +8,16 @@ from django.urls import reverse
 from activities.money import format_money
 from billing.connection import active_connection
 from billing.desk.support import tell_disputes, tell_refunded_invoices, what_it_was
-from billing.desk.tracing import STRIPE_ID, Rows, read_ref, rows_of_id, say_kind, subjects_of_ref, tell
+from billing.desk.tracing import (
+    STRIPE_ID,
+    Rows,
+    called_at_stripe,
+    read_ref,
+    rows_of_id,
+    say_kind,
+    subjects_of_ref,
+    tell,
+)
 from billing.models import Attention, Order, ProductLink, StripeCustomer, Subscription
 from billing.refreshing.happenings import price_text_of
 from billing.stripe_objects import products_of
@@ -26,7 +35,8 @@ NOT_PAID = {
 
 
 def tell_of(word: str) -> Iterator[Told]:
-    """A sentence for each purchase, and for each customer without one; nothing where nothing is known.
+    """A sentence for each purchase, and for each customer without one; nothing where nothing is known. By name, of what
+    nobody owns alone.
 
     What waits for somebody to say whose it is leads there.
     """
@@ -36,7 +46,7 @@ def tell_of(word: str) -> Iterator[Told]:
     elif "@" in word:
         known, found = "address", _rows_of_address(word)
     else:
-        return
+        known, found = "name", _rows_of_name(word)
     customers = list(found.customers.select_related("user").order_by("-pk")[:MOST_TOLD])
     rows = list(found.subscriptions.select_related("user").order_by("-pk")[:MOST_TOLD])
     orders = list(found.orders.select_related("user").order_by("-pk")[:MOST_TOLD])
@@ -84,6 +94,18 @@ def _rows_of_address(word: str) -> Rows:
         customers,
         Subscription.objects.filter(customer_id__in=ids),
         Order.objects.filter(Q(key__in=theirs) | Q(customer_id__in=ids)),
+    )
+
+
+def _rows_of_name(words: str) -> Rows:
+    """Whoever owns something is found by their own name; this is what nobody owns."""
+    called = called_at_stripe(words) if words else Q(pk__in=[])
+    customers = StripeCustomer.objects.filter(called, user=None)
+    ids = list(customers.values_list("stripe_id", flat=True)[:MOST_TOLD])
+    return Rows(
+        customers,
+        Subscription.objects.filter(customer_id__in=ids, user=None),
+        Order.objects.filter(called | Q(customer_id__in=ids), user=None),
     )
 
 

@@ -24,6 +24,32 @@ STRIPE_ID = re.compile(rf"\b(?:{'|'.join([*WITH_ROWS, *KINDS])})_\w+", re.ASCII)
 NUMBER = re.compile(r"(?=.*\d)[\w./-]{4,40}", re.ASCII)
 RECEIPT = re.compile(r"\d{4}-\d{4}")
 AROUND = "\"'`<>()[]{}.,;:#\u200b\ufeff"  # what is copied along
+# What is written before a number where it is copied from: "Invoice number 6AXZKDO0-0001".
+SAID_BEFORE = frozenset(
+    {
+        "charge",
+        "checkout",
+        "credit",
+        "customer",
+        "dispute",
+        "event",
+        "id",
+        "invoice",
+        "no",
+        "note",
+        "nr",
+        "number",
+        "order",
+        "payment",
+        "receipt",
+        "ref",
+        "reference",
+        "refund",
+        "session",
+        "stripe",
+        "subscription",
+    }
+)
 SECRET = "_secret_"  # noqa: S105  in the address of a page after a payment: an id goes before it
 MOST_WORDS = 6
 BOUGHT = frozenset({"payment", "invoice", "checkout"})  # what an order itself is called by
@@ -45,11 +71,12 @@ class Rows:
 
 
 def read_ref(pasted: str) -> str:
-    """The id or number in what was pasted: alone, or in the address of a page at Stripe. Empty where there is none.
+    """The id or number in what was pasted: alone, behind what it is, or in the address of a page at Stripe. Empty where
+    there is none.
 
     Not every number is one on an invoice: whatever has a digit may be.
     """
-    text = pasted.strip().strip(AROUND)
+    text = _without_what_it_is(pasted).strip(AROUND)
     if "/" in text and (ids := STRIPE_ID.findall(text.partition("#")[0])):
         text = ids[-1]
     text = text.partition(SECRET)[0]
@@ -122,19 +149,33 @@ def subjects_named(ref: str) -> set[str]:
     return subjects | set(found.subscriptions.values_list("customer_id", flat=True)) | subjects_of(found.orders)
 
 
+def called_at_stripe(words: str) -> Q:
+    """A condition on customers and orders: all the words stand in name or address there. Empty for none."""
+    said = Q()
+    for word in words.split()[:MOST_WORDS]:
+        said &= Q(email__icontains=word) | Q(name__icontains=word)
+    return said
+
+
 def known_as(words: str, *, field: str) -> Q:
     """A condition on rows whose `field` is a subject: somebody's whose name and address, here or at Stripe, have all
     the words.
     """
-    people, said = Q(), Q()
+    people, said = Q(), called_at_stripe(words)
     for word in words.split()[:MOST_WORDS]:
         people &= named(word)
-        said &= Q(email__icontains=word) | Q(name__icontains=word)
     if not said:
         return Q(pk__in=[])
     theirs = Q(user__in=User.objects.filter(people)) | said
     customers, orders = StripeCustomer.objects.filter(theirs), Order.objects.filter(theirs)
     return Q(**{f"{field}__in": customers.values("stripe_id")}) | Q(**{f"{field}__in": orders.values("subject")})
+
+
+def _without_what_it_is(pasted: str) -> str:
+    words = pasted.split()
+    while len(words) > 1 and words[0].strip(AROUND).casefold() in SAID_BEFORE | {""}:
+        del words[0]
+    return " ".join(words)
 
 
 def _made_at(ref: str) -> datetime | None:

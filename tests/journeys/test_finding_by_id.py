@@ -75,7 +75,8 @@ def test_every_id_of_a_renewal_finds_its_person_and_nobody_else(renewed: Shop, s
     ids = ids_of_newest_payment(renewed)
     assert set(ids) == {"charge", "payment", "invoice", "number", "payment_intent.succeeded", "invoice.paid"}
     assert {name: people(sam, word) for name, word in ids.items()} == {name: [ADA] for name in ids}
-    assert people(sam, ids["number"].lower()) == [ADA]
+    assert people(sam, ids["number"].lower()) == people(sam, f"Invoice {ids['number']}") == [ADA]
+    assert people(sam, f"ben {ids['number']}") == []
     for model in ("hub/user", "hub/grant", "billing/subscription", "billing/subject", "billing/stripecustomer"):
         assert {name: found(sam, model, word) for name, word in ids.items()} == dict.fromkeys(ids, 1), model
     told = ("invoice", "number", "invoice.paid")
@@ -130,6 +131,11 @@ def test_what_no_webhook_told_is_found_after_the_catch_up(shop: Shop, sam: Clien
         ("https://checkout.stripe.com/c/pay/cs_test_a1B2#fidkdWxOYHwnPyd1blppbHNgWjA0", "cs_test_a1B2"),
         ("https://school.example/?payment_intent_client_secret=pi_3Abc_secret_xyz", "pi_3Abc"),
         ("eyii50vt-0002", "EYII50VT-0002"),
+        ("Invoice number: EYII50VT-0002", "EYII50VT-0002"),
+        ("Receipt #2345-6789", "2345-6789"),
+        ("payment # pi_3Abc", "pi_3Abc"),
+        ("Ada EYII50VT-0002", ""),
+        ("Invoice", ""),
         ("Ada Lind", ""),
         ("ada2@example.org", ""),
         ("https://example.org/", ""),

@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 
 from activities.models import Activity, Delivery
 from activities.sentences import Voice, tell
-from billing.models import Order, StripeCustomer, Subscription
+from billing.models import Attention, Order, StripeCustomer, Subscription
 from hub import grants
 from hub.models import Grant, User
 from tests import cast
@@ -120,6 +120,30 @@ def test_a_paid_order_that_nobody_owns_is_told_of_its_address_and_its_ids(shop: 
     for ref in (order.key, order.session_id, order.customer_id, order.charge_id):
         if ref:
             assert f"Stripe knows this id: {words}" in sam.get("/console/people/", {"q": ref}).content.decode()
+
+
+def test_a_payer_whom_nobody_owns_is_told_of_by_name(shop: Shop, sam: Client) -> None:
+    unmatched(shop)
+    StripeCustomer.objects.update(name="Nomail Person")
+    Order.objects.update(name="Nomail Person")
+    question = Attention.objects.get(kind=Attention.Kind.UNMATCHED)
+    for words in ("Nomail Person", "person nomail"):
+        page = sam.get("/console/people/", {"q": words}).content.decode()
+        assert "Stripe knows this name: order " in page
+        assert f'<a href="/console/decide/{question.pk}/payer/">Whose is it?</a>' in page
+        assert "wait under" not in page
+    page = sam.get("/console/people/", {"q": "Nomail Somebody"}).content.decode()
+    assert "Stripe knows" not in page
+    assert 'Payments that nobody is sure of wait under <a href="/console/decide/">To decide</a>.' in page
+
+
+def test_by_name_nothing_is_told_of_what_somebody_owns(shop: Shop, sam: Client) -> None:
+    shop.buy(shop.once, email="ann@example.org")
+    shop.deliver()
+    StripeCustomer.objects.update(name="Quite Another")
+    Order.objects.update(name="Quite Another")
+    assert Order.objects.get().user is not None
+    assert "Stripe knows" not in sam.get("/console/people/", {"q": "Quite Another"}).content.decode()
 
 
 def test_who_has_exactly_the_address_is_found_alone(sam: Client) -> None:

@@ -32,6 +32,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "delay": tell_of_delay() if filters.words.strip() and (is_nobodys or not found.people) else "",
         "nobodys": address_asked if is_nobodys else "",
         "is_unknown_address": asked == ["q"] and "@" in filters.words and not told,
+        "is_without_word": bool(filters.words.strip()) and not any(one.question or one.owner for one in told),
         "chips": chips(form, request.GET, besides=["order"]),
         "is_filtered": bool(asked),
         "older": address(request.GET, after=found.after) if found.after else "",
