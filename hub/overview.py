@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from activities.models import Activity
 from hub.editing.products import find_empty, find_held_drafts
-from hub.models import Page, Product
+from hub.models import Page, Product, User
+from hub.roles import Permission
 from hub.seller import seller
 
 VERBS = Activity.Verb
@@ -41,7 +42,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Matter:
     """Something that waits for a person, and where it is settled. `tone`: warn or bad. `press`: what whoever sees it
-    may have done at once: the word on a button, and the address that it posts to.
+    may have done at once: the word on a button, and the address that it posts to. `needs`: what one must be allowed to
+    go there; without it nobody is led there.
     """
 
     words: str
@@ -49,6 +51,10 @@ class Matter:
     action: str
     tone: str = "warn"
     press: tuple[str, str] | None = None
+    needs: Permission | None = None
+
+    def is_for(self, person: User) -> bool:
+        return self.needs is None or person.may(self.needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ def matters() -> list[Matter]:
             f"{product} is live and has no published page.",
             reverse("hub:console_product_content", args=[product.pk]),
             "Write one",
+            needs=Permission.EDIT_PRODUCTS,
         )
         for product in find_empty()[:5]
     ]
@@ -89,6 +96,7 @@ def matters() -> list[Matter]:
             f"{product} is a draft, and members have it: they find nothing, and no e-mail tells them of it.",
             reverse("hub:console_product", args=[product.pk]),
             "Publish it",
+            needs=Permission.EDIT_PRODUCTS,
         )
         for product in find_held_drafts()[:5]
     ]

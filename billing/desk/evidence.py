@@ -12,7 +12,10 @@ from activities.money import format_money
 from billing.connection import active_connection
 from billing.desk.dashboard import page_of
 from billing.desk.failed_events import failed
-from billing.models import Attention, Connection
+from billing.desk.support import what_it_was
+from billing.models import Attention, Connection, Order, ProductLink, StripeCustomer, Subscription
+from billing.refreshing.happenings import price_text_of
+from billing.stripe_objects import products_of
 from hub.models import User
 from hub.reasons import say_day
 
@@ -63,18 +66,44 @@ def count_all() -> int:
 
 
 def facts_of(questions: Iterable[Attention]) -> dict[int, list[Fact]]:
-    """By question: two queries for all of them."""
+    """By question: six queries at most for all of them."""
     found = list(questions)
     named = (question.details.get(name) for question in found for name in PEOPLE)
     owners = {owner for owner in named if isinstance(owner, int)}
     people = User.objects.in_bulk(owners) if owners else {}
-    connection = active_connection()
-    return {question.pk: list(_facts(question, people=people, connection=connection)) for question in found}
+    connection, paid = active_connection(), _paid_by([one for one in found if one.kind == Attention.Kind.UNMATCHED])
+    return {
+        question.pk: [*paid.get(question.pk, []), *_facts(question, people=people, connection=connection)]
+        for question in found
+    }
 
 
 def day_until(question: Attention) -> str:
     """The day on which a member gave up the address that this is about."""
     return say_day(datetime.fromisoformat(question.details["until"]))
+
+
+def _paid_by(unmatched: list[Attention]) -> dict[int, list[Fact]]:
+    """What nobody owns, by question: what was bought, for how much, and who Stripe says it was."""
+    if not unmatched:
+        return {}
+    refs = [question.key.partition(":")[2] for question in unmatched]
+    names = dict(ProductLink.objects.values_list("stripe_product", "product__name"))
+    customers = StripeCustomer.objects.in_bulk([one.subject for one in unmatched], field_name="stripe_id")
+    bought: dict[str, tuple[str, str]] = {}
+    payers = {subject: (row.name, row.email) for subject, row in customers.items()}
+    for row in Subscription.objects.filter(stripe_id__in=refs):
+        bought[row.stripe_id] = (what_it_was(products_of(row.data), names), price_text_of(row))
+    for order in Order.objects.filter(key__in=refs):
+        bought[order.key] = (what_it_was(order.products, names), format_money(order.amount, order.currency))
+        name, address = payers.get(order.subject, ("", ""))
+        payers[order.subject] = (order.name or name, order.email or address)
+    told = {}
+    for question, ref in zip(unmatched, refs, strict=True):
+        said = (*bought.get(ref, ("", "")), *payers.get(question.subject, ("", "")))
+        labels = ("Bought", "For", "Name at Stripe", "Address at Stripe")
+        told[question.pk] = [Fact(label, value) for label, value in zip(labels, said, strict=True) if value]
+    return told
 
 
 def _facts(question: Attention, *, people: dict[int, User], connection: Connection | None) -> Iterable[Fact]:

@@ -12,6 +12,7 @@ from billing.desk.failed_events import failed
 from billing.desk.held_up import AWAY, held_up
 from billing.models import Attention, Connection, ImportBatch, Offer, ProductLink
 from hub.overview import Matter, Step
+from hub.roles import Permission
 
 MANY = 5  # of a kind: more would hide what else waits
 
@@ -36,7 +37,13 @@ def matters() -> Iterator[Matter]:
         yield Matter(f"{words} could not be worked off.", reverse("billing:failed_events"), "See events", "bad")
     for batch in ImportBatch.objects.filter(stopped_at__isnull=False).exclude(trouble=""):
         address = reverse("billing:import", args=[batch.pk])
-        yield Matter(f"Import {batch.pk} could not go on and has stopped.", address, "See why", "bad")
+        yield Matter(
+            f"Import {batch.pk} could not go on and has stopped.",
+            address,
+            "See why",
+            "bad",
+            needs=Permission.IMPORT_PURCHASES,
+        )
     yield from _broken_sales()
     for kind, count in sorted(counts().items()):
         words, address = Attention.Kind(kind).label, f"{reverse('billing:decide')}?kind={kind}"
@@ -48,12 +55,13 @@ def _troubled(connection: Connection, *, is_told: bool) -> Iterator[Matter]:
     address = reverse("billing:console")
     if connection.state in AWAY and not is_told:
         words = f"{connection.get_state_display()}. Nobody loses access because of this."
-        yield Matter(words, address, "See Stripe", "bad")
+        yield Matter(words, address, "See Stripe", "bad", needs=Permission.CONNECT_STRIPE)
     if not connection.sealed_webhook_secrets:
-        yield Matter("Stripe tells this site nothing yet: it has no webhook endpoint.", address, "See Stripe", "bad")
+        words = "Stripe tells this site nothing yet: it has no webhook endpoint."
+        yield Matter(words, address, "See Stripe", "bad", needs=Permission.CONNECT_STRIPE)
     elif connection.endpoint_problems:
         words = f"Stripe’s webhook endpoint: {connection.endpoint_problems[0]}"
-        yield Matter(words, address, "Repair it", "bad")
+        yield Matter(words, address, "Repair it", "bad", needs=Permission.CONNECT_STRIPE)
 
 
 def _broken_sales() -> Iterator[Matter]:
@@ -69,4 +77,6 @@ def _broken_sales() -> Iterator[Matter]:
 
 def _broken(made: ProductLink, words: str) -> Matter:
     address = reverse("billing:link", args=[made.product.pk])
-    return Matter(f"{made.product} is not for sale as it should be: {words}.", address, "See")
+    return Matter(
+        f"{made.product} is not for sale as it should be: {words}.", address, "See", needs=Permission.LINK_PRODUCTS
+    )

@@ -40,6 +40,18 @@ def test_when_nothing_waits_the_page_says_so(studio: Studio, owner: User, signed
     assert "Nothing waits for you." in page.content.decode()
 
 
+def test_nobody_is_led_to_what_they_may_not_see(studio: Studio, owner: User, signed_in: Enter) -> None:
+    studio.sell(studio.course)
+    support = cast.UserFactory(email="sam@example.org", role=User.Role.SUPPORT)
+    admin = cast.UserFactory(email="mia@example.org", role=User.Role.ADMIN)
+    told, way = "it has no webhook endpoint", '<a class="button" href="/console/stripe/">See Stripe</a>'
+    page = {person: signed_in(person).get("/console/").content.decode() for person in (owner, admin, support)}
+    assert all(told in words for words in page.values())
+    assert [person for person, words in page.items() if way in words] == [owner]
+    write = f'href="/console/products/{studio.kit.pk}/content/">Write one</a>'
+    assert [person for person, words in page.items() if write in words] == [owner, admin]
+
+
 def test_the_steps_lead_to_where_they_are_taken(studio: Studio, owner: User, signed_in: Enter) -> None:
     first = Product.objects.order_by("pk").first()
     assert first is not None

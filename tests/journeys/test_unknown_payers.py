@@ -64,6 +64,9 @@ def page_of(question: Attention) -> str:
 def test_the_page_shows_the_evidence_and_suggests_nobody(shop: Shop, guest: Attention, ada: User, owner: User) -> None:
     staff = signed_in(owner)
     assert page_of(guest) in staff.get("/console/decide/").content.decode()
+    waiting = staff.get("/console/decide/").content.decode()
+    for label, known in (("Bought", "The Wheel"), ("For", "€180.00"), ("Name at Stripe", "A. Payer")):
+        assert f'<dt>{label}</dt><dd class="break">{known}</dd>' in waiting
     page = staff.get(page_of(guest)).content.decode()
     order = Order.objects.get()
     for known in ("The Wheel", "€180.00", "A. Payer", "no address", order.payment_intent):
@@ -71,6 +74,13 @@ def test_the_page_shows_the_evidence_and_suggests_nobody(shop: Shop, guest: Atte
     assert ADA not in page
     found = staff.get(page_of(guest), {"q": "ada@"}).content.decode()
     assert ADA in found and f'name="person" value="{ada.pk}"' in found
+
+
+def test_of_two_purchases_of_one_payer_each_says_what_it_was(shop: Shop, nameless: Attention, owner: User) -> None:
+    page = signed_in(owner).get("/console/decide/").content.decode()
+    for known in ("The Wheel", "€180.00", shop.club.name):
+        assert known in page
+    assert page.count("<dt>Name at Stripe</dt>") == page.count('<dd class="break">Nobody</dd>') == 2
 
 
 def test_a_click_gives_it_to_a_person_and_the_ledger_says_who_decided(

@@ -7,7 +7,7 @@ from activities.feed import Filters, page
 from activities.models import Activity
 from hub.overview import matters, steps, today
 from hub.people import at_risk, count_people
-from hub.permissions import Permission, staff_only
+from hub.permissions import Permission, actor_of, staff_only
 
 LATEST = 8
 # The comings and goings of every day would hide what matters; the feed has them all.
@@ -23,7 +23,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "people": count_people(now=now),
         "steps": way,
         "done": sum(step.is_done for step in way),
-        "matters": matters(),
+        "matters": [(matter, matter.is_for(actor_of(request))) for matter in matters()],
         "today": today(now=now),
         "at_risk": at_risk(now=now, limit=LATEST),
         "latest": page(Filters(verbs=LOUD), size=LATEST).activities,
