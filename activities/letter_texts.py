@@ -61,7 +61,8 @@ LETTERS = {
             "address ({email}). Type it in, and you are there.",
             {
                 "products": "the names of all that opened in the same moment",
-                "trial": "“It is a free trial until 3 May 2027.”, or nothing",
+                "trial": "“It is a free trial until 3 May 2027.”, “It is open until 3 May 2027.” where it ends by "
+                "itself, or nothing",
             },
             "Open {product}",
             {"trial_end": "2027-05-03T12:00:00+00:00"},
@@ -73,7 +74,10 @@ LETTERS = {
             "You are invited to {site}",
             "{site} has an account for you. {what_is_open}\n\n{button}\n\nYou need no password: the page sends a "
             "code to this address ({email}). Type it in, and you are there.",
-            {"what_is_open": "“This is open for you: Raku Weekend, Slip and Line.”, or nothing"},
+            {
+                "what_is_open": "“This is open for you: Raku Weekend, Slip and Line.”, with the last day of what ends "
+                "by itself, or nothing"
+            },
             "Come in",
             {"products": ["Raku Weekend", "Slip and Line"]},
         ),

@@ -150,6 +150,8 @@ def context_of(delivery: Delivery, *, site: Any = None) -> dict[str, Any]:
         "step": told.get("step", ""),
         "keep_until": parse_datetime(told.get("keep_until", "")),
         "others": told.get("others", []),
+        "ends_at": parse_datetime(told.get("ends_at", "")),
+        "ends": {name: parse_datetime(at) for name, at in told.get("ends", {}).items()},
         "trial_end": parse_datetime(told.get("trial_end", "")),
         "price_text": told.get("price_text", ""),
         "has_card": told.get("has_card", False),
@@ -183,8 +185,8 @@ def _values(context: dict[str, Any]) -> dict[str, str]:
         "email": context["user"].email,
         "product": name,
         "products": get_text_list([name, *context["others"]], "and"),
-        "what_is_open": f"This is open for you: {', '.join(opened)}." if opened else "",
-        "trial": f"It is a free trial until {trial}." if trial else "",
+        "what_is_open": _sentences(f"This is open for you: {', '.join(opened)}." if opened else "", _ends(context)),
+        "trial": _sentences(f"It is a free trial until {trial}." if trial else "", _ends(context)),
         "trial_end": trial,
         "trial_end_hour": _day(context["trial_end"], form="j F Y, H:i"),
         "of_amount": f"of {context['amount']}" if context["amount"] else "",
@@ -196,6 +198,18 @@ def _values(context: dict[str, Any]) -> dict[str, str]:
         "reason": context["reason"],
         "way_back": _way_back(context),
     }
+
+
+def _ends(context: dict[str, Any]) -> str:
+    """The last day of what does not stay open. Of several things each is named."""
+    ends, at = context["ends"], context["ends_at"]
+    name = context["product"].name if context["others"] else "It"
+    named = {**({name: at} if at else {}), **ends}
+    return _sentences(*(f"{what} is open until {_last_day(until)}." for what, until in named.items()))
+
+
+def _sentences(*found: str) -> str:
+    return " ".join(sentence for sentence in found if sentence)
 
 
 def _day(at: datetime | None, *, form: str = "j F Y") -> str:

@@ -4,10 +4,11 @@ Queueing only writes rows, in the caller's transaction; the mail is rendered and
 (`activities.letters`, `activities.deliveries`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
@@ -69,14 +70,21 @@ def access(
     user_id: int,
     product_id: int,
     trial_end: datetime | None = None,
+    ends_at: datetime | None = None,
     others: Sequence[str] = (),
+    ends_of_others: Mapping[str, datetime] = MappingProxyType({}),
     activity: Activity | None = None,
 ) -> Notice:
-    """You have access: where it opens, how to sign in by code, and until when it is a trial.
+    """You have access: where it opens, how to sign in by code, and until when it is a trial, or open.
 
-    `others`: names of further products that opened in the same moment.
+    `others`: names of further products that opened in the same moment; `ends_of_others` by those names, where known.
     """
-    context = {"trial_end": trial_end.isoformat() if trial_end else "", "others": list(others)}
+    context = {
+        "trial_end": trial_end.isoformat() if trial_end else "",
+        "ends_at": ends_at.isoformat() if ends_at else "",
+        "others": list(others),
+        "ends": _plain(ends_of_others),
+    }
     return Notice(kind=ACCESS, key=key, user_id=user_id, product_id=product_id, activity=activity, context=context)
 
 
@@ -165,16 +173,22 @@ def trial_ending(
 
 
 def invitation(
-    *, key: str, user_id: int, product_id: int | None, products: Sequence[str], activity: Activity | None = None
+    *,
+    key: str,
+    user_id: int,
+    product_id: int | None,
+    products: Sequence[str],
+    ends: Mapping[str, datetime] = MappingProxyType({}),
+    activity: Activity | None = None,
 ) -> Notice:
-    """Somebody of the staff made you an account: what is open, by name, and how to come in by code."""
+    """Somebody of the staff made you an account: what is open, by name, until when, and how to come in by code."""
     return Notice(
         kind=INVITATION,
         key=key,
         user_id=user_id,
         product_id=product_id,
         activity=activity,
-        context={"products": list(products)},
+        context={"products": list(products), "ends": _plain(ends)},
     )
 
 
@@ -238,3 +252,7 @@ def queue(notices: Sequence[Notice], *, now: datetime) -> list[Delivery]:
 def queue_one(notice: Notice, *, now: datetime) -> Delivery | None:
     """Queue one notice; None when its key was queued before."""
     return next(iter(queue([notice], now=now)), None)
+
+
+def _plain(ends: Mapping[str, datetime]) -> dict[str, str]:
+    return {name: at.isoformat() for name, at in ends.items()}

@@ -5,7 +5,7 @@ past its end.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
@@ -13,7 +13,7 @@ from typing import Self
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from hub.models import CollectionItem, Grant, Ledger, Product, User
-from hub.reasons import AHEAD, ENDINGS, OVER_BY_TIME, say
+from hub.reasons import AHEAD, ENDINGS, OVER_BY_TIME, WITH_AN_END, say
 from hub.seller import seller
 
 
@@ -131,6 +131,15 @@ class Held:
 def open_products(user: User, *, now: datetime) -> dict[int, Grant]:
     """What the person can open: product id to the strongest grant behind it, collections too. At most 3 queries."""
     return Held.read(open_grants(now=now).filter(user=user)).open(now=now)
+
+
+def ends_known(people: Collection[int], *, products: Collection[int]) -> dict[tuple[int, int], datetime]:
+    """When a person's access to a product is over, by both: only where every open grant has an end. One query."""
+    found: dict[tuple[int, int], list[datetime | None]] = defaultdict(list)
+    for grant in Grant.objects.filter(user__in=people, product__in=products, state__in=Grant.OPEN):
+        found[grant.user_id, grant.product_id].append(grant.until if grant.reason in WITH_AN_END else None)
+    known = {pair: [until for until in ends if until] for pair, ends in found.items()}
+    return {pair: max(ends) for pair, ends in known.items() if len(ends) == len(found[pair])}
 
 
 def late_among(grants: Iterable[Grant], *, now: datetime) -> list[Grant]:

@@ -9,7 +9,7 @@ from django.db import transaction
 from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record_one
-from hub.access import open_products
+from hub.access import ends_known, open_products
 from hub.models import Product, User
 from hub.throttling import happens_too_often
 
@@ -30,7 +30,8 @@ def send_access_again(user: User, product: Product, *, actor: User, now: datetim
         details={"reason": "Sent the access e-mail again"},
     )
     record_one(happening, now=now)
-    notices.queue([notices.access(key=key, user_id=user.pk, product_id=product.pk)], now=now)
+    ends_at = ends_known([user.pk], products=[product.pk]).get((user.pk, product.pk))
+    notices.queue([notices.access(key=key, user_id=user.pk, product_id=product.pk, ends_at=ends_at)], now=now)
     return True
 
 
@@ -69,11 +70,13 @@ def queue_invitation(
         ),
         now=now,
     )
+    ends = ends_known([user.pk], products=[product.pk for product in products])
     about = notices.invitation(
         key=key,
         user_id=user.pk,
         product_id=products[0].pk if len(products) == 1 else None,
         products=[product.name for product in products],
+        ends={product.name: ends[user.pk, product.pk] for product in products if (user.pk, product.pk) in ends},
         activity=activity,
     )
     notices.queue_one(about, now=now)

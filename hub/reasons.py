@@ -130,6 +130,8 @@ BY_ITSELF = frozenset({"trial_not_granted"})
 
 # Cancelled, and open to the end of what is paid. In the order of the index of what is to be watched.
 ENDINGS = ("ending", "canceled_paid_through")
+# Their date is an end that was known when access opened, or since it was cancelled.
+WITH_AN_END = frozenset({"bought", "given", *ENDINGS})
 # Their date is a renewal, and no end.
 RENEWING = frozenset({"active", "active_debit", "active_invoiced", "active_paused", "active_written_off"})
 # Their date lies ahead, though access is closed: when something begins or ends at Stripe.

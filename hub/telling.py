@@ -6,6 +6,7 @@ from typing import Any
 from activities import notices
 from activities.models import Activity
 from activities.record import Happening, record
+from hub.access import ends_known
 from hub.invoiced import invoiced_on
 from hub.models import Ledger, Product, User
 from hub.reasons import LETTERS, OF_INVOICES, say_in_letter
@@ -65,7 +66,8 @@ def mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pai
     """One e-mail for each new access: a grant that comes back (a card that works again) is not new. None for a draft,
     where its reader would find nothing.
 
-    Who lost access without asking for it is told so; who cancelled, or bought for some days, knows.
+    It says the last day where that is known. Who lost access without asking for it is told so; who cancelled, or has
+    had it for some days, knows.
     """
     written, first = [activity for activity in activities if not activity.imported], _first(ledger)
     products = Product.objects.filter(pk__in={activity.product_id for activity in written})
@@ -73,6 +75,8 @@ def mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pai
     wants_mail = dict(wanted) if written else {}
     sent = {row.grant.source_ref for row in first.values() if row.reason in OF_INVOICES}
     invoices, found = invoiced_on(sent), []
+    gained = [activity for activity in written if activity.verb == Activity.Verb.ACCESS_GRANTED]
+    ends = ends_known({a.user_id for a in gained if a.user_id}, products=wants_mail.keys()) if gained else {}
     for activity in written:
         if activity.user_id is None or activity.product_id not in wants_mail:
             continue
@@ -81,7 +85,8 @@ def mails(activities: list[Activity], ledger: list[Ledger], *, foreseen: set[Pai
         about: dict[str, Any] = {"user_id": activity.user_id, "product_id": activity.product_id, "activity": activity}
         if activity.verb == Activity.Verb.ACCESS_GRANTED and not row.from_state and wants_mail[activity.product_id]:
             trial_end = row.until if row.reason == "trial" else None
-            found.append(notices.access(key=f"access:{row.grant_id}", trial_end=trial_end, **about))
+            about |= {"trial_end": trial_end, "ends_at": ends.get(pair)}
+            found.append(notices.access(key=f"access:{row.grant_id}", **about))
         elif activity.verb == Activity.Verb.ACCESS_REMOVED and row.reason in LETTERS and pair not in foreseen:
             invoice = invoices.get(row.grant.source_ref)
             sentence, step = say_in_letter(row.reason, at=row.true_at, invoiced_on=invoice)

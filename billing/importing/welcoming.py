@@ -9,6 +9,7 @@ from django.utils.dateparse import parse_datetime
 from activities import notices
 from activities.models import Activity
 from billing.models import ImportBatch
+from hub.access import ends_known
 from hub.models import Grant, Ledger
 
 
@@ -46,6 +47,8 @@ def welcome(batch: ImportBatch, told: Iterable[Activity], *, brought: Iterable[L
         if activity.details["grant"] in new or (activity.user_id, str(activity.product)) not in known
     ]
     letters = []
+    people = {activity.user_id for activity in news if activity.user_id}
+    ends = ends_known(people, products={a.product_id for a in news if a.product_id}) if news else {}
     for user_id, mine in groupby(sorted(news, key=lambda activity: activity.user_id or 0), key=lambda a: a.user_id):
         first, *others = mine
         assert user_id and first.product_id  # noqa: S101
@@ -56,7 +59,13 @@ def welcome(batch: ImportBatch, told: Iterable[Activity], *, brought: Iterable[L
                 key=f"{key_prefix(batch)}{user_id}",
                 user_id=user_id,
                 product_id=first.product_id,
+                ends_at=ends.get((user_id, first.product_id)),
                 others=names,
+                ends_of_others={
+                    a.product.name: ends[user_id, a.product.pk]
+                    for a in others
+                    if a.product and (user_id, a.product.pk) in ends
+                },
                 trial_end=parse_datetime(first.details["ends_at"] or "") if is_trial else None,
                 activity=first,
             )

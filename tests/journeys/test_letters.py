@@ -1,9 +1,14 @@
 """Whoever loses what they paid for, or waits for it, gets one letter that says why, and what to do."""
 
+from datetime import timedelta
+
 import pytest
 
+from activities.days import end_of
 from activities.models import Delivery
 from billing.models import Order
+from hub import grants, invitations
+from hub.access import ends_known
 from hub.models import Product, User
 from tests.members import Member
 from tests.shops import Json, Shop
@@ -93,6 +98,48 @@ def test_a_product_whose_owner_writes_himself_sends_no_letter_on_waiting_or_losi
     shop.deliver()
     assert not member.has(shop.course)
     assert member.mails() == []
+
+
+def test_a_letter_of_access_that_ends_by_itself_says_its_last_day(shop: Shop, member: Member) -> None:
+    shop.course.access_days = 365
+    shop.course.save()
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    until = member.grants()[0].until
+    assert until is not None
+    assert f"It is open until {until:%-d %B %Y}." in member.letter("access")
+
+    now = shop.now()
+    grants.give(member.user, shop.club, actor=None, reason="A gift", ends_at=end_of(now.date()), now=now)
+    assert f"It is open until {now:%-d %B %Y}." in member.letter("access"), "the last day, and not the one after it"
+    shop.advance("2d")
+    assert not member.has(shop.club)
+    assert member.mails() == ["access", "access"], "who knew the day is not written to again"
+
+
+def test_a_gift_with_an_end_ends_nothing_that_is_had_without_one(shop: Shop, member: Member) -> None:
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    assert "until" not in member.letter("access")
+    person, now = member.user, shop.now()
+    for ends_at in (now + timedelta(days=9), None):
+        grants.give(person, shop.club, actor=None, reason="A gift", ends_at=ends_at, now=now)
+    assert ends_known([person.pk], products=[shop.club.pk, shop.course.pk]) == {}
+    invitations.send_invitation(person, actor=person, now=now)
+    assert "until" not in member.letter("invitation")
+
+
+def test_an_invitation_names_the_last_day_of_what_ends_by_itself(shop: Shop, member: Member) -> None:
+    shop.buy(shop.once, email=ADA)
+    shop.deliver()
+    person, now = member.user, shop.now()
+    grants.give(person, shop.club, actor=None, reason="A gift", ends_at=now + timedelta(days=9), now=now)
+    day = f"{now + timedelta(days=9):%-d %B %Y}"
+    invitations.send_invitation(person, actor=person, now=now)
+    letter = member.letter("invitation")
+    assert f"{shop.club.name} is open until {day}." in letter and letter.count("is open until") == 1
+    assert invitations.send_access_again(person, shop.club, actor=person, now=now)
+    assert f"It is open until {day}." in member.letter("access")
 
 
 @pytest.mark.parametrize("heard", [True, False])
