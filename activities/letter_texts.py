@@ -168,11 +168,17 @@ class Unknown(ValueError):
         self.name = name
 
 
+class Stray(ValueError):
+    """A brace that stands around no name."""
+
+
 def check(words: str, *, letter: Letter, with_button: bool) -> None:
-    """Raises Unknown for the first name that is none of the letter's."""
+    """Raises Unknown for the first name that is none of the letter's, and Stray for a brace that is left over."""
     for name in PLACEHOLDER.findall(words):
         if name not in letter.known or (name == BUTTON and not with_button):
             raise Unknown(name)
+    if {"{", "}"} & set(PLACEHOLDER.sub("", words)):
+        raise Stray
 
 
 def fill(words: str, values: Mapping[str, str]) -> str:

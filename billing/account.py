@@ -181,6 +181,15 @@ def state_of(row: Subscription) -> str:
     return "collection_paused" if row.status == "active" and facts.collection_paused else row.status
 
 
+def state_of_order(order: Order) -> str:
+    """Ours, or what became of the money: `refunded`, `disputed` (undecided or lost), `partially_refunded`."""
+    if order.fully_refunded:
+        return "refunded"
+    if set(order.disputes.values()) & {*UNDECIDED, "lost"}:
+        return "disputed"
+    return "partially_refunded" if order.amount_refunded else str(order.state)
+
+
 def _subscription_row(
     row: Subscription,
     names: dict[str, str],
@@ -247,14 +256,7 @@ def _pay_url(row: Subscription) -> str:
 
 
 def _purchase_row(order: Order, names: dict[str, str], *, until: datetime | None) -> PurchaseRow:
-    statuses = set(order.disputes.values())
-    state = str(order.state)
-    if order.fully_refunded:
-        state = "refunded"
-    elif statuses & {*UNDECIDED, "lost"}:
-        state = "disputed"
-    elif order.amount_refunded:
-        state = "partially_refunded"
+    state = state_of_order(order)
     return PurchaseRow(
         product_names=_names(list(order.products), names),
         at=order.paid_at or order.created,

@@ -17,7 +17,7 @@ from activities.doorbell import ring
 from activities.numbers import read_number
 from billing.account import account_of, news_of
 from billing.connection import active_connection
-from billing.errors import NotConnected, StripeError
+from billing.errors import NotConnected, StripeError, StripeInvalid
 from billing.intake import inbox
 from billing.intake.draining import TASK
 from billing.intake.event_types import Facet
@@ -169,6 +169,10 @@ def resume_subscription(request: HttpRequest) -> HttpResponse:
         is_paid = keeping.resume(cast(User, request.user), subscription=request.POST.get("subscription", ""))
     except portal.NotTheirs:
         return render(request, "403.html", status=403)
+    except StripeInvalid as error:
+        log.warning("subscription_not_resumed", error=repr(error))
+        messages.warning(request, "Stripe resumed nothing, and nothing was charged. How it stands there now is below.")
+        return SeeOther(f"{reverse('billing:account')}?from=portal")
     except StripeError as error:
         log.error("subscription_not_resumed", error=repr(error))
         return render(request, "billing/checkout_unavailable.html", status=503)

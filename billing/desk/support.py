@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from activities.doorbell import ring
 from activities.money import format_money
-from billing.account import state_of
+from billing.account import state_of, state_of_order
 from billing.connection import active_connection
 from billing.desk.dashboard import page_of
 from billing.intake.draining import TASK
@@ -86,7 +86,7 @@ def _of_order(order: Order, *, words: str) -> Payment:
         at=order.paid_at or order.created,
         words=words,
         amount=format_money(order.amount, order.currency),
-        state="refunded" if order.fully_refunded else order.state,
+        state=state_of_order(order),
         notes=(*notes, *tell_disputes(order.disputes)),
         refs=_refs(refs, connection=order.connection),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.db import transaction
 
-from activities.letter_texts import BUTTON, Letter, Unknown, check
+from activities.letter_texts import BUTTON, Letter, Stray, Unknown, check
 from activities.models import LetterText
 from activities.record import record_deed
 from hub.addresses import NO_ADDRESS
@@ -90,6 +90,8 @@ class LetterForm(forms.Form):
         except Unknown as error:
             known = ", ".join(f"{{{name}}}" for name in self.letter.known if with_button or name != BUTTON)
             raise forms.ValidationError(f"There is no {{{error.name}}} here. There are: {known}.") from error
+        except Stray as error:
+            raise forms.ValidationError("Braces stand around a name, one on each side, and nowhere else.") from error
         return words
 
 

@@ -209,6 +209,8 @@ def test_the_owners_words_go_out_in_both_parts_and_the_subject(desk: Client, ada
         ({"body": "{% load x %}{button} {}"}, "There is no {% load x %} here"),
         ({"subject": "{amount}"}, "There is no {amount} here. There are: {products}, {trial}"),
         ({"subject": "{button}"}, "There is no {button} here."),
+        ({"body": "Come in: {{button}}"}, "Braces stand around a name, one on each side"),
+        ({"subject": "{product} is open }"}, "Braces stand around a name, one on each side"),
         ({"body": "Come in."}, "Leave {button} in it"),
         ({"body": "{button} {button}"}, "There is one button in a letter"),
         ({"body": "{button}\n\nOr here:\n\n{button}"}, "There is one button in a letter"),

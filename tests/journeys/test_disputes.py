@@ -2,6 +2,7 @@
 
 import pytest
 
+from billing.desk.support import payments
 from billing.intake.draining import drain
 from billing.models import AccessPolicy, Order
 from hub.models import Grant
@@ -46,8 +47,10 @@ def test_case_41_a_lost_dispute_takes_access_and_a_late_win_gives_it_back(bought
     _move(bought, dispute, to="lost")
     assert not bought.has(ADA, bought.course)
     assert Grant.objects.get().close_reason == "disputed"
+    assert [payment.state for payment in payments(Member(bought).user)] == ["disputed"]
     _move(bought, dispute, to="won")
     assert bought.has(ADA, bought.course)
+    assert [payment.state for payment in payments(Member(bought).user)] == ["paid"]
     assert told(Verb.DISPUTED, email=ADA) == 3
     ada = Member(bought)
     assert ada.steps(bought.course) == [

@@ -87,6 +87,15 @@ def test_where_our_key_may_not_keep_it_stripes_portal_does(shop: Shop, member: M
     assert answer.status_code == 303 and PORTAL in answer["Location"]
 
 
+def test_what_is_not_paused_is_not_told_as_an_outage(shop: Shop, member: Member) -> None:
+    subscription = member.subscribe(shop.monthly.price_id)
+    shop.deliver()
+    answer = member.browser().post("/account/resume/", {"subscription": subscription["id"]}, follow=True)
+    page = answer.content.decode()
+    assert answer.status_code == 200 and "Stripe resumed nothing, and nothing was charged." in page
+    assert "renews on" in page
+
+
 @pytest.mark.parametrize("act", ["keep", "resume"])
 def test_nobody_acts_on_somebody_elses_subscription(
     shop: Shop, member: Member, paused: Json, dan: User, act: str
