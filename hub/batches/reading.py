@@ -62,6 +62,13 @@ def read_people(data: bytes, *, products: Sequence[Product]) -> list[Line]:
     return found
 
 
+def unread_columns(data: bytes) -> list[str]:
+    """The headings of a file that `read_people` takes whose columns it leaves out, as they stand there."""
+    _number, heading = next(_rows(_decode(data)))
+    read = set(_columns(heading).values())
+    return [cell for place, cell in enumerate(heading) if cell and place not in read]
+
+
 def check_person(email: str) -> str:
     """What is wrong with an address; empty where nothing is."""
     if not email:

@@ -215,6 +215,16 @@ def test_a_file_that_waits_to_be_looked_at_outlasts_what_its_maker_does_meanwhil
     assert User.objects.filter(email="nora@example.org").exists()
 
 
+def test_the_preview_names_the_columns_that_were_left_unread(studio: Studio, owner: User, signed_in: Enter) -> None:
+    client = just_came_in(signed_in(owner))
+    told = "Left unread, since Foyer knows no such column"
+    for heading, is_told in (("email,until", True), ("email,name", False)):
+        file = file_of(f"{heading}\nnora@example.org,x\n")
+        answer = client.post("/console/people/add/file/", {"file": file, "reason": "a move"}, follow=True)
+        page = answer.content.decode()
+        assert answer.redirect_chain and (f"{told}: until." in page) == (told in page) == is_told
+
+
 def test_a_file_is_shown_line_for_line_before_anybody_is_added(
     studio: Studio, ada: User, owner: User, signed_in: Enter
 ) -> None:

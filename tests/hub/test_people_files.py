@@ -4,7 +4,7 @@ import pytest
 
 from activities import spreadsheet
 from hub.batches import reading
-from hub.batches.reading import Line, Unreadable, read_people
+from hub.batches.reading import Line, Unreadable, read_people, unread_columns
 from hub.models import Product
 from tests import cast
 
@@ -123,3 +123,10 @@ def test_a_file_that_cannot_be_taken_says_why(products: list[Product], data: byt
 def test_ten_thousand_people_are_read(products: list[Product]) -> None:
     data = b"email\n" + b"\n".join(b"p%d@example.org" % n for n in range(10_000))
     assert len(taken(read_people(data, products=products))) == 10_000
+
+
+def test_columns_that_say_nothing_here_are_named(products: list[Product]) -> None:
+    data = b"E-Mail;Until;First name;;Products;Note \nada@example.org;2027-01-01;Ada;x;The Wheel;y\n"
+    assert taken(read_people(data, products=products)) == [("ada@example.org", "Ada")]
+    assert unread_columns(data) == ["Until", "Note"]
+    assert unread_columns(b"name,email\nAda,ada@example.org\n") == []

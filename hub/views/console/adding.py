@@ -4,15 +4,18 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods, require_POST
 
 from activities import clock
 from hub.batches import carrying_out, drafting
 from hub.batches.forms import AddFileForm, AddPersonForm
-from hub.batches.reading import Line, Unreadable, read_people
+from hub.batches.reading import Line, Unreadable, read_people, unread_columns
 from hub.models import BatchRow, Product
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
+
+LONGEST_WORDS = 240  # of the columns that were left out
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -50,7 +53,8 @@ def upload(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            lines = read_people(file.read(), products=list(Product.objects.filter(archived_at=None)))
+            data = file.read()
+            lines = read_people(data, products=list(Product.objects.filter(archived_at=None)))
         except Unreadable as why:
             form.add_error("file", str(why))
         else:
@@ -63,6 +67,9 @@ def upload(request: HttpRequest) -> HttpResponse:
                 actor=actor_of(request),
                 now=clock.now(),
             )
+            if unread := unread_columns(data):
+                words = Truncator(", ".join(unread)).chars(LONGEST_WORDS)
+                messages.warning(request, f"Left unread, since Foyer knows no such column: {words}.")
             return SeeOther(reverse("hub:console_batch", args=[batch.pk]))
     return _ask(request, file_form=form)
 
