@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from activities import clock
-from billing.desk import brakes
+from billing.desk import brakes, closings
 from billing.models import Attention
 from hub.permissions import Permission, actor_of, staff_only
 from hub.redirects import SeeOther
@@ -21,15 +21,19 @@ CHANGED = "The list has changed since you read it, so nothing was closed. This i
 @require_safe
 @staff_only(Permission.SEE_QUESTIONS)
 def brake(request: HttpRequest, pk: int) -> HttpResponse:
-    """The list that would close."""
+    """What would close and is open still; once it is answered the whole list, and what became of it."""
     question = get_object_or_404(Attention, pk=pk, kind=Attention.Kind.BRAKE)
-    listed = brakes.closings_of(question)
+    everything = closings.closings_of(question, now=clock.now())
+    still_open = [row for row in everything if row.is_open]
     context = {
         "question": question,
-        "count": len(listed),
-        "people": len({row.email for row in listed}),
-        "page": Paginator(listed, SHOWN).get_page(request.GET.get("page")),
-        "fingerprint": brakes.fingerprint_of(question),
+        "told": closings.told(question),
+        "listed": len(everything),
+        "count": len(still_open),
+        "ended": len(everything) - len(still_open),
+        "people": len({row.person for row in still_open}),
+        "page": Paginator(everything if question.resolved_at else still_open, SHOWN).get_page(request.GET.get("page")),
+        "fingerprint": closings.fingerprint_of(question),
     }
     return render(request, "billing/brake.html", context)
 
@@ -38,7 +42,7 @@ def brake(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.CLOSE_STOPPED_PASS)
 @reauthentication_required(app="allauth.account")
 def close(request: HttpRequest, pk: int) -> HttpResponse:
-    """Exactly the list that was read."""
+    """Exactly the list that was read, less what has ended since."""
     question = get_object_or_404(Attention, pk=pk, kind=Attention.Kind.BRAKE)
     fingerprint = request.POST.get("fingerprint", "")
     try:
@@ -46,7 +50,10 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     except brakes.Moved:
         messages.error(request, CHANGED)
         return SeeOther(reverse("billing:brake", args=[pk]))
-    messages.success(request, f"Being closed: {count}. Stripe is asked about each once more; who has paid stays.")
+    if count:
+        messages.success(request, f"Being closed: {count}. Stripe is asked about each once more; who has paid stays.")
+    else:
+        messages.info(request, "All of them had ended meanwhile, so nothing was left to close.")
     return SeeOther(reverse("billing:decide"))
 
 

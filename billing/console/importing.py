@@ -124,7 +124,8 @@ def apply(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_only(Permission.IMPORT_PURCHASES)
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     batch = _batch(pk)
-    asking.stop(batch)
+    if asking.stop(batch):
+        messages.info(request, "Stopped while it was looked at again: nothing was imported, and nothing was changed.")
     return SeeOther(_page(batch))
 
 

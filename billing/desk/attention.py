@@ -145,21 +145,18 @@ def was_moved(customer: StripeCustomer, *, to: User) -> bool:
     return moved.filter(details__person=to.pk).exists()
 
 
-def raise_brake(closing: list[dict[str, Any]], *, key: str, now: datetime) -> None:
-    """A pass that would close too much: its list, for the owner. One waits, and the next night brings it up to date."""
+def raise_brake(closing: list[dict[str, Any]], *, run: int, now: datetime) -> None:
+    """A pass that would close too much: its list, for the owner. One waits, and the next night brings it up to date.
+
+    `run`: the pass's primary key.
+    """
     waiting = Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True)
-    if not waiting.update(details={"closing": closing}):
-        _raise(Attention.Kind.BRAKE, key, subject="", now=now, closing=closing)
+    if not waiting.update(details={"closing": closing, "run": run}):
+        _raise(Attention.Kind.BRAKE, str(run), subject="", now=now, closing=closing, run=run)
 
 
 def raise_left_behind(closing: list[dict[str, Any]], *, key: str, now: datetime) -> None:
     _raise(Attention.Kind.LEFT_BEHIND, key, subject="", now=now, closing=closing)
-
-
-def settle_brakes(*, now: datetime) -> None:
-    """A later pass went through: what an earlier one asked is answered."""
-    brakes = Attention.objects.filter(kind=Attention.Kind.BRAKE, resolved_at__isnull=True)
-    brakes.update(resolved_at=now)
 
 
 def subjects_of(refs: Iterable[Any]) -> list[str]:

@@ -8,8 +8,10 @@ from typing import Any
 from django.db.models import Count
 from django.urls import reverse
 
+from activities import clock
 from activities.money import format_money
 from billing.connection import active_connection
+from billing.desk import closings
 from billing.desk.dashboard import page_of
 from billing.desk.failed_events import failed
 from billing.desk.support import what_it_was
@@ -66,7 +68,7 @@ def count_all() -> int:
 
 
 def facts_of(questions: Iterable[Attention]) -> dict[int, list[Fact]]:
-    """By question: six queries at most for all of them."""
+    """By question: six queries at most for all of them, and a few more for a list of what would close."""
     found = list(questions)
     named = (question.details.get(name) for question in found for name in PEOPLE)
     owners = {owner for owner in named if isinstance(owner, int)}
@@ -108,6 +110,8 @@ def _paid_by(unmatched: list[Attention]) -> dict[int, list[Fact]]:
 
 def _facts(question: Attention, *, people: dict[int, User], connection: Connection | None) -> Iterable[Fact]:
     told: dict[str, Any] = question.details
+    if question.kind == Attention.Kind.BRAKE:
+        yield from _of_a_stop(question)
     if "amount" in told:
         yield Fact("Refunded", format_money(told["amount"], told.get("currency", "")))
     for name, label in LABELS.items():
@@ -124,6 +128,13 @@ def _facts(question: Attention, *, people: dict[int, User], connection: Connecti
             yield Fact(label, str(value))
     if question.subject and question.subject not in told.values():
         yield _at_stripe("About", question.subject, connection)
+
+
+def _of_a_stop(question: Attention) -> Iterable[Fact]:
+    listed, would = len(closings.rows_of(question)), len(closings.open_rows(question, now=clock.now()))
+    yield Fact("Would close now", f"{would} of {listed}" if would < listed else str(listed))
+    if would < listed:
+        yield Fact("Ended meanwhile", str(listed - would))
 
 
 def _at_stripe(label: str, ref: str, connection: Connection | None) -> Fact:

@@ -98,13 +98,18 @@ def ask_to_undo(batch: ImportBatch, *, actor: User, now: datetime) -> None:
             _tell(batch, "undid", actor=actor, now=now)
 
 
-def stop(batch: ImportBatch) -> None:
-    """Between two steps: what was done stays, and it goes on from there. What is only checked is a plan again."""
+def stop(batch: ImportBatch) -> bool:
+    """Between two steps: what was done stays, and it goes on from there. What is only checked is a plan again.
+
+    Returns whether it is: then nothing was done at all.
+    """
     mine = ImportBatch.objects.filter(pk=batch.pk)
     # As it stands in the database: the work may have gone on from checking since `batch` was read.
-    if not mine.filter(state=State.CHECKING).update(state=State.PLANNED):
+    is_plan_again = bool(mine.filter(state=State.CHECKING).update(state=State.PLANNED))
+    if not is_plan_again:
         mine.filter(state__in=ImportBatch.AT_WORK, stopped_at=None).update(stopped_at=timezone.now())
     batch.refresh_from_db()
+    return is_plan_again
 
 
 def resume(batch: ImportBatch) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from activities import clock
 from activities.doorbell import ring
 from billing.connection import active_connection
-from billing.desk import attention
+from billing.desk import attention, closings
 from billing.errors import StripeUnavailable
 from billing.intake import inbox
 from billing.models import Connection, Subject, Subscription
@@ -111,6 +111,7 @@ def sweep() -> None:
     if active_connection() is None:
         hold_while_disconnected()
     close_what_is_over()
+    closings.settle_ended(now=clock.now())
     Connection.objects.exclude(state=Connection.State.OFF).update(swept_at=timezone.now())
     log.debug("swept", business_now=now.isoformat())
 

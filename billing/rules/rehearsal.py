@@ -17,7 +17,8 @@ CAUSE = "rehearsal"
 class Difference:
     """One grant that is not as it should be. States are those of Grant, or empty where there is none.
 
-    `is_past`: bought before its product was linked, and not brought in yet. Nothing went wrong.
+    `is_past`: bought before its product was linked, and not brought in yet. Nothing went wrong. `grant`: its primary
+    key, None where there is none yet.
     """
 
     email: str
@@ -29,6 +30,7 @@ class Difference:
     is_ends_at: datetime | None
     should_end_at: datetime | None
     is_past: bool = False
+    grant: int | None = None
 
     @classmethod
     def unknown(cls, grant: Grant) -> "Difference":
@@ -42,6 +44,7 @@ class Difference:
             reason="unknown_at_stripe",
             is_ends_at=grant.ends_at,
             should_end_at=grant.ends_at,
+            grant=grant.pk,
         )
 
     @classmethod
@@ -73,6 +76,7 @@ def rehearse(snapshot: Snapshot, *, subject: str, connection: Connection, now: d
             is_ends_at=before.get(row.grant_id),
             should_end_at=row.ends_at,
             is_past=bool(row.batch),
+            grant=row.grant_id if row.from_state else None,
         )
         for row in rows
     ]

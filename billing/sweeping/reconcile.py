@@ -13,7 +13,7 @@ from django.utils import timezone
 from activities import clock
 from billing.connecting import endpoint
 from billing.connection import active_connection
-from billing.desk import attention
+from billing.desk import attention, closings
 from billing.errors import NotConnected, StripeUnavailable
 from billing.gateway import Gateway, gateway_for
 from billing.intake import event_types, inbox, references
@@ -162,15 +162,20 @@ def _note_missing(refs: set[str], *, survey: Survey, asked_at: datetime, now: da
 def _mend(
     drifted: list[tuple[str, list[Difference]]], *, others: set[str], run: Pass, confirmed: bool, now: datetime
 ) -> None:
-    """Has them looked at again, unless too much would close: then those for whom something would wait for the owner."""
-    closing = [difference for _, found in drifted for difference in found if difference.closes]
+    """Has them looked at again, unless too much would close: then those for whom something would wait for the owner.
+
+    What events have closed since it was compared counts no more.
+    """
+    would = [(subject, difference) for subject, found in drifted for difference in found if difference.closes]
+    still_open = closings.open_among((difference.grant for _, difference in would), now=now)
+    would = [(subject, difference) for subject, difference in would if difference.grant in still_open]
     waiting: set[str] = set()
-    if not confirmed and _is_too_much(len(closing)):
-        run.stopped = f"{len(closing)} grants would close: waiting for the owner."
-        attention.raise_brake([_as_json(difference) for difference in closing], key=str(run.pk), now=now)
-        waiting = {subject for subject, found in drifted if any(difference.closes for difference in found)}
+    if not confirmed and _is_too_much(len(would)):
+        run.stopped = f"{len(would)} grants would close: waiting for the owner."
+        attention.raise_brake([_as_json(difference) for _, difference in would], run=run.pk, now=now)
+        waiting = {subject for subject, _ in would}
     else:
-        attention.settle_brakes(now=now)
+        closings.settle_overtaken(now=now)
     look_again(*sorted((others | {subject for subject, _ in drifted}) - waiting))
 
 

@@ -203,9 +203,12 @@ def test_what_is_stopped_while_it_is_checked_is_a_plan_again(past: Past, browser
     page = begin(browser)
     batch = ImportBatch.objects.get()
     browser.post(f"{page}apply/", {"plan": batch.plan})
-    browser.post(f"{page}stop/")
+    stopped = browser.post(f"{page}stop/", follow=True).content.decode()
+    assert "Ready to import" in stopped
+    assert "Stopped while it was looked at again: nothing was imported" in stopped
     working.go_on()
     assert not Grant.objects.exists()
+    assert "Stopped while" not in browser.get(page).content.decode(), "it is said once"
     press_import(browser, page)
     assert Grant.objects.count() == 1
 
