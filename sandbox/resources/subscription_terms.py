@@ -178,6 +178,11 @@ def check_trial_end(trial_end: int | str, *, now: int) -> None:
 def change_of(account: Account, subscription: Obj, params: Params) -> Change:
     """What of an update may have to be paid for."""
     check_proration_date(params.get("proration_date"), subscription["items"]["data"])
+    if isinstance(params.get("trial_end"), int) and subscription["status"] in ("paused", "unpaid"):
+        raise InvalidRequest(
+            f"A subscription that is {subscription['status']} cannot begin a trial: resume or pay it first.",
+            param="trial_end",
+        )
     owner = {"customer": subscription["customer"], "currency": subscription["currency"]}
     extras = params.get("add_invoice_items") or []
     return Change(

@@ -150,19 +150,25 @@ def check_given_back(notes: list[Json], transactions: list[Json]) -> None:
 
 def check_periods(invoices: list[Json], *, yearly: str, begun: set[tuple[str, int]]) -> None:
     """Nothing is billed twice: what an invoice bills of an item begins where the one before ended, if not later.
-    Only another interval begins at once, and what was asked to begin anew: `begun` has (subscription, when)."""
-    periods: dict[str, list[tuple[bool, int, int, bool]]] = defaultdict(list)
+    Only another interval begins at once, with all of its subscription, and what was asked to begin anew: `begun` has
+    (subscription, when)."""
+    periods: dict[tuple[str, str], list[tuple[bool, int, int]]] = defaultdict(list)
     for invoice in reversed(invoices):
         for line in invoice["lines"]["data"]:
             details = line["parent"]["subscription_item_details"]
             if details and not details["proration"] and line["amount"]:
                 is_yearly = line["pricing"]["price_details"]["price"] == yearly
                 start, end = line["period"]["start"], line["period"]["end"]
-                anew = (details["subscription"], start) in begun
-                periods[details["subscription_item"]].append((is_yearly, start, end, anew))
-    for rows in periods.values():
-        for (kind, _, end, _), (next_kind, start, _, anew) in pairwise(rows):
-            assert end <= start or kind != next_kind or anew, rows
+                periods[details["subscription"], details["subscription_item"]].append((is_yearly, start, end))
+    anew = begun | {
+        (subscription, start)
+        for (subscription, _), rows in periods.items()
+        for (kind, *_), (next_kind, start, _) in pairwise(rows)
+        if kind != next_kind
+    }
+    for (subscription, _), rows in periods.items():
+        for (_, _, end), (_, start, _) in pairwise(rows):
+            assert end <= start or (subscription, start) in anew, rows
 
 
 def check_cycles(subscriptions: list[Json]) -> None:

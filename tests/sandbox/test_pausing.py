@@ -51,6 +51,13 @@ def test_a_resumption_that_is_not_paid_waits_for_its_bill_to_be_written_off(
     assert ("customer.subscription.resumed" in shelf.events()) == (status == "active")
 
 
+def test_a_paused_subscription_begins_no_trial_before_it_is_resumed(shelf: Shelf) -> None:
+    paused = shelf.subscription(paused_with(shelf, card=GOOD))
+    with pytest.raises(stripe.InvalidRequestError, match="resume or pay it first"):
+        shelf.sandbox.api.subscriptions.update(paused["id"], {"trial_end": paused["trial_end"] + 20 * DAY})
+    assert shelf.subscription(paused["id"]) == paused
+
+
 def test_a_resumed_subscription_begins_a_period_now(shelf: Shelf) -> None:
     paused = shelf.subscription(paused_with(shelf, card=GOOD))
     resumed = resume(shelf, paused["id"])
