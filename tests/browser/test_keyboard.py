@@ -71,11 +71,13 @@ def test_a_product_is_moved_by_keys_and_the_next_key_goes_on_from_it(owner: Page
     owner.goto(f"{stack.site}/console/products/")
     names = owner.locator("tbody .row-link b")
     first, second, *rest = names.all_inner_texts()
-    tab_to(owner, owner.get_by_role("button", name=f"Move {second} up", exact=True))
+    up = owner.get_by_role("button", name=f"Move {second} up", exact=True)
+    tab_to(owner, up)
     owner.keyboard.press("Enter")
     expect(names).to_have_text([second, first, *rest])
+    expect(up).to_be_focused()
     owner.keyboard.press("Tab")
-    expect(owner.get_by_role("link", name=second, exact=True)).to_be_focused()
+    expect(owner.get_by_role("button", name=f"Move {second} down", exact=True)).to_be_focused()
 
 
 def test_a_product_is_linked_to_stripe_by_keys(owner: Page, stack: Stack) -> None:
